@@ -1,1 +1,99 @@
-//! Under construction.
+//! The use cases, a module each: load facts, let floor 1 decide, persist, act. Speaks neither HTML nor SIP.
+
+pub mod accounts;
+pub mod board;
+pub mod call_log;
+pub mod calls;
+pub mod keys;
+pub mod number_import;
+pub mod numbers;
+pub mod reports;
+pub mod setup;
+pub mod sites;
+pub mod visits;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ringfence_live::Live;
+use ringfence_model::Timestamp;
+use ringfence_outbound::Outbound;
+use ringfence_store::Db;
+
+pub use keys::Keys;
+
+/// What the operator set; everything has a default that works on one machine.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where recordings are kept.
+    pub recordings_folder: PathBuf,
+    /// Whether answered calls are recorded.
+    pub record_calls: bool,
+    /// How browsers reach this server: `https://calls.example.com`, without a slash at its end.
+    pub public_url: String,
+    /// Addresses whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<ipnet::IpNet>,
+    /// A lease that lapsed this long before a call still explains it.
+    pub late_call_window: std::time::Duration,
+}
+
+/// Everything that the use cases share. Cheap to hand around as an [`Arc`].
+pub struct Platform {
+    /// Rows.
+    pub db: Db,
+    /// Leases, counts and limits of this moment.
+    pub live: Live,
+    /// Calls of this moment.
+    pub board: board::Board,
+    /// HTTP and DNS to others.
+    pub outbound: Outbound,
+    /// What the operator set.
+    pub settings: Settings,
+    /// What signs tokens.
+    pub keys: Keys,
+    /// What number requests need to know of sites, hosts and pools.
+    pub tag_facts: visits::TagFacts,
+    /// Failed sign-ins and one-time links.
+    pub sign_ins: accounts::SignIns,
+}
+
+impl Platform {
+    /// Brings the use cases to life over a migrated database: leases and spent tokens are read back from rows.
+    ///
+    /// # Errors
+    /// When the rows cannot be read.
+    pub async fn start(
+        db: Db,
+        outbound: Outbound,
+        settings: Settings,
+        keys: Keys,
+    ) -> Result<Arc<Self>, ringfence_store::StoreError> {
+        let platform = Arc::new(Self {
+            live: Live::new(),
+            board: board::Board::new(),
+            tag_facts: visits::TagFacts::new(),
+            sign_ins: accounts::SignIns::new(),
+            db,
+            outbound,
+            settings,
+            keys,
+        });
+        visits::restore(&platform, now()).await?;
+        Ok(platform)
+    }
+}
+
+/// The time of the server's clock. Use cases take their time as a parameter; this is for those who call them.
+pub fn now() -> Timestamp {
+    Timestamp::from(std::time::SystemTime::now())
+}
+
+/// 128 random bits from the operating system's generator, for identifiers.
+pub fn random() -> u128 {
+    rand::random()
+}
+
+/// 32 random octets, for secrets.
+pub fn secret() -> [u8; 32] {
+    rand::random()
+}

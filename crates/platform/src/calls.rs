@@ -1,0 +1,1 @@
+//! Calls: from the INVITE to the last row.
