@@ -1,1 +1,15 @@
-//! Under construction.
+//! Who may be shown a number: tokens, credentials, host names and host proofs.
+//!
+//! Pure: no I/O, no clock, no chance. Time, keys and nonces come in from outside.
+
+mod admit;
+mod host;
+mod proof;
+mod refusal;
+mod token;
+
+pub use admit::{Admission, HostFacts, PageHost, RequestFacts, admit, agreed_host};
+pub use host::{AddressPrefix, HostError, normalise_host};
+pub use proof::{META_NAME, PROOF_FILE_PATH, TXT_LABEL, file_proves, meta_proves, txt_proves};
+pub use refusal::Refusal;
+pub use token::{Signer, TOKEN_LIFE, Token, TokenFacts, VISIT_CREDENTIAL_LIFE, VisitCredential};

@@ -1,1 +1,15 @@
-//! Under construction.
+//! Where a visit came from, which number it is shown, and which visit a call came from.
+//!
+//! Pure: no I/O, no clock, no chance. Time and identifiers come in from outside.
+
+mod attribution;
+mod landing;
+mod pool;
+mod source;
+
+pub use attribution::{Attribution, LIKELY_WITHIN, RunnerUp, attribute};
+pub use landing::{
+    LANDING_STORED_MAX, Landing, LandingError, PAGE_URL_MAX, VALUE_MAX, parse_landing, shortened,
+};
+pub use pool::{Held, LostRace, PoolLeases, Proposal};
+pub use source::{SourceRule, SourceRules, VisitFacts, classify};
