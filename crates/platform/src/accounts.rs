@@ -1,1 +1,510 @@
-//! Under construction.
+//! Who may come in: users, sign-in, sessions, form tokens and one-time sign-in links.
+//!
+//! A session's token is 32 random octets that only the browser keeps; rows hold its SHA-256. Guessing is slowed
+//! down per address and per mail address, and a mail address nobody has costs as long as a wrong password.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use argon2::Argon2;
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, Mac};
+use parking_lot::Mutex;
+use ringfence_model::{Account, AccountId, Role, Session, SessionId, Timestamp, User, UserId};
+use ringfence_store::StoreError;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use tokio::sync::Semaphore;
+use uuid::Uuid;
+
+use crate::{Platform, random, secret};
+
+/// How long a sign-in lasts.
+pub const SESSION_LIFE: Duration = Duration::from_secs(14 * 24 * 3600);
+
+/// How many characters a password has at least.
+pub const SHORTEST_PASSWORD: usize = 10;
+
+/// Longer ones are refused before they are hashed, in octets.
+const LONGEST_PASSWORD: usize = 256;
+
+/// Failures that cost nothing, per mail address and per network address.
+const FREE_FAILURES: u32 = 5;
+
+/// The longest that a failure locks out.
+const LONGEST_LOCK: Duration = Duration::from_secs(15 * 60);
+
+/// Who and where we remember failures of; the oldest are forgotten first.
+const MOST_REMEMBERED: usize = 10_000;
+
+/// Passwords that are hashed at the same time: each takes 19 MiB.
+const HASHES_AT_ONCE: usize = 2;
+
+/// Why somebody could not come in, or be added.
+#[derive(Debug, thiserror::Error)]
+pub enum AccountError {
+    /// Mail address or password are wrong; which of them is not said.
+    #[error("expected the mail address and password of a user, got a pair that does not fit; check both and try again")]
+    WrongPassword,
+    /// Too many failures before.
+    #[error("too many failed sign-ins; try again in {} seconds", .wait.as_secs().max(1))]
+    LockedOut {
+        /// How long it lasts.
+        wait: Duration,
+    },
+    /// The link was used, is over, or is none of ours.
+    #[error("expected a sign-in link that is fresh and unused, got one that is not; ask for a new one")]
+    BadLink,
+    /// The mail address cannot be one.
+    #[error("expected a mail address such as ann@example.com, got {0:?}")]
+    BadEmail(String),
+    /// The password is too short or too long.
+    #[error("expected a password of {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters, got {0}; choose a longer or shorter one")]
+    BadPassword(usize),
+    /// The mail address belongs to a user already.
+    #[error("expected a mail address that no user has yet, got {0:?}; sign in with it instead")]
+    EmailTaken(String),
+    /// The password could not be hashed.
+    #[error("the password could not be hashed: {0}")]
+    Hash(String),
+    /// The rows could not be read or written.
+    #[error("the database did not answer as it should; nothing was changed")]
+    Store(#[from] StoreError),
+}
+
+/// A fresh sign-in.
+#[derive(Clone)]
+pub struct SignedIn {
+    /// What the browser's cookie carries, base64url; known to nobody else.
+    pub token: String,
+    /// When it ends by itself.
+    pub expires_at: Timestamp,
+}
+
+/// Somebody who is signed in.
+#[derive(Debug, Clone)]
+pub struct Viewer {
+    /// The user.
+    pub user: User,
+    /// The user's account: what every query is bound to.
+    pub account: Account,
+    /// The session.
+    pub session: SessionId,
+    /// What every form of this session carries.
+    pub form_token: String,
+}
+
+impl Viewer {
+    /// Whether the user may change anything (owners and admins may).
+    pub fn may_change(&self) -> bool {
+        matches!(self.user.role, Role::Owner | Role::Admin)
+    }
+
+    /// Whether a form carries this session's token; takes as long for a wrong one.
+    pub fn owns_form(&self, form_token: &str) -> bool {
+        self.form_token.as_bytes().ct_eq(form_token.as_bytes()).into()
+    }
+}
+
+/// Failed sign-ins and used links, in memory and bounded.
+#[derive(Debug)]
+pub struct SignIns {
+    failures: Mutex<HashMap<String, Failures>>,
+    used_links: Mutex<HashMap<[u8; 16], Timestamp>>,
+    hashing: Semaphore,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Failures {
+    count: u32,
+    last: Timestamp,
+    locked_until: Timestamp,
+}
+
+impl Default for SignIns {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl SignIns {
+    /// Nobody has failed yet.
+    pub fn new() -> Self {
+        Self {
+            failures: Mutex::new(HashMap::new()),
+            used_links: Mutex::new(HashMap::new()),
+            hashing: Semaphore::new(HASHES_AT_ONCE),
+        }
+    }
+
+    fn wait(&self, keys: &[String], now: Timestamp) -> Option<Duration> {
+        let failures = self.failures.lock();
+        keys.iter()
+            .filter_map(|key| failures.get(key))
+            .map(|known| known.locked_until.since(now))
+            .max()
+            .filter(|wait| !wait.is_zero())
+    }
+
+    fn failed(&self, keys: &[String], now: Timestamp) {
+        let mut failures = self.failures.lock();
+        for key in keys {
+            if failures.len() >= MOST_REMEMBERED && !failures.contains_key(key) {
+                forget_oldest(&mut failures);
+            }
+            let known = failures.entry(key.clone()).or_insert(Failures {
+                count: 0,
+                last: now,
+                locked_until: now,
+            });
+            if now.since(known.last) > LONGEST_LOCK * 4 {
+                known.count = 0;
+            }
+            known.count = known.count.saturating_add(1);
+            known.last = now;
+            known.locked_until = now + lock_after(known.count);
+        }
+    }
+
+    fn succeeded(&self, keys: &[String]) {
+        let mut failures = self.failures.lock();
+        for key in keys {
+            failures.remove(key);
+        }
+    }
+
+    fn spend_link(&self, nonce: [u8; 16], expires_at: Timestamp, now: Timestamp) -> bool {
+        let mut used = self.used_links.lock();
+        used.retain(|_, expiry| *expiry > now);
+        used.len() < MOST_REMEMBERED && used.insert(nonce, expires_at).is_none()
+    }
+}
+
+/// 1 s after the sixth failure, then doubling, up to [`LONGEST_LOCK`].
+fn lock_after(count: u32) -> Duration {
+    match count.checked_sub(FREE_FAILURES + 1) {
+        None => Duration::ZERO,
+        Some(doublings) => LONGEST_LOCK.min(Duration::from_secs(1 << doublings.min(20))),
+    }
+}
+
+/// Makes room: the tenth that failed longest ago goes.
+fn forget_oldest(failures: &mut HashMap<String, Failures>) {
+    let mut times: Vec<_> = failures.values().map(|known| known.last).collect();
+    times.sort_unstable();
+    let cut = times[times.len() / 10];
+    failures.retain(|_, known| known.last > cut);
+}
+
+impl Platform {
+    /// Adds a user to an account.
+    ///
+    /// # Errors
+    /// [`AccountError`] when the mail address is no such thing or taken, the password too short, or rows cannot be written.
+    pub async fn add_user(
+        &self,
+        account: AccountId,
+        email: &str,
+        name: &str,
+        role: Role,
+        password: &str,
+        now: Timestamp,
+    ) -> Result<User, AccountError> {
+        let email = normal_email(email)?;
+        let length = password.chars().count();
+        if length < SHORTEST_PASSWORD || password.len() > LONGEST_PASSWORD {
+            return Err(AccountError::BadPassword(length));
+        }
+        if self.db.user_by_email(&email).await?.is_some() {
+            return Err(AccountError::EmailTaken(email));
+        }
+        let password_hash = self.hash(password.to_owned()).await?;
+        let user = User {
+            id: UserId::new(now, random()),
+            account,
+            email,
+            name: name.trim().into(),
+            role,
+            password_hash,
+            created_at: now,
+        };
+        self.db.add_user(&user).await?;
+        Ok(user)
+    }
+
+    /// Signs a user in with a password. `address` is the browser's, for slowing down guesses.
+    ///
+    /// # Errors
+    /// [`AccountError::WrongPassword`], [`AccountError::LockedOut`], or [`AccountError::Store`].
+    pub async fn sign_in(
+        &self,
+        email: &str,
+        password: &str,
+        address: IpAddr,
+        now: Timestamp,
+    ) -> Result<SignedIn, AccountError> {
+        let email: String = email.trim().to_lowercase().chars().take(254).collect();
+        let keys = [format!("mail {email}"), format!("from {}", network(address))];
+        if let Some(wait) = self.sign_ins.wait(&keys, now) {
+            refused("locked_out");
+            return Err(AccountError::LockedOut { wait });
+        }
+        if password.len() > LONGEST_PASSWORD {
+            self.sign_ins.failed(&keys, now);
+            refused("wrong_password");
+            return Err(AccountError::WrongPassword);
+        }
+        let user = self.db.user_by_email(&email).await?;
+        let hash = user.as_ref().map_or_else(nobodys_hash, |user| user.password_hash.clone());
+        let fits = self.verify(password.to_owned(), hash).await?;
+        match user {
+            Some(user) if fits => {
+                self.sign_ins.succeeded(&keys);
+                self.begin_session(&user, now).await
+            }
+            _ => {
+                self.sign_ins.failed(&keys, now);
+                refused("wrong_password");
+                Err(AccountError::WrongPassword)
+            }
+        }
+    }
+
+    /// The token of a link that signs `user` in once, until `now + life`.
+    pub fn sign_in_link(&self, user: UserId, life: Duration, now: Timestamp) -> String {
+        let mut body = Vec::with_capacity(72);
+        body.extend_from_slice(user.0.as_bytes());
+        body.extend_from_slice(&(now + life).as_micros().to_be_bytes());
+        body.extend_from_slice(&random().to_be_bytes());
+        let signature = self.link_signature(&body).finalize().into_bytes();
+        body.extend_from_slice(&signature);
+        URL_SAFE_NO_PAD.encode(body)
+    }
+
+    /// Signs in with a link's token and spends it.
+    ///
+    /// # Errors
+    /// [`AccountError::BadLink`] when it was used, is over or is none of ours; [`AccountError::Store`].
+    pub async fn sign_in_with_link(
+        &self,
+        link: &str,
+        now: Timestamp,
+    ) -> Result<SignedIn, AccountError> {
+        let Some((user, expires_at, nonce)) = self.read_link(link) else {
+            refused("bad_link");
+            return Err(AccountError::BadLink);
+        };
+        if expires_at <= now || !self.sign_ins.spend_link(nonce, expires_at, now) {
+            refused("bad_link");
+            return Err(AccountError::BadLink);
+        }
+        let user = self.db.user(user).await?.ok_or(AccountError::BadLink)?;
+        self.begin_session(&user, now).await
+    }
+
+    /// Who a browser's session token belongs to; `None` when it is none of ours or over.
+    ///
+    /// # Errors
+    /// When the rows cannot be read.
+    pub async fn viewer(&self, token: &str, now: Timestamp) -> Result<Option<Viewer>, StoreError> {
+        let Some(hash) = token_hash(token) else {
+            return Ok(None);
+        };
+        let Some(session) = self.db.session_by_token(&hash).await? else {
+            return Ok(None);
+        };
+        if session.expires_at <= now {
+            self.db.remove_session(session.id).await?;
+            return Ok(None);
+        }
+        let Some(user) = self.db.user(session.user).await? else {
+            return Ok(None);
+        };
+        let Some(account) = self.db.account(user.account).await? else {
+            return Ok(None);
+        };
+        let form_token = self.form_token(&hash);
+        Ok(Some(Viewer { user, account, session: session.id, form_token }))
+    }
+
+    /// Ends a session; its token is worth nothing from now on.
+    ///
+    /// # Errors
+    /// When the row cannot be removed.
+    pub async fn sign_out(&self, session: SessionId) -> Result<(), StoreError> {
+        self.db.remove_session(session).await
+    }
+
+    async fn begin_session(&self, user: &User, now: Timestamp) -> Result<SignedIn, AccountError> {
+        let token = secret();
+        let expires_at = now + SESSION_LIFE;
+        let session = Session {
+            id: SessionId::new(now, random()),
+            user: user.id,
+            token_hash: Sha256::digest(token).to_vec(),
+            created_at: now,
+            expires_at,
+        };
+        self.db.add_session(&session).await?;
+        metrics::counter!("ringfence_sign_ins_total").increment(1);
+        tracing::info!(user = %user.id, account = %user.account, "signed in");
+        Ok(SignedIn { token: URL_SAFE_NO_PAD.encode(token), expires_at })
+    }
+
+    fn form_token(&self, token_hash: &[u8]) -> String {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.keys.forms)
+            .expect("HMAC takes a key of any length");
+        mac.update(token_hash);
+        URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())
+    }
+
+    fn link_signature(&self, body: &[u8]) -> Hmac<Sha256> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.keys.links)
+            .expect("HMAC takes a key of any length");
+        mac.update(body);
+        mac
+    }
+
+    fn read_link(&self, link: &str) -> Option<(UserId, Timestamp, [u8; 16])> {
+        if link.len() > 128 {
+            return None;
+        }
+        let bytes = URL_SAFE_NO_PAD.decode(link).ok()?;
+        let (body, signature) = bytes.split_at_checked(40)?;
+        self.link_signature(body).verify_slice(signature).ok()?;
+        let user = UserId(Uuid::from_slice(&body[..16]).ok()?);
+        let expires_at = Timestamp::from_micros(i64::from_be_bytes(body[16..24].try_into().ok()?));
+        Some((user, expires_at, body[24..40].try_into().ok()?))
+    }
+
+    async fn hash(&self, password: String) -> Result<String, AccountError> {
+        let _turn = self.hashing_turn().await;
+        tokio::task::spawn_blocking(move || hash_password(&password))
+            .await
+            .map_err(|error| AccountError::Hash(error.to_string()))?
+            .map_err(AccountError::Hash)
+    }
+
+    async fn verify(&self, password: String, hash: String) -> Result<bool, AccountError> {
+        let _turn = self.hashing_turn().await;
+        tokio::task::spawn_blocking(move || {
+            PasswordHash::new(&hash).is_ok_and(|hash| {
+                Argon2::default().verify_password(password.as_bytes(), &hash).is_ok()
+            })
+        })
+        .await
+        .map_err(|error| AccountError::Hash(error.to_string()))
+    }
+
+    async fn hashing_turn(&self) -> tokio::sync::SemaphorePermit<'_> {
+        self.sign_ins.hashing.acquire().await.expect("the semaphore is never closed")
+    }
+}
+
+/// argon2id with the library's parameters (OWASP's: 19 MiB, two passes, one lane).
+fn hash_password(password: &str) -> Result<String, String> {
+    Argon2::default()
+        .hash_password(password.as_bytes())
+        .map(|hash| hash.to_string())
+        .map_err(|error| error.to_string())
+}
+
+/// The hash of a password that nobody has, so that an unknown mail address costs as long as a wrong password.
+fn nobodys_hash() -> String {
+    static HASH: LazyLock<String> = LazyLock::new(|| {
+        hash_password(&URL_SAFE_NO_PAD.encode(secret())).expect("a short text can be hashed")
+    });
+    HASH.clone()
+}
+
+fn token_hash(token: &str) -> Option<[u8; 32]> {
+    if token.len() != 43 {
+        return None;
+    }
+    let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
+    Some(Sha256::digest(bytes).into())
+}
+
+fn normal_email(text: &str) -> Result<String, AccountError> {
+    let email = text.trim().to_lowercase();
+    let fits = email.len() <= 254
+        && email.split_once('@').is_some_and(|(name, host)| {
+            !name.is_empty() && !host.is_empty() && !host.contains('@')
+        })
+        && !email.chars().any(|c| c.is_whitespace() || c.is_control());
+    if fits { Ok(email) } else { Err(AccountError::BadEmail(text.chars().take(64).collect())) }
+}
+
+/// An IPv4 address, or the /64 of an IPv6 one, since whoever has one address there has them all.
+fn network(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+        }
+    }
+}
+
+fn refused(reason: &'static str) {
+    metrics::counter!("ringfence_sign_ins_refused_total", "reason" => reason).increment(1);
+    tracing::warn!(reason, "sign-in refused");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn guesses_cost_ever_more_time() {
+        let sign_ins = SignIns::new();
+        let keys = ["mail a@example.com".to_string()];
+        let now = Timestamp::from_micros(0);
+        for _ in 0..FREE_FAILURES {
+            sign_ins.failed(&keys, now);
+        }
+        assert_eq!(sign_ins.wait(&keys, now), None);
+        sign_ins.failed(&keys, now);
+        assert_eq!(sign_ins.wait(&keys, now), Some(Duration::from_secs(1)));
+        for _ in 0..30 {
+            sign_ins.failed(&keys, now);
+        }
+        assert_eq!(sign_ins.wait(&keys, now), Some(LONGEST_LOCK));
+        assert_eq!(sign_ins.wait(&keys, now + LONGEST_LOCK), None);
+        sign_ins.succeeded(&keys);
+        assert_eq!(sign_ins.wait(&keys, now), None);
+    }
+
+    #[test]
+    fn a_flood_of_names_does_not_grow_the_memory_of_failures() {
+        let sign_ins = SignIns::new();
+        for nth in 0..(2 * MOST_REMEMBERED) {
+            let at = Timestamp::from_micros(i64::try_from(nth).unwrap());
+            sign_ins.failed(&[format!("mail {nth}@example.com")], at);
+        }
+        assert!(sign_ins.failures.lock().len() <= MOST_REMEMBERED);
+    }
+
+    #[test]
+    fn a_link_is_spent_once() {
+        let sign_ins = SignIns::new();
+        let now = Timestamp::from_micros(0);
+        let later = now + Duration::from_secs(60);
+        assert!(sign_ins.spend_link([1; 16], later, now));
+        assert!(!sign_ins.spend_link([1; 16], later, now));
+        assert!(sign_ins.spend_link([2; 16], later, now));
+    }
+
+    #[test]
+    fn mail_addresses_are_read_as_people_type_them() {
+        assert_eq!(normal_email(" Ann@Example.COM ").unwrap(), "ann@example.com");
+        for wrong in ["ann", "@example.com", "ann@", "a@b@c", "a b@example.com"] {
+            assert!(normal_email(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -154,14 +154,19 @@ pub struct Board {
 
 impl Default for Board {
     fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Board {
+    /// An empty board that nobody watches yet.
+    pub fn new() -> Self {
         Self {
             calls: Mutex::new(HashMap::new()),
             news: Mutex::new(Some(broadcast::channel(MOST_CHANGES_BEHIND).0)),
         }
     }
-}
 
-impl Board {
     /// A call came.
     pub fn began(&self, call: BoardCall) {
         let call = Arc::new(call);
@@ -310,7 +315,7 @@ mod tests {
 
     #[test]
     fn a_call_is_told_from_arriving_to_gone() {
-        let board = Board::default();
+        let board = Board::new();
         let account = AccountId::new(Timestamp::from_micros(0), 1);
         let mut news = board.subscribe().unwrap();
         let call = a_call(account, 1);
@@ -345,7 +350,7 @@ mod tests {
 
     #[test]
     fn an_account_sees_its_own_calls_only() {
-        let board = Board::default();
+        let board = Board::new();
         let mine = AccountId::new(Timestamp::from_micros(0), 1);
         let theirs = AccountId::new(Timestamp::from_micros(0), 2);
         board.began(a_call(mine, 1));
@@ -356,7 +361,7 @@ mod tests {
 
     #[test]
     fn closing_ends_every_subscription() {
-        let board = Board::default();
+        let board = Board::new();
         let mut news = board.subscribe().unwrap();
         board.close();
         assert!(matches!(
