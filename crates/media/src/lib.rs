@@ -1,1 +1,26 @@
-//! Under construction.
+//! The sound of calls: RTP carried between two sides, and recorded beside them.
+//!
+//! Knows no SIP, no SDP and no database: it is told where each side listens and what it can hear, and tells back
+//! what it carried. Sound never waits for a disk: the recorder has threads and a bounded queue of its own.
+
+mod engine;
+mod error;
+pub mod g711;
+mod latch;
+mod ports;
+mod recorder;
+mod recovery;
+mod relay;
+mod rtcp;
+pub mod rtp;
+mod session;
+mod stream;
+pub mod tone;
+mod waveform;
+
+pub use engine::{MediaConfig, MediaEngine};
+pub use error::MediaError;
+pub use recorder::{RecordingPlan, RecordingReport};
+pub use recovery::recover;
+pub use session::{Codecs, MediaReport, Notice, Remote, Session, Side, SideReport};
+pub use waveform::{Waveform, waveform};

@@ -1,0 +1,67 @@
+//! Where sessions come from: the port range, the writer threads and the limits they share.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use crate::{MediaError, Session};
+
+/// How media is carried and recorded.
+#[derive(Debug, Clone)]
+pub struct MediaConfig {
+    /// The address that RTP is received on and sent from; the one that goes into SDP unless the machine is behind NAT.
+    pub address: IpAddr,
+    /// UDP ports to use: RTP on the even ones, RTCP on the odd ones after them. A session takes four.
+    pub ports: RangeInclusive<u16>,
+    /// How often a recording's samples and header reach its file; a crash loses no more than this and 200 ms.
+    pub flush: Duration,
+    /// Threads that write recordings; each waits for the disk by itself.
+    pub writers: usize,
+    /// A session in which neither side sends for this long says so, once.
+    pub silence: Duration,
+}
+
+impl Default for MediaConfig {
+    fn default() -> Self {
+        Self {
+            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            ports: 20_000..=29_999,
+            flush: Duration::from_millis(750),
+            writers: 4,
+            silence: Duration::from_secs(60),
+        }
+    }
+}
+
+/// Opens sessions. Cheap to clone; all clones share one port range and one set of writers.
+#[derive(Debug, Clone)]
+pub struct MediaEngine {}
+
+impl MediaEngine {
+    /// Starts the writer threads and lays out the ports.
+    ///
+    /// # Errors
+    /// [`MediaError::PortRange`] for a range without room for one session, [`MediaError::Thread`].
+    pub fn new(config: MediaConfig) -> Result<Self, MediaError> {
+        let _ = config;
+        todo!()
+    }
+
+    /// Takes two port pairs and begins to relay between them. To be called inside a tokio runtime; never blocks.
+    ///
+    /// # Errors
+    /// [`MediaError::PortsExhausted`] (counted) when no pair is free, [`MediaError::Socket`].
+    pub fn open(&self) -> Result<Session, MediaError> {
+        todo!()
+    }
+
+    /// The address that sessions are bound on.
+    pub fn address(&self) -> IpAddr {
+        todo!()
+    }
+
+    /// Sessions open now.
+    pub fn sessions(&self) -> usize {
+        todo!()
+    }
+}

@@ -1,0 +1,147 @@
+//! One call's sound: two sides, what was carried between them, and its recording.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use crate::{RecordingPlan, RecordingReport};
+
+/// One of the two ends of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// The inbound leg; the left channel of a recording.
+    Caller,
+    /// The outbound leg; the right channel of a recording.
+    Callee,
+}
+
+impl Side {
+    /// The far side.
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Caller => Self::Callee,
+            Self::Callee => Self::Caller,
+        }
+    }
+}
+
+/// What a side said in its SDP that it can receive. PCMU is payload type 0 and PCMA 8 (RFC 3551 §6).
+///
+/// A packet in the one of the two that the far side does not take is transcoded into the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Codecs {
+    /// It takes PCMU (G.711 µ-law).
+    pub pcmu: bool,
+    /// It takes PCMA (G.711 A-law).
+    pub pcma: bool,
+    /// The payload type under which it takes telephone events (RFC 4733), 96-127; `None` when it takes none.
+    pub telephone_event: Option<u8>,
+}
+
+impl Default for Codecs {
+    fn default() -> Self {
+        Self {
+            pcmu: true,
+            pcma: true,
+            telephone_event: None,
+        }
+    }
+}
+
+/// Where a side listens and whom to believe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Remote {
+    /// The RTP address of its SDP. Port 0 or an unspecified address (`0.0.0.0`) mean: send it nothing (hold).
+    pub rtp: SocketAddr,
+    /// What it can receive.
+    pub codecs: Codecs,
+    /// Packets may come from another host than `rtp`'s: the first to arrive decides. Without it, only another port may.
+    pub nat: bool,
+}
+
+/// Something that the owner of a session should know while it runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// The recording broke off; sound goes on, and the file is valid as far as it got.
+    RecordingFailed {
+        /// Why, in words that are shown.
+        reason: String,
+    },
+    /// Neither side has sent anything for this long. Said once, and again only after sound has come back.
+    Silent {
+        /// How long.
+        after: Duration,
+    },
+}
+
+/// What came from one side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SideReport {
+    /// RTP packets taken from it.
+    pub packets: u64,
+    /// Their size in octets, headers included.
+    pub octets: u64,
+    /// Packets that its sequence numbers say are missing (RFC 3550 §6.4.1).
+    pub lost: u64,
+    /// Datagrams that were thrown away: no RTP, no agreed payload, or from somebody else.
+    pub ignored: u64,
+}
+
+/// What a session carried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MediaReport {
+    /// What came from the caller.
+    pub caller: SideReport,
+    /// What came from the callee (all of them, one after another).
+    pub callee: SideReport,
+    /// The recording that was still open, or the last one stopped; `None` when nothing is on disk.
+    pub recording: Option<RecordingReport>,
+}
+
+/// One call's sound. Dropping it frees the ports and finishes the recording without a report.
+#[derive(Debug)]
+pub struct Session {}
+
+impl Session {
+    /// The UDP port on which a side's RTP is received; RTCP is on the next. It goes into the SDP sent to that side.
+    pub fn port(&self, side: Side) -> u16 {
+        let _ = side;
+        todo!()
+    }
+
+    /// Where a side listens. The same address again changes nothing but the codecs; another one starts latching afresh.
+    pub fn set_remote(&self, side: Side, remote: Remote) {
+        let _ = (side, remote);
+        todo!()
+    }
+
+    /// Forgets a side, for the next target: its packets are ignored until [`Session::set_remote`].
+    pub fn reset(&self, side: Side) {
+        let _ = side;
+        todo!()
+    }
+
+    /// Begins to record; missing folders are made. Whether the file could be opened is told by a [`Notice`].
+    ///
+    /// A recording under way goes on: the second plan is refused with `false`.
+    pub fn start_recording(&self, plan: RecordingPlan) -> bool {
+        let _ = plan;
+        todo!()
+    }
+
+    /// Ends the recording: the file is whole, on disk and hashed when this resolves. `None` when nothing is on disk.
+    pub async fn stop_recording(&self) -> Option<RecordingReport> {
+        todo!()
+    }
+
+    /// What there is to know while the session runs; can be taken once. Full queues drop notices.
+    pub fn take_notices(&mut self) -> Option<mpsc::Receiver<Notice>> {
+        todo!()
+    }
+
+    /// Ends the session and its recording, frees the ports and tells what was carried.
+    pub async fn close(self) -> MediaReport {
+        todo!()
+    }
+}

@@ -1,0 +1,1 @@
+//! One coherent RTP stream toward a side.
