@@ -1,1 +1,25 @@
-//! Under construction.
+//! Rows: what the program knows, in SQLite or in PostgreSQL, behind one [`Db`].
+//!
+//! It decides nothing. Every query of a row that belongs to an account is bound to that account, and such rows have
+//! `(account, id)` as their primary key, so that a tenant's identifier means nothing to another tenant.
+//! What calls and visits write goes through [`Db::write`], which commits many callers' batches together and answers
+//! after the commit; a row that does not exist is `Ok(None)` or `Ok(false)`, never an error.
+
+mod accounts;
+mod calls;
+mod db;
+mod error;
+mod leases;
+mod numbers;
+mod plans;
+mod reports;
+mod sites;
+mod targets;
+mod write;
+
+pub use calls::{CallCursor, CallFilter, CallPage, CursorError};
+pub use db::{Db, Postgres, Sqlite};
+pub use error::StoreError;
+pub use plans::PlanVersion;
+pub use reports::{CallTotals, HourCount, NumberCount, RowCounts, SourceCount, TargetCount};
+pub use write::Write;
