@@ -43,9 +43,20 @@ impl Default for LiveLimits {
 #[derive(Debug)]
 pub struct Live {}
 
+impl Default for Live {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Live {
+    /// Empty state with the default limits.
+    pub fn new() -> Self {
+        Self::with_limits(LiveLimits::default())
+    }
+
     /// Empty state.
-    pub fn new(limits: LiveLimits) -> Self {
+    pub fn with_limits(limits: LiveLimits) -> Self {
         let _ = limits;
         todo!()
     }

@@ -15,7 +15,7 @@ pub mod visits;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ringfence_live::Live;
+use ringfence_live::{Live, LiveLimits, RateLimit};
 use ringfence_model::Timestamp;
 use ringfence_outbound::Outbound;
 use ringfence_store::Db;
@@ -33,6 +33,8 @@ pub struct Settings {
     pub public_url: String,
     /// Addresses whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<ipnet::IpNet>,
+    /// Number requests a minute from one network (/24 or /48); twice as many may come at once; 0 turns the limit off.
+    pub number_requests_per_minute: u32,
     /// A lease that lapsed this long before a call still explains it.
     pub late_call_window: std::time::Duration,
 }
@@ -69,7 +71,13 @@ impl Platform {
         keys: Keys,
     ) -> Result<Arc<Self>, ringfence_store::StoreError> {
         let platform = Arc::new(Self {
-            live: Live::new(),
+            live: Live::with_limits(LiveLimits {
+                per_prefix: RateLimit {
+                    per_minute: settings.number_requests_per_minute,
+                    burst: settings.number_requests_per_minute.saturating_mul(2),
+                },
+                ..LiveLimits::default()
+            }),
             board: board::Board::new(),
             tag_facts: visits::TagFacts::new(),
             sign_ins: accounts::SignIns::new(),

@@ -2,9 +2,6 @@
 
 use ringfence_model::{Confidence, Duration, Lease, Source, Timestamp, Visit, VisitId};
 
-/// A lease that ended at most this long before the call still explains it: numbers are written down.
-pub const LIKELY_WITHIN: Duration = Duration::from_secs(2 * 60 * 60);
-
 /// Which visit a call came from, and how sure that is.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Attribution {
@@ -32,9 +29,14 @@ pub struct RunnerUp {
 }
 
 /// Attributes a call that came in `at` to one of the visits that were shown the dialled number.
-/// `candidates` are the number's leases that were live `at` or ended within [`LIKELY_WITHIN`]
-/// before, in any order; others are passed over.
-pub fn attribute(candidates: &[(Lease, Visit)], at: Timestamp) -> Attribution {
-    let _ = (candidates, at);
+/// `candidates` are the number's leases that were live `at` or ended at most `late_call_window`
+/// before, in any order; others are passed over. A lease that ended that shortly before still
+/// explains a call, for numbers are written down.
+pub fn attribute(
+    candidates: &[(Lease, Visit)],
+    at: Timestamp,
+    late_call_window: Duration,
+) -> Attribution {
+    let _ = (candidates, at, late_call_window);
     todo!()
 }

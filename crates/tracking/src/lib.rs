@@ -7,7 +7,7 @@ mod landing;
 mod pool;
 mod source;
 
-pub use attribution::{Attribution, LIKELY_WITHIN, RunnerUp, attribute};
+pub use attribution::{Attribution, RunnerUp, attribute};
 pub use landing::{
     LANDING_STORED_MAX, Landing, LandingError, PAGE_URL_MAX, VALUE_MAX, parse_landing, shortened,
 };
