@@ -1,0 +1,186 @@
+//! `cargo xtask check`: everything that can be told without running the program's tests.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::Context;
+use cargo_metadata::MetadataCommand;
+
+use crate::crates::Crates;
+use crate::report::{Problems, Report, captured, on_path, tail};
+use crate::{floors, licences, tracked};
+
+/// Runs every check and prints a line for each.
+pub fn run(root: &Path) -> Report {
+    let mut report = Report::default();
+    match crates(root) {
+        Err(error) => report.add("Cargo.lock is current", Err(error)),
+        Ok(crates) => {
+            report.add("Cargo.lock is current", Ok(Problems::new()));
+            report.add(
+                "each crate uses only floors below its own",
+                Ok(floors::edges(&crates)),
+            );
+            report.add(
+                "floors 0 and 1 cannot do I/O, wait or draw lots",
+                Ok(floors::purity(&crates)),
+            );
+            report.add(
+                "nothing for development ships",
+                Ok(floors::shipping(&crates)),
+            );
+            report.add("every licence is allowed", Ok(licences::licences(&crates)));
+            report.add("no banned crate is built", Ok(licences::bans(&crates)));
+        }
+    }
+    report.add(
+        "floors 0 and 1 may not ask for the time",
+        Ok(clock_lints(root)),
+    );
+    report.add(
+        "tracked files name no machine and no private registry",
+        tracked::problems(root),
+    );
+    report.add(
+        "the code is formatted",
+        cargo(root, &["fmt", "--all", "--check"], "run cargo fmt --all"),
+    );
+    report.add(
+        "clippy has nothing to say",
+        cargo(
+            root,
+            &[
+                "clippy",
+                "--workspace",
+                "--all-targets",
+                "--locked",
+                "--",
+                "-D",
+                "warnings",
+            ],
+            "mend each, or state the exception with #[expect(…, reason = \"…\")]",
+        ),
+    );
+    report.add("docs/configuration.md is current", configuration(root));
+    report.add("tag/dist is current", tag_dist(root));
+    report
+}
+
+fn crates(root: &Path) -> anyhow::Result<Crates> {
+    let metadata = MetadataCommand::new()
+        .manifest_path(root.join("Cargo.toml"))
+        .other_options(["--locked".to_owned()])
+        .exec()
+        .context("cargo metadata --locked failed: run cargo check and commit Cargo.lock")?;
+    Crates::from_metadata(&metadata)
+}
+
+fn cargo(root: &Path, arguments: &[&str], remedy: &str) -> anyhow::Result<Problems> {
+    let (success, out, err) = captured(Command::new("cargo").args(arguments).current_dir(root))?;
+    if success {
+        return Ok(Problems::new());
+    }
+    let said = tail(&format!("{out}{err}"), 60);
+    Ok(vec![format!(
+        "cargo {} says:\n{said}\n{remedy}",
+        arguments.join(" ")
+    )])
+}
+
+/// Each pure crate carries a `clippy.toml` that refuses clocks; clippy reads it from the crate's folder.
+fn clock_lints(root: &Path) -> Problems {
+    let mut problems = Problems::new();
+    for folder in floors::pure_folders() {
+        let path = format!("crates/{folder}/clippy.toml");
+        let text = fs::read_to_string(root.join(&path)).unwrap_or_default();
+        for clock in ["std::time::SystemTime::now", "std::time::Instant::now"] {
+            if !text.contains(clock) {
+                problems.push(format!(
+                    "{path} does not refuse {clock}: copy crates/model/clippy.toml there"
+                ));
+            }
+        }
+    }
+    problems
+}
+
+/// The reference page is what the program says of itself.
+fn configuration(root: &Path) -> anyhow::Result<Problems> {
+    let arguments = [
+        "run",
+        "--quiet",
+        "--locked",
+        "--package",
+        "ringfence",
+        "--",
+        "config",
+        "reference",
+    ];
+    let (success, said, err) = captured(Command::new("cargo").args(arguments).current_dir(root))?;
+    if !success {
+        return Ok(vec![format!(
+            "ringfence config reference failed:\n{}",
+            tail(&err, 20)
+        )]);
+    }
+    let written = fs::read_to_string(root.join("docs/configuration.md")).unwrap_or_default();
+    if said == written {
+        return Ok(Problems::new());
+    }
+    Ok(vec![
+        "docs/configuration.md differs from the program: run cargo run -- config reference > docs/configuration.md".into(),
+    ])
+}
+
+/// Builds the tag again and looks whether what is committed changes.
+fn tag_dist(root: &Path) -> anyhow::Result<Problems> {
+    let tag = root.join("tag");
+    if on_path("npm").is_none() {
+        return Ok(if std::env::var_os("CI").is_some() {
+            vec!["npm is missing: install nodejs and npm".into()]
+        } else {
+            println!("skipped tag/dist is current: npm is missing, install nodejs and npm");
+            Problems::new()
+        });
+    }
+    if !tag.join("node_modules").is_dir() {
+        let (success, _, err) = captured(Command::new("npm").arg("ci").current_dir(&tag))?;
+        if !success {
+            return Ok(vec![format!("npm ci in tag/ failed:\n{}", tail(&err, 20))]);
+        }
+    }
+    let before = files(&tag.join("dist"))?;
+    let (success, out, err) =
+        captured(Command::new("npm").args(["run", "build"]).current_dir(&tag))?;
+    if !success {
+        return Ok(vec![format!(
+            "npm run build in tag/ failed:\n{}",
+            tail(&format!("{out}{err}"), 30)
+        )]);
+    }
+    if before == files(&tag.join("dist"))? {
+        return Ok(Problems::new());
+    }
+    Ok(vec![
+        "tag/dist was older than its source and has been built anew: commit it".into(),
+    ])
+}
+
+fn files(folder: &Path) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
+    let mut files = BTreeMap::new();
+    let Ok(entries) = fs::read_dir(folder) else {
+        return Ok(files);
+    };
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_type()?.is_file() {
+            files.insert(
+                entry.file_name().to_string_lossy().into_owned(),
+                fs::read(entry.path())?,
+            );
+        }
+    }
+    Ok(files)
+}
