@@ -6,6 +6,7 @@
 //! after the commit; a row that does not exist is `Ok(None)` or `Ok(false)`, never an error.
 
 mod accounts;
+mod attention;
 mod calls;
 mod db;
 mod error;
@@ -17,6 +18,7 @@ mod sites;
 mod targets;
 mod write;
 
+pub use attention::SiteVisits;
 pub use calls::{CallCursor, CallFilter, CallPage, CursorError};
 pub use db::{Db, Postgres, Sqlite};
 pub use error::StoreError;
