@@ -220,9 +220,6 @@ impl Platform {
         if length < SHORTEST_PASSWORD || password.len() > LONGEST_PASSWORD {
             return Err(AccountError::BadPassword(length));
         }
-        if self.db.user_by_email(&email).await?.is_some() {
-            return Err(AccountError::EmailTaken(email));
-        }
         let password_hash = self.hash(password.to_owned()).await?;
         let user = User {
             id: UserId::new(now, random()),
@@ -233,8 +230,11 @@ impl Platform {
             password_hash,
             created_at: now,
         };
-        self.db.add_user(&user).await?;
-        Ok(user)
+        match self.db.add_user(&user).await {
+            Ok(()) => Ok(user),
+            Err(StoreError::Taken(_)) => Err(AccountError::EmailTaken(user.email)),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Signs a user in with a password. `address` is the browser's, for slowing down guesses.
@@ -275,10 +275,11 @@ impl Platform {
         }
     }
 
-    /// The token of a link that signs `user` in once, until `now + life`.
-    pub fn sign_in_link(&self, user: UserId, life: Duration, now: Timestamp) -> String {
-        let mut body = Vec::with_capacity(72);
-        body.extend_from_slice(user.0.as_bytes());
+    /// The token of a link that signs `user` in once, until `now + life`: `/sign-in/link?token=…`.
+    pub fn sign_in_link(&self, user: &User, life: Duration, now: Timestamp) -> String {
+        let mut body = Vec::with_capacity(88);
+        body.extend_from_slice(user.account.0.as_bytes());
+        body.extend_from_slice(user.id.0.as_bytes());
         body.extend_from_slice(&(now + life).as_micros().to_be_bytes());
         body.extend_from_slice(&random().to_be_bytes());
         let signature = self.link_signature(&body).finalize().into_bytes();
@@ -295,7 +296,7 @@ impl Platform {
         link: &str,
         now: Timestamp,
     ) -> Result<SignedIn, AccountError> {
-        let Some((user, expires_at, nonce)) = self.read_link(link) else {
+        let Some((account, user, expires_at, nonce)) = self.read_link(link) else {
             refused("bad_link");
             return Err(AccountError::BadLink);
         };
@@ -303,7 +304,13 @@ impl Platform {
             refused("bad_link");
             return Err(AccountError::BadLink);
         }
-        let user = self.db.user(user).await?.ok_or(AccountError::BadLink)?;
+        let user = self
+            .db
+            .users(account)
+            .await?
+            .into_iter()
+            .find(|known| known.id == user)
+            .ok_or(AccountError::BadLink)?;
         self.begin_session(&user, now).await
     }
 
@@ -315,14 +322,7 @@ impl Platform {
         let Some(hash) = token_hash(token) else {
             return Ok(None);
         };
-        let Some(session) = self.db.session_by_token(&hash).await? else {
-            return Ok(None);
-        };
-        if session.expires_at <= now {
-            self.db.remove_session(session.id).await?;
-            return Ok(None);
-        }
-        let Some(user) = self.db.user(session.user).await? else {
+        let Some((session, user)) = self.db.session_by_token_hash(&hash, now).await? else {
             return Ok(None);
         };
         let Some(account) = self.db.account(user.account).await? else {
@@ -337,7 +337,7 @@ impl Platform {
     /// # Errors
     /// When the row cannot be removed.
     pub async fn sign_out(&self, session: SessionId) -> Result<(), StoreError> {
-        self.db.remove_session(session).await
+        self.db.end_session(session).await.map(|_| ())
     }
 
     async fn begin_session(&self, user: &User, now: Timestamp) -> Result<SignedIn, AccountError> {
@@ -350,6 +350,7 @@ impl Platform {
             created_at: now,
             expires_at,
         };
+        self.db.purge_sessions(now).await?;
         self.db.add_session(&session).await?;
         metrics::counter!("ringfence_sign_ins_total").increment(1);
         tracing::info!(user = %user.id, account = %user.account, "signed in");
@@ -370,16 +371,17 @@ impl Platform {
         mac
     }
 
-    fn read_link(&self, link: &str) -> Option<(UserId, Timestamp, [u8; 16])> {
+    fn read_link(&self, link: &str) -> Option<(AccountId, UserId, Timestamp, [u8; 16])> {
         if link.len() > 128 {
             return None;
         }
         let bytes = URL_SAFE_NO_PAD.decode(link).ok()?;
-        let (body, signature) = bytes.split_at_checked(40)?;
+        let (body, signature) = bytes.split_at_checked(56)?;
         self.link_signature(body).verify_slice(signature).ok()?;
-        let user = UserId(Uuid::from_slice(&body[..16]).ok()?);
-        let expires_at = Timestamp::from_micros(i64::from_be_bytes(body[16..24].try_into().ok()?));
-        Some((user, expires_at, body[24..40].try_into().ok()?))
+        let account = AccountId(Uuid::from_slice(&body[..16]).ok()?);
+        let user = UserId(Uuid::from_slice(&body[16..32]).ok()?);
+        let expires_at = Timestamp::from_micros(i64::from_be_bytes(body[32..40].try_into().ok()?));
+        Some((account, user, expires_at, body[40..56].try_into().ok()?))
     }
 
     async fn hash(&self, password: String) -> Result<String, AccountError> {
