@@ -30,6 +30,10 @@ pub struct Call {
 
 #[derive(Debug)]
 enum State {
+    /// Nothing has been done yet; the first `Timeout` begins.
+    New {
+        at: Timestamp,
+    },
     Ringing {
         leg: LegId,
         until: Timestamp,
@@ -51,23 +55,21 @@ enum State {
 }
 
 impl Call {
-    /// A call that begins to ring the first candidate of `route` at `now`.
+    /// A call that rings the candidates of `route`, from `now` on: the first [`Output::Timeout`] is at `now`.
     pub fn new(route: Route, options: Options, now: Timestamp) -> Self {
-        let mut call = Self {
+        Self {
             options,
             waiting: route.candidates.into(),
             refusal: route.refuse,
             outcomes: Vec::new(),
             last_failure: None,
             ringing_until: now + options.max_ringing,
-            state: State::Over,
+            state: State::New { at: now },
             outputs: VecDeque::new(),
             given_up: Vec::new(),
             recording: false,
             hold_changes: 0,
-        };
-        call.ring_next(now);
-        call
+        }
     }
 
     /// Whether `Ended` has been said or waits to be polled.
@@ -86,6 +88,7 @@ impl Call {
             return output;
         }
         match &self.state {
+            State::New { at } => Output::Timeout(*at),
             State::Ringing { until, .. }
             | State::Talking { until, .. }
             | State::Closing { until, .. } => Output::Timeout(*until),
@@ -138,7 +141,7 @@ impl Call {
                     self.server_hangs_up(Disposition::Answered, reason, now);
                 }
             }
-            Input::Broken { reason } => self.break_off(&reason, now),
+            Input::Broken { code, reason } => self.break_off(code, &reason, now),
             Input::Stop => self.stop(now),
         }
     }
@@ -233,18 +236,30 @@ impl Call {
     }
 
     fn caller_cancelled(&mut self) {
-        if let State::Ringing { leg, .. } = self.state {
-            let reason = "the caller gave up before anybody answered";
-            self.emit(CallEventKind::HungUp { by: Party::Caller });
+        let reason = "the caller gave up before anybody answered";
+        self.break_ringing(Party::Caller, Disposition::Abandoned, 487, reason);
+    }
+
+    /// Ends a call that nobody has answered.
+    fn break_ringing(&mut self, by: Party, disposition: Disposition, code: u16, reason: &str) {
+        let leg = match self.state {
+            State::New { .. } => None,
+            State::Ringing { leg, .. } => Some(leg),
+            _ => return,
+        };
+        self.emit(CallEventKind::HungUp { by });
+        if let Some(leg) = leg {
             self.give_up(leg, LegOutcome::Cancelled, reason.to_owned());
-            self.refuse(Disposition::Abandoned, 487, reason.to_owned());
         }
+        self.refuse(disposition, code, reason.to_owned());
     }
 
     fn hung_up(&mut self, by: Party, now: Timestamp) {
         match self.state {
             // A BYE in an early dialog gives up as a CANCEL does (RFC 3261 §15.1.1).
-            State::Ringing { .. } if by == Party::Caller => self.caller_cancelled(),
+            State::New { .. } | State::Ringing { .. } if by == Party::Caller => {
+                self.caller_cancelled();
+            }
             State::Talking { .. } => {
                 self.emit(CallEventKind::HungUp { by });
                 let (other, who) = match by {
@@ -292,6 +307,10 @@ impl Call {
 
     fn timeout(&mut self, now: Timestamp) {
         match &self.state {
+            State::New { at } if now >= *at => {
+                self.ringing_until = now + self.options.max_ringing;
+                self.ring_next(now);
+            }
             State::Ringing {
                 leg,
                 until,
@@ -329,28 +348,19 @@ impl Call {
     }
 
     fn stop(&mut self, now: Timestamp) {
-        let reason = "the server was stopped".to_owned();
-        match self.state {
-            State::Ringing { leg, .. } => {
-                self.emit(CallEventKind::HungUp { by: Party::Server });
-                self.give_up(leg, LegOutcome::Cancelled, reason.clone());
-                self.refuse(Disposition::Failed, 503, reason);
-            }
-            State::Talking { .. } => self.server_hangs_up(Disposition::Answered, reason, now),
-            _ => {}
+        let reason = "the server was stopped";
+        if self.is_talking() {
+            self.server_hangs_up(Disposition::Answered, reason.to_owned(), now);
+        } else {
+            self.break_ringing(Party::Server, Disposition::Failed, 503, reason);
         }
     }
 
-    fn break_off(&mut self, reason: &str, now: Timestamp) {
-        match self.state {
-            State::Ringing { leg, .. } => {
-                self.give_up(leg, LegOutcome::Cancelled, reason.to_owned());
-                self.refuse(Disposition::Failed, 503, reason.to_owned());
-            }
-            State::Talking { .. } => {
-                self.server_hangs_up(Disposition::Failed, reason.to_owned(), now);
-            }
-            _ => {}
+    fn break_off(&mut self, code: u16, reason: &str, now: Timestamp) {
+        if self.is_talking() {
+            self.server_hangs_up(Disposition::Failed, reason.to_owned(), now);
+        } else {
+            self.break_ringing(Party::Server, Disposition::Failed, code, reason);
         }
     }
 

@@ -18,7 +18,8 @@
 //! | else (5xx, unreachable, silence) | 503 | missed |
 //! | there is nobody to ring | 480 | missed |
 //! | the caller gave up | 487 | abandoned |
-//! | Ringfence stopped or broke | 503 | failed |
+//! | the server was stopped | 503 | failed |
+//! | it broke: no common codec, no free port, an error of ours | what the driver says | failed |
 
 mod call;
 mod types;

@@ -106,6 +106,8 @@ pub enum Input {
     },
     /// The call cannot go on: an error of ours, or a side that broke the protocol.
     Broken {
+        /// The status code for a caller that was not answered yet, 400 to 699.
+        code: u16,
         /// Why, in words that are shown.
         reason: String,
     },

@@ -1,1 +1,20 @@
-//! Under construction.
+//! SIP: the wire on one side, the call's state machine on the other.
+//!
+//! [`Telephony`] listens on UDP and TCP (RFC 3261), lets in what comes from the trunks that it is told of and
+//! nothing else, and hands each new call up as an [`IncomingCall`]. Answered with a [`CallSetup`], it drives
+//! that call's flow, its sound and both of its dialogs in one task, and tells everything as [`CallNotice`]s.
+//!
+//! It knows no plan, no account and no database. SIP's own types stay inside.
+
+mod config;
+mod error;
+mod seam;
+mod server;
+mod trunks;
+
+pub use config::TelephonyConfig;
+pub use error::TelephonyError;
+pub use ringfence_media::RecordingReport;
+pub use seam::{CallDecision, CallNotice, CallSetup, IncomingCall, InviteFacts, RecordingPlan};
+pub use server::Telephony;
+pub use trunks::{TrunkAddress, TrunkDirectory};

@@ -1,0 +1,43 @@
+//! Where telephony listens and how much it takes.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+/// How SIP is served. At least one of `udp` and `tcp` must be given.
+#[derive(Debug, Clone)]
+pub struct TelephonyConfig {
+    /// The address for SIP over UDP; port 0 takes any free one.
+    pub udp: Option<SocketAddr>,
+    /// The address for SIP over TCP; port 0 takes any free one.
+    pub tcp: Option<SocketAddr>,
+    /// The address that other machines know this one by, when it is not the one listened on (NAT). It goes
+    /// into Via, Contact and SDP.
+    pub advertised: Option<IpAddr>,
+    /// Take RTP from another host than the one that a caller's or target's SDP names: the first to send decides.
+    pub nat: bool,
+    /// Calls under way at once; more are refused with 503.
+    pub max_calls: usize,
+    /// New calls per second; more are refused with 503 and `Retry-After`.
+    pub max_new_calls_per_second: u32,
+    /// Finished SIP transactions that are remembered for retransmissions (32 s each); more refuse new calls
+    /// with 503. One call leaves about five.
+    pub max_finished_transactions: usize,
+    /// How long the decision about a new call may take before it is refused with 503.
+    pub decision_timeout: Duration,
+}
+
+impl Default for TelephonyConfig {
+    fn default() -> Self {
+        let sip = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 5060));
+        Self {
+            udp: Some(sip),
+            tcp: Some(sip),
+            advertised: None,
+            nat: false,
+            max_calls: 2_000,
+            max_new_calls_per_second: 500,
+            max_finished_transactions: 100_000,
+            decision_timeout: Duration::from_secs(5),
+        }
+    }
+}

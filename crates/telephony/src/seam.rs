@@ -1,0 +1,107 @@
+//! What telephony hands up, and what it is told.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use ringfence_callflow::Call;
+use ringfence_media::RecordingReport;
+use ringfence_model::{CallEventKind, CallId, RecordingId, Timestamp, TrunkId};
+use tokio::sync::{mpsc, oneshot};
+
+/// A new call that waits for a decision. Dropping it refuses the call with 503.
+#[derive(Debug)]
+pub struct IncomingCall {
+    /// What the INVITE says.
+    pub facts: InviteFacts,
+    /// Where the decision goes, within [`decision_timeout`](crate::TelephonyConfig::decision_timeout).
+    pub decision: oneshot::Sender<CallDecision>,
+}
+
+/// What is known of a call from its INVITE alone. Texts are as they came, at most 256 octets long.
+#[derive(Clone, PartialEq, Eq)]
+pub struct InviteFacts {
+    /// The trunk that it came in on, known by its address.
+    pub trunk: TrunkId,
+    /// ISO 3166-1 alpha-2: how that trunk writes numbers that lack a country code.
+    pub country: Option<String>,
+    /// Where it came from.
+    pub source: SocketAddr,
+    /// The Call-ID of the inbound leg (RFC 3261 §20.8).
+    pub sip_call_id: String,
+    /// The user part of the Request-URI: the dialled number as the trunk writes it.
+    pub dialled: String,
+    /// The caller's number as the trunk writes it: P-Asserted-Identity (RFC 3325 §9.1), else From. `None` when
+    /// it is withheld: `anonymous`, no user part, or `Privacy: id`.
+    pub caller: Option<String>,
+    /// The caller's display name, when there is one and the number is not withheld.
+    pub caller_name: Option<String>,
+    /// When the INVITE came.
+    pub received_at: Timestamp,
+}
+
+/// Numbers masked, so that they never reach a log through `{:?}`.
+impl std::fmt::Debug for InviteFacts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("InviteFacts")
+            .field("trunk", &self.trunk)
+            .field("source", &self.source)
+            .field("dialled", &ringfence_model::masked(&self.dialled))
+            .field(
+                "caller",
+                &self.caller.as_deref().map(ringfence_model::masked),
+            )
+            .finish_non_exhaustive()
+    }
+}
+
+/// What becomes of a new call.
+#[derive(Debug)]
+pub enum CallDecision {
+    /// Refuse it before it has become a call.
+    Refuse {
+        /// A SIP status code, 400 to 699 (RFC 3261 §21); anything else is sent as 603.
+        code: u16,
+        /// The words beside it.
+        reason: String,
+    },
+    /// Let it run.
+    Proceed(Box<CallSetup>),
+}
+
+/// What a call needs to run.
+#[derive(Debug)]
+pub struct CallSetup {
+    /// Its identifier, for logs.
+    pub call: CallId,
+    /// Its flow, with its candidates.
+    pub flow: Call,
+    /// How to record it; `None` records nothing.
+    pub recording: Option<RecordingPlan>,
+    /// Where its notices go. The call never waits for it; what does not fit is kept until it does.
+    pub notices: mpsc::Sender<CallNotice>,
+}
+
+/// How a call is recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordingPlan {
+    /// Its identifier, for the events.
+    pub recording: RecordingId,
+    /// The file to make; one that exists is refused.
+    pub path: PathBuf,
+}
+
+/// What a running call tells, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CallNotice {
+    /// Something happened.
+    Event {
+        /// When.
+        at: Timestamp,
+        /// What.
+        kind: CallEventKind,
+    },
+    /// The recording is whole on disk. Comes before its `RecordingFinished`.
+    Recorded(RecordingReport),
+    /// Nothing more will come. `Ended` came before.
+    Finished,
+}
