@@ -32,7 +32,7 @@ impl E164 {
         if text.len() > 64 {
             return Err(NumberError::NotANumber(shown()));
         }
-        let with_plus = || PHONE_NUMBER_UTIL.parse(&format!("+{}", text.trim()), None);
+        let with_plus = || PHONE_NUMBER_UTIL.parse(format!("+{}", text.trim()), None);
         let region = region.and_then(|code| code.parse().ok());
         let parsed = match (text.trim().starts_with('+'), region) {
             (true, _) => PHONE_NUMBER_UTIL.parse(text.trim(), None),

@@ -49,7 +49,9 @@ const HASHES_AT_ONCE: usize = 2;
 #[derive(Debug, thiserror::Error)]
 pub enum AccountError {
     /// Mail address or password are wrong; which of them is not said.
-    #[error("expected the mail address and password of a user, got a pair that does not fit; check both and try again")]
+    #[error(
+        "expected the mail address and password of a user, got a pair that does not fit; check both and try again"
+    )]
     WrongPassword,
     /// Too many failures before.
     #[error("too many failed sign-ins; try again in {} seconds", .wait.as_secs().max(1))]
@@ -58,13 +60,17 @@ pub enum AccountError {
         wait: Duration,
     },
     /// The link was used, is over, or is none of ours.
-    #[error("expected a sign-in link that is fresh and unused, got one that is not; ask for a new one")]
+    #[error(
+        "expected a sign-in link that is fresh and unused, got one that is not; ask for a new one"
+    )]
     BadLink,
     /// The mail address cannot be one.
     #[error("expected a mail address such as ann@example.com, got {0:?}")]
     BadEmail(String),
     /// The password is too short or too long.
-    #[error("expected a password of {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters, got {0}; choose a longer or shorter one")]
+    #[error(
+        "expected a password of {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters, got {0}; choose a longer or shorter one"
+    )]
     BadPassword(usize),
     /// The mail address belongs to a user already.
     #[error("expected a mail address that no user has yet, got {0:?}; sign in with it instead")]
@@ -107,7 +113,10 @@ impl Viewer {
 
     /// Whether a form carries this session's token; takes as long for a wrong one.
     pub fn owns_form(&self, form_token: &str) -> bool {
-        self.form_token.as_bytes().ct_eq(form_token.as_bytes()).into()
+        self.form_token
+            .as_bytes()
+            .ct_eq(form_token.as_bytes())
+            .into()
     }
 }
 
@@ -249,7 +258,10 @@ impl Platform {
         now: Timestamp,
     ) -> Result<SignedIn, AccountError> {
         let email: String = email.trim().to_lowercase().chars().take(254).collect();
-        let keys = [format!("mail {email}"), format!("from {}", network(address))];
+        let keys = [
+            format!("mail {email}"),
+            format!("from {}", network(address)),
+        ];
         if let Some(wait) = self.sign_ins.wait(&keys, now) {
             refused("locked_out");
             return Err(AccountError::LockedOut { wait });
@@ -260,7 +272,9 @@ impl Platform {
             return Err(AccountError::WrongPassword);
         }
         let user = self.db.user_by_email(&email).await?;
-        let hash = user.as_ref().map_or_else(nobodys_hash, |user| user.password_hash.clone());
+        let hash = user
+            .as_ref()
+            .map_or_else(nobodys_hash, |user| user.password_hash.clone());
         let fits = self.verify(password.to_owned(), hash).await?;
         match user {
             Some(user) if fits => {
@@ -329,7 +343,12 @@ impl Platform {
             return Ok(None);
         };
         let form_token = self.form_token(&hash);
-        Ok(Some(Viewer { user, account, session: session.id, form_token }))
+        Ok(Some(Viewer {
+            user,
+            account,
+            session: session.id,
+            form_token,
+        }))
     }
 
     /// Ends a session; its token is worth nothing from now on.
@@ -354,7 +373,10 @@ impl Platform {
         self.db.add_session(&session).await?;
         metrics::counter!("ringfence_sign_ins_total").increment(1);
         tracing::info!(user = %user.id, account = %user.account, "signed in");
-        Ok(SignedIn { token: URL_SAFE_NO_PAD.encode(token), expires_at })
+        Ok(SignedIn {
+            token: URL_SAFE_NO_PAD.encode(token),
+            expires_at,
+        })
     }
 
     fn form_token(&self, token_hash: &[u8]) -> String {
@@ -396,7 +418,9 @@ impl Platform {
         let _turn = self.hashing_turn().await;
         tokio::task::spawn_blocking(move || {
             PasswordHash::new(&hash).is_ok_and(|hash| {
-                Argon2::default().verify_password(password.as_bytes(), &hash).is_ok()
+                Argon2::default()
+                    .verify_password(password.as_bytes(), &hash)
+                    .is_ok()
             })
         })
         .await
@@ -404,7 +428,11 @@ impl Platform {
     }
 
     async fn hashing_turn(&self) -> tokio::sync::SemaphorePermit<'_> {
-        self.sign_ins.hashing.acquire().await.expect("the semaphore is never closed")
+        self.sign_ins
+            .hashing
+            .acquire()
+            .await
+            .expect("the semaphore is never closed")
     }
 }
 
@@ -439,7 +467,11 @@ fn normal_email(text: &str) -> Result<String, AccountError> {
             !name.is_empty() && !host.is_empty() && !host.contains('@')
         })
         && !email.chars().any(|c| c.is_whitespace() || c.is_control());
-    if fits { Ok(email) } else { Err(AccountError::BadEmail(text.chars().take(64).collect())) }
+    if fits {
+        Ok(email)
+    } else {
+        Err(AccountError::BadEmail(text.chars().take(64).collect()))
+    }
 }
 
 /// An IPv4 address, or the /64 of an IPv6 one, since whoever has one address there has them all.
@@ -504,7 +536,10 @@ mod tests {
 
     #[test]
     fn mail_addresses_are_read_as_people_type_them() {
-        assert_eq!(normal_email(" Ann@Example.COM ").unwrap(), "ann@example.com");
+        assert_eq!(
+            normal_email(" Ann@Example.COM ").unwrap(),
+            "ann@example.com"
+        );
         for wrong in ["ann", "@example.com", "ann@", "a@b@c", "a b@example.com"] {
             assert!(normal_email(wrong).is_err(), "{wrong}");
         }

@@ -99,7 +99,10 @@ impl Platform {
                 call,
             })
             .collect();
-        Ok(CallRows { rows, next: page.next })
+        Ok(CallRows {
+            rows,
+            next: page.next,
+        })
     }
 
     /// The account's targets, by name.
@@ -147,7 +150,11 @@ impl Platform {
             legs: self.db.legs(account, call.id).await?,
             recording: self.db.recording_of_call(account, call.id).await?,
             number: self.db.number(account, call.number).await?,
-            trunk: self.db.trunk(account, call.trunk).await?.map(|trunk| trunk.name),
+            trunk: self
+                .db
+                .trunk(account, call.trunk)
+                .await?
+                .map(|trunk| trunk.name),
             targets: self.target_names(account).await?,
             earlier_calls: self.earlier_calls(&call).await?,
             visit,
@@ -185,7 +192,10 @@ impl Platform {
         recording: &Recording,
     ) -> Result<Waveform, RecordingError> {
         let path = self.recording_path(recording)?;
-        let _turn = WAVEFORM_TURNS.acquire().await.expect("the semaphore is never closed");
+        let _turn = WAVEFORM_TURNS
+            .acquire()
+            .await
+            .expect("the semaphore is never closed");
         tokio::task::spawn_blocking(move || ringfence_media::waveform(&path, WAVEFORM_COLUMNS))
             .await
             .map_err(io::Error::other)?
@@ -201,7 +211,12 @@ impl Platform {
             caller_contains: Some(caller.as_str().to_owned()),
             ..CallFilter::default()
         };
-        Ok(self.db.calls(call.account, &filter, None, 99).await?.calls.len())
+        Ok(self
+            .db
+            .calls(call.account, &filter, None, 99)
+            .await?
+            .calls
+            .len())
     }
 
     async fn target_names(
@@ -209,7 +224,10 @@ impl Platform {
         account: AccountId,
     ) -> Result<HashMap<TargetId, String>, StoreError> {
         let targets = self.db.targets(account).await?;
-        Ok(targets.into_iter().map(|target| (target.id, target.name)).collect())
+        Ok(targets
+            .into_iter()
+            .map(|target| (target.id, target.name))
+            .collect())
     }
 }
 
@@ -220,7 +238,9 @@ pub const fn can_be_played(recording: &Recording) -> bool {
 
 fn below(folder: &Path, path: &str) -> Result<PathBuf, RecordingError> {
     let relative = Path::new(path);
-    let plain = relative.components().all(|part| matches!(part, Component::Normal(_)));
+    let plain = relative
+        .components()
+        .all(|part| matches!(part, Component::Normal(_)));
     if plain && !path.is_empty() {
         Ok(folder.join(relative))
     } else {
@@ -235,7 +255,10 @@ mod tests {
     #[test]
     fn a_recording_never_leaves_its_folder() {
         let folder = Path::new("/data/recordings");
-        assert_eq!(below(folder, "2026/a.wav").unwrap(), Path::new("/data/recordings/2026/a.wav"));
+        assert_eq!(
+            below(folder, "2026/a.wav").unwrap(),
+            Path::new("/data/recordings/2026/a.wav")
+        );
         for wrong in ["", "/etc/passwd", "../x.wav", "a/../../x.wav"] {
             assert!(below(folder, wrong).is_err(), "{wrong}");
         }

@@ -18,11 +18,16 @@ impl Keys {
     /// Derives every key from the 32 octets of the master key with HMAC-SHA256 (RFC 2104) over its purpose.
     pub fn from_master(master: &[u8; 32]) -> Self {
         let derive = |purpose: &str| -> [u8; 32] {
-            let mut mac = Hmac::<Sha256>::new_from_slice(master).expect("HMAC takes a key of any length");
+            let mut mac =
+                Hmac::<Sha256>::new_from_slice(master).expect("HMAC takes a key of any length");
             mac.update(purpose.as_bytes());
             mac.finalize().into_bytes().into()
         };
-        Self { tag: derive("ringfence/tag/1"), forms: derive("ringfence/forms/1"), links: derive("ringfence/links/1") }
+        Self {
+            tag: derive("ringfence/tag/1"),
+            forms: derive("ringfence/forms/1"),
+            links: derive("ringfence/links/1"),
+        }
     }
 }
 

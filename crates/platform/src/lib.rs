@@ -55,6 +55,10 @@ pub struct Platform {
     pub keys: Keys,
     /// What number requests need to know of sites, hosts and pools.
     pub tag_facts: visits::TagFacts,
+    /// Numbers that were dialled a moment ago.
+    pub call_facts: calls::CallFacts,
+    /// Every account's trunks by their addresses.
+    pub trunks: calls::Trunks,
     /// Failed sign-ins and one-time links.
     pub sign_ins: accounts::SignIns,
 }
@@ -80,6 +84,8 @@ impl Platform {
             }),
             board: board::Board::new(),
             tag_facts: visits::TagFacts::new(),
+            call_facts: calls::CallFacts::default(),
+            trunks: calls::Trunks::default(),
             sign_ins: accounts::SignIns::new(),
             db,
             outbound,

@@ -38,10 +38,20 @@ impl Platform {
         account: AccountId,
         now: Timestamp,
     ) -> Result<Vec<NumberRow>, StoreError> {
-        let pools: HashMap<_, _> =
-            self.db.pools(account).await?.into_iter().map(|pool| (pool.id, pool)).collect();
-        let plans: HashMap<_, _> =
-            self.db.plans(account).await?.into_iter().map(|plan| (plan.id, plan.name)).collect();
+        let pools: HashMap<_, _> = self
+            .db
+            .pools(account)
+            .await?
+            .into_iter()
+            .map(|pool| (pool.id, pool))
+            .collect();
+        let plans: HashMap<_, _> = self
+            .db
+            .plans(account)
+            .await?
+            .into_iter()
+            .map(|plan| (plan.id, plan.name))
+            .collect();
         let counts: HashMap<_, NumberCount> = self
             .db
             .calls_by_number(account, now - COUNTED, now)

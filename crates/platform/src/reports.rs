@@ -111,7 +111,10 @@ pub struct Figures {
 impl Figures {
     /// Of a hundred calls that ended, how many were answered; `None` when none has ended.
     pub fn answered_percent(&self) -> Option<u64> {
-        percent(self.totals.answered, self.totals.calls - self.totals.under_way)
+        percent(
+            self.totals.answered,
+            self.totals.calls - self.totals.under_way,
+        )
     }
 
     /// Of a hundred calls, how many have a source; `None` without calls.
@@ -207,7 +210,15 @@ impl Platform {
                 missed: row.missed,
             })
             .collect();
-        Ok(Overview { period, from, to, now: figures, before: previous, bars, sources })
+        Ok(Overview {
+            period,
+            from,
+            to,
+            now: figures,
+            before: previous,
+            bars,
+            sources,
+        })
     }
 
     /// What a first run still lacks.
@@ -225,10 +236,16 @@ impl Platform {
         let plans = self.db.plans(account.id).await?;
         let ever = Timestamp::from_micros(0);
         let rows = self.db.row_counts(account.id, ever, now).await?;
-        let call = self.db.calls(account.id, &ringfence_store::CallFilter::default(), None, 1).await?;
+        let call = self
+            .db
+            .calls(account.id, &ringfence_store::CallFilter::default(), None, 1)
+            .await?;
         Ok(FirstSteps {
             site: !sites.is_empty(),
-            host: sites.iter().flat_map(|(_, hosts)| hosts).any(|host| host.proved_at.is_some()),
+            host: sites
+                .iter()
+                .flat_map(|(_, hosts)| hosts)
+                .any(|host| host.proved_at.is_some()),
             numbers: numbers.iter().any(|number| number.pool.is_some()),
             trunk: !trunks.is_empty() && !plans.is_empty(),
             visit: rows.leases > 0,
@@ -289,7 +306,12 @@ fn starts(period: Period, from: Timestamp, to: Timestamp, zone: &TimeZone) -> Ve
 fn fill(counts: &[HourCount], starts: &[Timestamp]) -> Vec<Bar> {
     let mut bars: Vec<Bar> = starts
         .iter()
-        .map(|&start| Bar { start, answered: 0, missed: 0, other: 0 })
+        .map(|&start| Bar {
+            start,
+            answered: 0,
+            missed: 0,
+            other: 0,
+        })
         .collect();
     for count in counts {
         let after = bars.partition_point(|bar| bar.start <= count.start);
@@ -358,12 +380,23 @@ mod tests {
         let zone = TimeZone::UTC;
         let now = at("2026-11-23T19:48:13Z");
         let starts = starts(Period::Day, Period::Day.begin(now, &zone), now, &zone);
-        let count = |start, answered| HourCount { start, answered, missed: 1, other: 0 };
+        let count = |start, answered| HourCount {
+            start,
+            answered,
+            missed: 1,
+            other: 0,
+        };
         let bars = fill(
-            &[count(at("2026-11-23T18:00:00Z"), 2), count(at("2026-11-23T19:00:00Z"), 3)],
+            &[
+                count(at("2026-11-23T18:00:00Z"), 2),
+                count(at("2026-11-23T19:00:00Z"), 3),
+            ],
             &starts,
         );
-        assert_eq!((bars[22].answered, bars[23].answered, bars[0].calls()), (2, 3, 0));
+        assert_eq!(
+            (bars[22].answered, bars[23].answered, bars[0].calls()),
+            (2, 3, 0)
+        );
     }
 
     #[test]

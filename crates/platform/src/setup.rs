@@ -91,10 +91,19 @@ impl Platform {
         ring_timeout: Duration,
         now: Timestamp,
     ) -> Result<TargetGroup, StoreError> {
-        let members =
-            targets.iter().map(|&target| TargetGroupMember { target, ring_timeout }).collect();
-        let group =
-            TargetGroup { id: TargetGroupId::new(now, random()), account, name: name.into(), members };
+        let members = targets
+            .iter()
+            .map(|&target| TargetGroupMember {
+                target,
+                ring_timeout,
+            })
+            .collect();
+        let group = TargetGroup {
+            id: TargetGroupId::new(now, random()),
+            account,
+            name: name.into(),
+            members,
+        };
         self.db.add_target_group(&group).await?;
         Ok(group)
     }
@@ -110,11 +119,24 @@ impl Platform {
         group: TargetGroupId,
         now: Timestamp,
     ) -> Result<CallPlan, StoreError> {
-        let steps = BTreeMap::from([("ring".to_string(), Step::Ring { group, otherwise: None })]);
-        let document = PlanDocument { start: "ring".into(), steps };
-        let plan =
-            CallPlan { id: PlanId::new(now, random()), account, name: name.into(), document };
-        self.db.add_plan(&plan).await?;
+        let steps = BTreeMap::from([(
+            "ring".to_string(),
+            Step::Ring {
+                group,
+                otherwise: None,
+            },
+        )]);
+        let document = PlanDocument {
+            start: "ring".into(),
+            steps,
+        };
+        let plan = CallPlan {
+            id: PlanId::new(now, random()),
+            account,
+            name: name.into(),
+            document,
+        };
+        self.db.add_plan(&plan, now).await?;
         Ok(plan)
     }
 
@@ -130,8 +152,13 @@ impl Platform {
         overflow: Option<NumberId>,
         now: Timestamp,
     ) -> Result<Pool, StoreError> {
-        let pool =
-            Pool { id: PoolId::new(now, random()), account, name: name.into(), hold, overflow };
+        let pool = Pool {
+            id: PoolId::new(now, random()),
+            account,
+            name: name.into(),
+            hold,
+            overflow,
+        };
         self.db.add_pool(&pool).await?;
         Ok(pool)
     }

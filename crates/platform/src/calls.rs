@@ -1,1 +1,0 @@
-//! Calls: from the INVITE to the last row.

@@ -1,0 +1,262 @@
+//! The journal of one call: every notice becomes rows, in order, and waits for the database when it must.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ringfence_model::{
+    AccountId, Call, CallEvent, CallEventKind, CallId, Leg, LegId, LegOutcome, Recording,
+    RecordingId, RecordingState, TargetId, Timestamp,
+};
+use ringfence_store::Write;
+use ringfence_telephony::{CallNotice, RecordingPlan};
+use tokio::sync::mpsc;
+
+use crate::Platform;
+use crate::board::BoardChange;
+
+/// Between two tries to write while the database is away.
+const RETRY_AFTER: Duration = Duration::from_millis(500);
+
+/// Notices that are written together.
+const TOGETHER: usize = 64;
+
+pub(super) struct Journal {
+    platform: Arc<Platform>,
+    account: AccountId,
+    call: CallId,
+    started_at: Timestamp,
+    sequence: u32,
+    legs: Vec<OpenLeg>,
+    answered: Option<(usize, Timestamp)>,
+    recording: Option<RecordingPlan>,
+    notices: mpsc::Receiver<CallNotice>,
+    ended: bool,
+}
+
+struct OpenLeg {
+    id: LegId,
+    target: TargetId,
+    ended: bool,
+}
+
+impl Journal {
+    pub(super) fn new(
+        platform: Arc<Platform>,
+        call: &Call,
+        sequence: u32,
+        recording: Option<RecordingPlan>,
+        notices: mpsc::Receiver<CallNotice>,
+    ) -> Self {
+        Self {
+            platform,
+            account: call.account,
+            call: call.id,
+            started_at: call.started_at,
+            sequence,
+            legs: Vec::new(),
+            answered: None,
+            recording,
+            notices,
+            ended: false,
+        }
+    }
+
+    /// Keeps the journal until the call's last notice. A call whose driver vanished is closed as failed.
+    pub(super) async fn keep(mut self) {
+        let mut waiting = Vec::with_capacity(8);
+        while self.notices.recv_many(&mut waiting, TOGETHER).await > 0 {
+            let mut writes = Vec::new();
+            for notice in waiting.drain(..) {
+                self.note(notice, &mut writes);
+            }
+            self.write(writes).await;
+        }
+        if !self.ended {
+            let mut writes = Vec::new();
+            let kind = CallEventKind::Ended {
+                disposition: ringfence_model::Disposition::Failed,
+                code: None,
+                reason: "the call's driver stopped before the call was over".into(),
+            };
+            self.note_event(crate::now(), kind, &mut writes);
+            self.write(writes).await;
+        }
+        self.platform.board.ended(self.call);
+    }
+
+    /// Rows are idempotent, so the same batch is tried until the database takes it.
+    async fn write(&self, writes: Vec<Write>) {
+        if writes.is_empty() {
+            return;
+        }
+        loop {
+            match self.platform.db.write(writes.clone()).await {
+                Ok(()) => return,
+                Err(error) if error.is_passing() => {
+                    metrics::counter!("ringfence_call_rows_delayed_total").increment(1);
+                    tracing::warn!(call = %self.call, "a call's rows wait for the database: {error}");
+                    tokio::time::sleep(RETRY_AFTER).await;
+                }
+                Err(error) => {
+                    metrics::counter!("ringfence_call_rows_lost_total").increment(1);
+                    tracing::error!(call = %self.call, ?writes, "a call's rows were refused: {error}");
+                    return;
+                }
+            }
+        }
+    }
+
+    fn note(&mut self, notice: CallNotice, writes: &mut Vec<Write>) {
+        match notice {
+            CallNotice::Event { at, kind } => self.note_event(at, kind, writes),
+            CallNotice::Finished => {}
+            CallNotice::Recorded(report) => {
+                writes.extend(self.recording.as_ref().map(|plan| Write::RecordingClosed {
+                    account: self.account,
+                    recording: plan.recording,
+                    duration_ms: report.duration_ms,
+                    size: report.size,
+                    sha256: Some(report.sha256.to_vec()),
+                    state: if report.failure.is_some() {
+                        RecordingState::Failed
+                    } else {
+                        RecordingState::Closed
+                    },
+                }))
+            }
+        }
+    }
+
+    fn note_event(&mut self, at: Timestamp, kind: CallEventKind, writes: &mut Vec<Write>) {
+        if let Some(change) = BoardChange::of_event(&kind, at) {
+            self.platform.board.changed(self.call, change);
+        }
+        match &kind {
+            CallEventKind::Ringing { leg, target, .. } => self.leg_began(*leg, *target, at, writes),
+            CallEventKind::LegFailed {
+                leg, outcome, code, ..
+            } => {
+                self.leg_ended(*leg, at, *outcome, *code, writes);
+            }
+            CallEventKind::Answered { leg } => self.answered(*leg, at, writes),
+            CallEventKind::RecordingStarted { recording } => {
+                self.recording_began(*recording, at, writes)
+            }
+            CallEventKind::Ended {
+                disposition,
+                reason,
+                ..
+            } => {
+                self.ended = true;
+                if let Some((index, answered_at)) = self.answered {
+                    self.legs[index].ended = true;
+                    writes.push(Write::LegEnded {
+                        account: self.account,
+                        leg: self.legs[index].id,
+                        answered_at: Some(answered_at),
+                        ended_at: at,
+                        outcome: LegOutcome::Answered,
+                        code: Some(200),
+                    });
+                }
+                let seconds = at.since(self.started_at).as_secs_f64();
+                metrics::counter!("ringfence_calls_total", "disposition" => disposition.as_str())
+                    .increment(1);
+                metrics::histogram!("ringfence_call_seconds").record(seconds);
+                tracing::info!(call = %self.call, disposition = disposition.as_str(), seconds, "call ended: {reason}");
+                writes.push(Write::CallEnded {
+                    account: self.account,
+                    call: self.call,
+                    at,
+                    disposition: *disposition,
+                    reason: Some(reason.clone()),
+                    failed_over: self.legs.len() > 1,
+                });
+            }
+            _ => {}
+        }
+        writes.push(Write::CallEvent(CallEvent {
+            call: self.call,
+            account: self.account,
+            sequence: self.sequence,
+            at,
+            kind,
+        }));
+        self.sequence += 1;
+    }
+
+    fn leg_began(&mut self, leg: LegId, target: TargetId, at: Timestamp, writes: &mut Vec<Write>) {
+        writes.push(Write::LegBegun(Leg {
+            id: leg,
+            call: self.call,
+            account: self.account,
+            target,
+            position: u32::try_from(self.legs.len()).unwrap_or(u32::MAX),
+            started_at: at,
+            answered_at: None,
+            ended_at: None,
+            outcome: None,
+            code: None,
+        }));
+        self.legs.push(OpenLeg {
+            id: leg,
+            target,
+            ended: false,
+        });
+    }
+
+    fn leg_ended(
+        &mut self,
+        leg: LegId,
+        at: Timestamp,
+        outcome: LegOutcome,
+        code: Option<u16>,
+        writes: &mut Vec<Write>,
+    ) {
+        if let Some(open) = self
+            .legs
+            .iter_mut()
+            .find(|open| open.id == leg && !open.ended)
+        {
+            open.ended = true;
+            writes.push(Write::LegEnded {
+                account: self.account,
+                leg,
+                answered_at: None,
+                ended_at: at,
+                outcome,
+                code,
+            });
+        }
+    }
+
+    fn answered(&mut self, leg: LegId, at: Timestamp, writes: &mut Vec<Write>) {
+        if let Some(index) = self.legs.iter().position(|open| open.id == leg) {
+            self.answered = Some((index, at));
+            writes.push(Write::CallAnswered {
+                account: self.account,
+                call: self.call,
+                at,
+                target: self.legs[index].target,
+                failed_over: self.legs.len() > 1,
+            });
+        }
+    }
+
+    fn recording_began(&mut self, recording: RecordingId, at: Timestamp, writes: &mut Vec<Write>) {
+        let Some(plan) = &self.recording else { return };
+        let folder = &self.platform.settings.recordings_folder;
+        let path = plan.path.strip_prefix(folder).unwrap_or(&plan.path);
+        writes.push(Write::RecordingOpened(Recording {
+            id: recording,
+            call: self.call,
+            account: self.account,
+            path: path.to_string_lossy().into_owned(),
+            started_at: at,
+            duration_ms: 0,
+            size: 0,
+            sha256: None,
+            state: RecordingState::Open,
+        }));
+    }
+}

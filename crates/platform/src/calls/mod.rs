@@ -1,0 +1,243 @@
+//! Calls: from the INVITE to the last row.
+//!
+//! A call's row is durable before any target rings, and every event of it follows; when rows cannot be written,
+//! new calls are refused and those under way go on while their events wait.
+
+mod facts;
+mod journal;
+mod recovery;
+mod trunks;
+
+use std::sync::Arc;
+
+use ringfence_callflow as callflow;
+use ringfence_model::{
+    Call, CallEvent, CallEventKind, CallId, E164, LegId, NumberState, RecordingId, Timestamp,
+};
+use ringfence_store::{StoreError, Write};
+use ringfence_telephony::{CallDecision, CallSetup, IncomingCall, InviteFacts, RecordingPlan};
+use ringfence_tracking::attribute;
+use tokio::sync::mpsc;
+use tokio_util::task::TaskTracker;
+
+use crate::board::{BoardCall, BoardState};
+use crate::{Platform, now, random};
+pub use facts::CallFacts;
+use journal::Journal;
+pub use recovery::Recovered;
+pub use trunks::Trunks;
+
+/// Notices of one call that may wait for their rows; a call makes a few dozen.
+const NOTICES: usize = 256;
+
+/// Leases of a number that one call is weighed against, newest first.
+const LEASES_WEIGHED: u32 = 50;
+
+/// Why a call was refused before it had a row.
+#[derive(Debug, thiserror::Error)]
+enum RefusedCall {
+    #[error(
+        "expected one of our tracking numbers, got {dialled}; import it with `ringfence number import`"
+    )]
+    UnknownNumber { dialled: String },
+    #[error("expected a number in use, {0:?} is {1}")]
+    NotInUse(E164, &'static str),
+    #[error("expected a call plan for {0:?}; give the number one")]
+    NoPlan(E164),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl RefusedCall {
+    /// The SIP status code (RFC 3261 §21) that tells the caller's side.
+    fn code(&self) -> u16 {
+        match self {
+            Self::UnknownNumber { .. } => 404,
+            Self::NotInUse(..) => 410,
+            Self::NoPlan(_) => 480,
+            Self::Store(_) => 503,
+        }
+    }
+
+    fn word(&self) -> &'static str {
+        match self {
+            Self::UnknownNumber { .. } => "unknown_number",
+            Self::NotInUse(..) => "number_not_in_use",
+            Self::NoPlan(_) => "no_plan",
+            Self::Store(_) => "rows_unavailable",
+        }
+    }
+}
+
+/// Decides about every call that `incoming` brings, until it closes; then waits for the calls' last rows.
+pub async fn serve(platform: Arc<Platform>, mut incoming: mpsc::Receiver<IncomingCall>) {
+    let calls = TaskTracker::new();
+    while let Some(IncomingCall { facts, decision }) = incoming.recv().await {
+        let platform = Arc::clone(&platform);
+        let tracker = calls.clone();
+        calls.spawn(async move {
+            let decided = match begin(&platform, &facts, now()).await {
+                Ok((setup, journal)) => {
+                    tracker.spawn(journal.keep());
+                    CallDecision::Proceed(Box::new(setup))
+                }
+                Err(refused) => {
+                    metrics::counter!("ringfence_calls_refused_total", "reason" => refused.word())
+                        .increment(1);
+                    tracing::warn!(
+                        reason = refused.word(),
+                        code = refused.code(),
+                        caller = facts.caller.as_deref().map(ringfence_model::masked),
+                        "call refused: {refused}"
+                    );
+                    CallDecision::Refuse {
+                        code: refused.code(),
+                        reason: refused.word().replace('_', " "),
+                    }
+                }
+            };
+            // The caller may have left meanwhile; the journal then ends by itself.
+            let _ = decision.send(decided);
+        });
+    }
+    calls.close();
+    calls.wait().await;
+}
+
+async fn begin(
+    platform: &Arc<Platform>,
+    facts: &InviteFacts,
+    now: Timestamp,
+) -> Result<(CallSetup, Journal), RefusedCall> {
+    let unknown = || RefusedCall::UnknownNumber {
+        dialled: ringfence_model::masked(&facts.dialled),
+    };
+    let dialled = E164::parse(&facts.dialled, facts.country.as_deref()).map_err(|_| unknown())?;
+    let known = platform
+        .call_facts
+        .of_number(&platform.db, &dialled, now)
+        .await?
+        .ok_or_else(unknown)?;
+    let number = &known.number;
+    // A carrier may serve several accounts from one address, so the number decides which of its trunks this is.
+    let trunk = platform
+        .trunks
+        .of_account(number.account, facts.source.ip())
+        .ok_or_else(unknown)?;
+    if !matches!(number.state, NumberState::Assigned | NumberState::Available) {
+        return Err(RefusedCall::NotInUse(dialled, number.state.as_str()));
+    }
+    let (plan, document) = known
+        .plan
+        .as_ref()
+        .ok_or_else(|| RefusedCall::NoPlan(dialled.clone()))?;
+
+    let leases = platform
+        .db
+        .leases_for_number(
+            number.account,
+            number.id,
+            facts.received_at,
+            facts.received_at - platform.settings.late_call_window,
+            LEASES_WEIGHED,
+        )
+        .await?;
+    let attribution = attribute(
+        &leases,
+        facts.received_at,
+        platform.settings.late_call_window,
+    );
+    let route =
+        ringfence_routing::route(document, &known.destinations, || LegId::new(now, random()));
+
+    let id = CallId::new(now, random());
+    let call = Call {
+        id,
+        account: number.account,
+        number: number.id,
+        dialled: dialled.clone(),
+        caller: facts
+            .caller
+            .as_deref()
+            .and_then(|caller| E164::parse(caller, facts.country.as_deref()).ok()),
+        trunk,
+        plan: Some(*plan),
+        sip_call_id: facts.sip_call_id.clone(),
+        started_at: facts.received_at,
+        answered_at: None,
+        ended_at: None,
+        disposition: None,
+        reason: None,
+        target: None,
+        failed_over: false,
+        visit: attribution.visit,
+        source: attribution.source.clone(),
+        confidence: attribution.confidence,
+    };
+    let events = [
+        CallEventKind::Arrived,
+        CallEventKind::Attributed {
+            confidence: attribution.confidence,
+            source: attribution
+                .source
+                .as_ref()
+                .map(|source| source.name.clone()),
+            reason: attribution.reason,
+        },
+    ];
+    let mut writes = vec![Write::CallBegun(Box::new(call.clone()))];
+    let mut sequence = 0;
+    for kind in events {
+        writes.push(Write::CallEvent(CallEvent {
+            call: id,
+            account: call.account,
+            sequence,
+            at: facts.received_at,
+            kind,
+        }));
+        sequence += 1;
+    }
+    platform.db.write(writes).await?;
+
+    platform.board.began(BoardCall {
+        id,
+        account: call.account,
+        caller: call.caller.clone(),
+        dialled,
+        started_at: call.started_at,
+        source: call.source.clone(),
+        confidence: call.confidence,
+        state: BoardState::Arriving,
+    });
+    let recording = platform.settings.record_calls.then(|| RecordingPlan {
+        recording: RecordingId::new(now, random()),
+        path: platform
+            .settings
+            .recordings_folder
+            .join(recording_path(&call)),
+    });
+    let (notices, received) = mpsc::channel(NOTICES);
+    let journal = Journal::new(
+        Arc::clone(platform),
+        &call,
+        sequence,
+        recording.clone(),
+        received,
+    );
+    let flow = callflow::Call::new(route, callflow::Options::default(), now);
+    Ok((
+        CallSetup {
+            call: id,
+            flow,
+            recording,
+            notices,
+        },
+        journal,
+    ))
+}
+
+/// Below the recordings folder: a folder an account and a day, so that no folder grows without end.
+fn recording_path(call: &Call) -> String {
+    let day = call.started_at.to_jiff().strftime("%Y-%m-%d").to_string();
+    format!("{}/{day}/{}.wav", call.account, call.id)
+}

@@ -1,0 +1,111 @@
+//! After a crash: calls that were cut are closed as interrupted, and their recordings are mended.
+
+use ringfence_model::{
+    Call, CallEvent, CallEventKind, Disposition, Recording, RecordingState, Timestamp,
+};
+use ringfence_store::{StoreError, Write};
+
+use crate::Platform;
+
+/// What a start found and put right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Recovered {
+    /// Calls that were under way when the process stopped.
+    pub calls: usize,
+    /// Recordings that play again.
+    pub recordings: usize,
+    /// Recordings of which nothing could be saved.
+    pub lost_recordings: usize,
+}
+
+impl Platform {
+    /// Closes what an earlier process left open. To be called before the first call is let in.
+    ///
+    /// # Errors
+    /// When rows cannot be read or written; nothing is half done, and the next start tries again.
+    pub async fn recover(&self, now: Timestamp) -> Result<Recovered, StoreError> {
+        let mut recovered = Recovered::default();
+        for recording in self.db.open_recordings().await? {
+            if self.recover_recording(&recording).await? {
+                recovered.recordings += 1;
+            } else {
+                recovered.lost_recordings += 1;
+            }
+        }
+        for call in self.db.open_calls().await? {
+            self.interrupt(&call, now).await?;
+            recovered.calls += 1;
+        }
+        Ok(recovered)
+    }
+
+    async fn recover_recording(&self, recording: &Recording) -> Result<bool, StoreError> {
+        let path = self.settings.recordings_folder.join(&recording.path);
+        let mended = tokio::task::spawn_blocking(move || ringfence_media::recover(&path)).await;
+        let (state, report) = match mended {
+            Ok(Ok(report)) => (RecordingState::Recovered, Some(report)),
+            Ok(Err(error)) => {
+                metrics::counter!("ringfence_recordings_lost_total").increment(1);
+                tracing::error!(recording = %recording.id, "a cut recording could not be mended: {error}");
+                (RecordingState::Failed, None)
+            }
+            Err(error) => {
+                tracing::error!(recording = %recording.id, "mending a cut recording stopped: {error}");
+                (RecordingState::Failed, None)
+            }
+        };
+        let saved = report.is_some();
+        self.db
+            .write(vec![Write::RecordingClosed {
+                account: recording.account,
+                recording: recording.id,
+                duration_ms: report.as_ref().map_or(0, |report| report.duration_ms),
+                size: report.as_ref().map_or(0, |report| report.size),
+                sha256: report.map(|report| report.sha256.to_vec()),
+                state,
+            }])
+            .await?;
+        Ok(saved)
+    }
+
+    async fn interrupt(&self, call: &Call, now: Timestamp) -> Result<(), StoreError> {
+        let events = self.db.call_events(call.account, call.id).await?;
+        let sequence = events.last().map_or(0, |event| event.sequence + 1);
+        let last_sign = events.last().map_or(call.started_at, |event| event.at);
+        let mut writes = Vec::new();
+        for leg in self.db.legs(call.account, call.id).await? {
+            if leg.ended_at.is_none() {
+                let answered_at = call.answered_at.filter(|_| call.target == Some(leg.target));
+                writes.push(Write::LegEnded {
+                    account: call.account,
+                    leg: leg.id,
+                    answered_at,
+                    ended_at: last_sign,
+                    outcome: ringfence_model::LegOutcome::Failed,
+                    code: None,
+                });
+            }
+        }
+        let reason = "interrupted: the server stopped while the call was under way";
+        writes.push(Write::CallEvent(CallEvent {
+            call: call.id,
+            account: call.account,
+            sequence,
+            at: now,
+            kind: CallEventKind::Ended {
+                disposition: Disposition::Failed,
+                code: None,
+                reason: reason.into(),
+            },
+        }));
+        writes.push(Write::CallEnded {
+            account: call.account,
+            call: call.id,
+            at: last_sign,
+            disposition: Disposition::Failed,
+            reason: Some(reason.into()),
+            failed_over: call.failed_over,
+        });
+        self.db.write(writes).await
+    }
+}
