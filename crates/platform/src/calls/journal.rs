@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ringfence_media::RecordingReport;
 use ringfence_model::{
     AccountId, Call, CallEvent, CallEventKind, CallId, Leg, LegId, LegOutcome, Recording,
     RecordingId, RecordingState, TargetId, Timestamp,
@@ -110,21 +111,24 @@ impl Journal {
         match notice {
             CallNotice::Event { at, kind } => self.note_event(at, kind, writes),
             CallNotice::Finished => {}
-            CallNotice::Recorded(report) => {
-                writes.extend(self.recording.as_ref().map(|plan| Write::RecordingClosed {
-                    account: self.account,
-                    recording: plan.recording,
-                    duration_ms: report.duration_ms,
-                    size: report.size,
-                    sha256: Some(report.sha256.to_vec()),
-                    state: if report.failure.is_some() {
-                        RecordingState::Failed
-                    } else {
-                        RecordingState::Closed
-                    },
-                }))
-            }
+            CallNotice::Recorded(report) => self.recorded(&report, writes),
         }
+    }
+
+    fn recorded(&self, report: &RecordingReport, writes: &mut Vec<Write>) {
+        let Some(plan) = &self.recording else { return };
+        let state = match report.failure {
+            Some(_) => RecordingState::Failed,
+            None => RecordingState::Closed,
+        };
+        writes.push(Write::RecordingClosed {
+            account: self.account,
+            recording: plan.recording,
+            duration_ms: report.duration_ms,
+            size: report.size,
+            sha256: Some(report.sha256.to_vec()),
+            state,
+        });
     }
 
     fn note_event(&mut self, at: Timestamp, kind: CallEventKind, writes: &mut Vec<Write>) {
@@ -140,7 +144,7 @@ impl Journal {
             }
             CallEventKind::Answered { leg } => self.answered(*leg, at, writes),
             CallEventKind::RecordingStarted { recording } => {
-                self.recording_began(*recording, at, writes)
+                self.recording_began(*recording, at, writes);
             }
             CallEventKind::Ended {
                 disposition,

@@ -12,11 +12,12 @@ use std::sync::Arc;
 
 use ringfence_callflow as callflow;
 use ringfence_model::{
-    Call, CallEvent, CallEventKind, CallId, E164, LegId, NumberState, RecordingId, Timestamp,
+    Call, CallEvent, CallEventKind, CallId, E164, LegId, NumberState, PlanId, RecordingId,
+    Timestamp, TrackingNumber, TrunkId,
 };
 use ringfence_store::{StoreError, Write};
 use ringfence_telephony::{CallDecision, CallSetup, IncomingCall, InviteFacts, RecordingPlan};
-use ringfence_tracking::attribute;
+use ringfence_tracking::{Attribution, attribute};
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
@@ -150,49 +151,16 @@ async fn begin(
     let route =
         ringfence_routing::route(document, &known.destinations, || LegId::new(now, random()));
 
-    let id = CallId::new(now, random());
-    let call = Call {
-        id,
-        account: number.account,
-        number: number.id,
-        dialled: dialled.clone(),
-        caller: facts
-            .caller
-            .as_deref()
-            .and_then(|caller| E164::parse(caller, facts.country.as_deref()).ok()),
-        trunk,
-        plan: Some(*plan),
-        sip_call_id: facts.sip_call_id.clone(),
-        started_at: facts.received_at,
-        answered_at: None,
-        ended_at: None,
-        disposition: None,
-        reason: None,
-        target: None,
-        failed_over: false,
-        visit: attribution.visit,
-        source: attribution.source.clone(),
-        confidence: attribution.confidence,
-    };
-    let events = [
-        CallEventKind::Arrived,
-        CallEventKind::Attributed {
-            confidence: attribution.confidence,
-            source: attribution
-                .source
-                .as_ref()
-                .map(|source| source.name.clone()),
-            reason: attribution.reason,
-        },
-    ];
+    let call = new_call(facts, number, trunk, *plan, &attribution, now);
     let mut writes = vec![Write::CallBegun(Box::new(call.clone()))];
     let mut sequence = 0;
-    for kind in events {
+    for kind in opening_events(attribution) {
+        let (account, at) = (call.account, facts.received_at);
         writes.push(Write::CallEvent(CallEvent {
-            call: id,
-            account: call.account,
+            call: call.id,
+            account,
             sequence,
-            at: facts.received_at,
+            at,
             kind,
         }));
         sequence += 1;
@@ -200,7 +168,7 @@ async fn begin(
     platform.db.write(writes).await?;
 
     platform.board.began(BoardCall {
-        id,
+        id: call.id,
         account: call.account,
         caller: call.caller.clone(),
         dialled,
@@ -227,13 +195,53 @@ async fn begin(
     let flow = callflow::Call::new(route, callflow::Options::default(), now);
     Ok((
         CallSetup {
-            call: id,
+            call: call.id,
             flow,
             recording,
             notices,
         },
         journal,
     ))
+}
+
+fn new_call(
+    facts: &InviteFacts,
+    number: &TrackingNumber,
+    trunk: TrunkId,
+    plan: PlanId,
+    attribution: &Attribution,
+    now: Timestamp,
+) -> Call {
+    let caller = facts.caller.as_deref();
+    Call {
+        id: CallId::new(now, random()),
+        account: number.account,
+        number: number.id,
+        dialled: number.e164.clone(),
+        caller: caller.and_then(|text| E164::parse(text, facts.country.as_deref()).ok()),
+        trunk,
+        plan: Some(plan),
+        sip_call_id: facts.sip_call_id.clone(),
+        started_at: facts.received_at,
+        answered_at: None,
+        ended_at: None,
+        disposition: None,
+        reason: None,
+        target: None,
+        failed_over: false,
+        visit: attribution.visit,
+        source: attribution.source.clone(),
+        confidence: attribution.confidence,
+    }
+}
+
+fn opening_events(attribution: Attribution) -> [CallEventKind; 2] {
+    let attributed = CallEventKind::Attributed {
+        confidence: attribution.confidence,
+        source: attribution.source.map(|source| source.name),
+        reason: attribution.reason,
+    };
+    [CallEventKind::Arrived, attributed]
 }
 
 /// Below the recordings folder: a folder an account and a day, so that no folder grows without end.
