@@ -2,6 +2,9 @@
 
 use ringfence_model::{Confidence, Duration, Lease, Source, Timestamp, Visit, VisitId};
 
+/// Runners-up that are named.
+const RUNNERS_UP_MAX: usize = 10;
+
 /// Which visit a call came from, and how sure that is.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Attribution {
@@ -37,6 +40,288 @@ pub fn attribute(
     at: Timestamp,
     late_call_window: Duration,
 ) -> Attribution {
-    let _ = (candidates, at, late_call_window);
-    todo!()
+    let began = |lease: &Lease| lease.started_at <= at;
+    let live = latest_first(candidates, |lease| began(lease) && at < lease.expires_at);
+    let late = latest_first(candidates, |lease| {
+        began(lease) && lease.expires_at <= at && at.since(lease.expires_at) <= late_call_window
+    });
+    if live.is_empty() {
+        return if late.iter().any(|(lease, _)| lease.overflow) {
+            shared(&late)
+        } else {
+            likely(&late, at)
+        };
+    }
+    match live.as_slice() {
+        [(lease, visit)] if !lease.overflow => Attribution {
+            visit: Some(visit.id),
+            source: Some(visit.source.clone()),
+            confidence: Confidence::Certain,
+            reason: format!(
+                "one visit held the number when it was dialled: it was shown {}",
+                ago(at.since(lease.started_at))
+            ),
+            runners_up: evenly(&late, 0.0),
+        },
+        _ => shared(&live),
+    }
+}
+
+type Candidate<'a> = &'a (Lease, Visit);
+
+fn latest_first(
+    candidates: &[(Lease, Visit)],
+    counts: impl Fn(&Lease) -> bool,
+) -> Vec<Candidate<'_>> {
+    let mut chosen: Vec<Candidate<'_>> = candidates
+        .iter()
+        .filter(|(lease, _)| counts(lease))
+        .collect();
+    chosen.sort_by_key(|(lease, _)| std::cmp::Reverse((lease.expires_at, lease.id)));
+    // A visit that held the number twice is one candidate.
+    let mut seen = std::collections::HashSet::new();
+    chosen.retain(|(_, visit)| seen.insert(visit.id));
+    chosen
+}
+
+fn likely(late: &[Candidate<'_>], at: Timestamp) -> Attribution {
+    let Some(((lease, visit), others)) = late.split_first() else {
+        return Attribution {
+            visit: None,
+            source: None,
+            confidence: Confidence::Unknown,
+            reason: "no visit is known to have been shown the number".into(),
+            runners_up: Vec::new(),
+        };
+    };
+    Attribution {
+        visit: Some(visit.id),
+        source: Some(visit.source.clone()),
+        confidence: Confidence::Likely,
+        reason: format!(
+            "nobody held the number when it was dialled; the last visit that did lost it {}",
+            ago(at.since(lease.expires_at))
+        ),
+        runners_up: evenly(others, 0.0),
+    }
+}
+
+/// Every candidate has the same share; the source that most of them came from is the best, and its latest visit with it.
+fn shared(candidates: &[Candidate<'_>]) -> Attribution {
+    let from = |source: &Source| {
+        candidates
+            .iter()
+            .filter(|(_, visit)| &visit.source == source)
+            .count()
+    };
+    let mut best: Option<(usize, Candidate<'_>)> = None;
+    for &candidate in candidates {
+        let count = from(&candidate.1.source);
+        if best.is_none_or(|(most, _)| count > most) {
+            best = Some((count, candidate));
+        }
+    }
+    let Some((count, (_, visit))) = best else {
+        return likely(&[], Timestamp::default());
+    };
+    let others: Vec<Candidate<'_>> = candidates
+        .iter()
+        .copied()
+        .filter(|(_, other)| other.id != visit.id)
+        .collect();
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a number has far fewer than 2^52 leases"
+    )]
+    let share = 1.0 / candidates.len() as f64;
+    Attribution {
+        visit: Some(visit.id),
+        source: Some(visit.source.clone()),
+        confidence: Confidence::Shared,
+        reason: format!(
+            "{} may have seen the number, {count} of them from {}",
+            if candidates.len() == 1 {
+                "1 visit".to_string()
+            } else {
+                format!("{} visits", candidates.len())
+            },
+            visit.source.name
+        ),
+        runners_up: evenly(&others, share),
+    }
+}
+
+fn evenly(candidates: &[Candidate<'_>], share: f64) -> Vec<RunnerUp> {
+    candidates
+        .iter()
+        .take(RUNNERS_UP_MAX)
+        .map(|(_, visit)| RunnerUp {
+            visit: visit.id,
+            source: visit.source.clone(),
+            share,
+        })
+        .collect()
+}
+
+fn ago(length: Duration) -> String {
+    match length.as_secs() {
+        seconds @ 0..=119 => format!("{seconds} s before"),
+        seconds @ 120..=7199 => format!("{} min before", seconds / 60),
+        seconds => format!("{} h before", seconds / 3600),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ringfence_model::{
+        AccountId, LeaseId, NumberId, PoolId, SiteId, SourceKind, Utm, VisitorId,
+    };
+
+    const LATE: Duration = Duration::from_mins(10);
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_micros(seconds * 1_000_000)
+    }
+
+    fn held(n: u128, source: &str, from: i64, until: i64, overflow: bool) -> (Lease, Visit) {
+        let account = AccountId::new(at(0), 1);
+        let visit = Visit {
+            id: VisitId::new(at(0), n),
+            account,
+            site: SiteId::new(at(0), 1),
+            visitor: VisitorId::new(at(0), n),
+            started_at: at(from),
+            seen_at: at(from),
+            landing_page: "https://example.com/".into(),
+            referrer: None,
+            source: Source {
+                kind: SourceKind::Referral,
+                name: source.into(),
+                campaign: None,
+                keyword: None,
+            },
+            utm: Utm::default(),
+            click_id: None,
+            language: None,
+            device: None,
+            address_prefix: None,
+        };
+        let lease = Lease {
+            id: LeaseId::new(at(from), n),
+            account,
+            pool: PoolId::new(at(0), 1),
+            number: NumberId::new(at(0), 1),
+            e164: "+442079460123".parse().unwrap(),
+            visit: visit.id,
+            started_at: at(from),
+            expires_at: at(until),
+            overflow,
+            nonce: None,
+        };
+        (lease, visit)
+    }
+
+    fn id(n: u128) -> VisitId {
+        VisitId::new(at(0), n)
+    }
+
+    #[test]
+    fn the_one_visit_that_held_the_number_is_certain() {
+        let candidates = [held(1, "a", 0, 100, false), held(2, "b", 100, 200, false)];
+        let attribution = attribute(&candidates, at(150), LATE);
+        assert_eq!(attribution.visit, Some(id(2)));
+        assert_eq!(attribution.confidence, Confidence::Certain);
+        assert_eq!(attribution.runners_up[0].visit, Some(id(1)).unwrap());
+        let before = attribute(&candidates, at(99), LATE);
+        assert_eq!(
+            (before.visit, before.confidence),
+            (id(1), Confidence::Certain)
+        );
+        assert!(
+            before.runners_up.is_empty(),
+            "what had not begun is no candidate"
+        );
+    }
+
+    #[test]
+    fn a_lease_that_ended_shortly_before_is_likely() {
+        let candidates = [held(1, "a", 0, 100, false), held(2, "b", 100, 200, false)];
+        let attribution = attribute(&candidates, at(800), LATE);
+        assert_eq!(attribution.visit, Some(id(2)));
+        assert_eq!(attribution.confidence, Confidence::Likely);
+        assert!(
+            attribution.reason.contains("10 min"),
+            "{}",
+            attribution.reason
+        );
+        assert!(
+            attribution.runners_up.is_empty(),
+            "the first ended too long ago"
+        );
+    }
+
+    #[test]
+    fn an_overflow_number_is_shared_and_the_commonest_source_is_the_best() {
+        let candidates = [
+            held(1, "a", 0, 300, true),
+            held(2, "b", 10, 310, true),
+            held(3, "a", 20, 320, true),
+            held(4, "c", 30, 330, true),
+        ];
+        let attribution = attribute(&candidates, at(100), LATE);
+        assert_eq!(attribution.confidence, Confidence::Shared);
+        assert_eq!(attribution.source.unwrap().name, "a");
+        assert_eq!(attribution.visit, Some(id(3)));
+        assert_eq!(attribution.runners_up.len(), 3);
+        assert!(
+            attribution
+                .runners_up
+                .iter()
+                .all(|r| (r.share - 0.25).abs() < 1e-9)
+        );
+    }
+
+    #[test]
+    fn a_lone_overflow_lease_is_still_shared() {
+        let attribution = attribute(&[held(1, "a", 0, 300, true)], at(100), LATE);
+        assert_eq!(attribution.confidence, Confidence::Shared);
+        assert_eq!(attribution.visit, Some(id(1)));
+    }
+
+    #[test]
+    fn a_live_lease_explains_more_than_an_ended_overflow() {
+        let candidates = [held(1, "a", 0, 90, true), held(2, "b", 95, 300, false)];
+        assert_eq!(
+            attribute(&candidates, at(100), LATE).confidence,
+            Confidence::Certain
+        );
+    }
+
+    #[test]
+    fn two_live_leases_of_one_number_are_shared_not_guessed() {
+        let candidates = [held(1, "a", 0, 300, false), held(2, "b", 50, 350, false)];
+        assert_eq!(
+            attribute(&candidates, at(100), LATE).confidence,
+            Confidence::Shared
+        );
+    }
+
+    #[test]
+    fn one_visit_with_two_leases_is_one_candidate() {
+        let candidates = [held(1, "a", 0, 300, false), held(1, "a", 50, 350, false)];
+        assert_eq!(
+            attribute(&candidates, at(100), LATE).confidence,
+            Confidence::Certain
+        );
+    }
+
+    #[test]
+    fn nobody_is_unknown() {
+        for candidates in [vec![], vec![held(1, "a", 0, 100, false)]] {
+            let attribution = attribute(&candidates, at(5000), LATE);
+            assert_eq!(attribution.confidence, Confidence::Unknown);
+            assert_eq!((attribution.visit, attribution.source), (None, None));
+        }
+    }
 }

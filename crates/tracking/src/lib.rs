@@ -3,11 +3,14 @@
 //! Pure: no I/O, no clock, no chance. Time and identifiers come in from outside.
 
 mod attribution;
+mod device;
 mod landing;
 mod pool;
+mod referrers;
 mod source;
 
 pub use attribution::{Attribution, RunnerUp, attribute};
+pub use device::device;
 pub use landing::{
     LANDING_STORED_MAX, Landing, LandingError, PAGE_URL_MAX, VALUE_MAX, parse_landing, shortened,
 };
