@@ -1,0 +1,200 @@
+//! The command line: what can be asked of the program. Says nothing about how it is done.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use ringfence_model::Role;
+
+/// Ringfence: which advertisement made the phone ring, and who answered.
+#[derive(Debug, Parser)]
+#[command(name = "ringfence", version, about, propagate_version = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the server until it is told to stop (SIGINT, SIGTERM)
+    Serve(Configured),
+    /// Show the whole product on this machine: a site, visitors, callers, softphones and the dashboard
+    Demo(Demo),
+    /// Bring the database's tables to this version
+    Migrate(Configured),
+    /// Users who sign in to the dashboard
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Tracking numbers
+    #[command(subcommand)]
+    Number(NumberCommand),
+    /// Try what the configuration names, say what is wrong and what to do; fails when something is
+    Doctor(Doctor),
+    /// The configuration itself
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+/// Which configuration a command works on.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Configured {
+    /// The configuration file [default: ringfence.toml of this folder, when there is one]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// `ringfence demo`
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Stop by itself after this time, such as `30s` or `2m`
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    pub run_for: Option<Duration>,
+    /// Say nothing on standard output but one JSON line at the end; fails when a call is missing from the call
+    /// log or a leased call has no visit
+    #[arg(long)]
+    pub json: bool,
+    /// The port of the dashboard; 0 takes a free one
+    #[arg(long, value_name = "PORT", default_value_t = 8080)]
+    pub port: u16,
+    /// The port of the demo site; 0 takes a free one
+    #[arg(long, value_name = "PORT", default_value_t = 8081)]
+    pub site_port: u16,
+    /// The port for SIP, UDP and TCP; 0 takes a free one
+    #[arg(long, value_name = "PORT", default_value_t = 5060)]
+    pub sip_port: u16,
+    /// The data folder [default: a new one that is removed at the end]
+    #[arg(long, value_name = "FOLDER")]
+    pub data: Option<PathBuf>,
+}
+
+/// `ringfence user …`
+#[derive(Debug, Subcommand)]
+pub enum UserCommand {
+    /// Add a user; the first one makes the account too
+    Add(UserAdd),
+}
+
+/// `ringfence user add`
+#[derive(Debug, Args)]
+pub struct UserAdd {
+    /// Which configuration.
+    #[command(flatten)]
+    pub configured: Configured,
+    /// The mail address to sign in with
+    #[arg(long)]
+    pub email: String,
+    /// The name that others see [default: the mail address]
+    #[arg(long)]
+    pub name: Option<String>,
+    /// What the user may do: owner, admin, analyst or agent
+    #[arg(long, default_value = "owner", value_parser = role)]
+    pub role: Role,
+    /// The account's name; made when it does not exist [default: the only account, or a new one called `main`]
+    #[arg(long)]
+    pub account: Option<String>,
+    /// Read the password from standard input, one line [default: make one and print it]
+    #[arg(long)]
+    pub password_stdin: bool,
+}
+
+/// `ringfence number …`
+#[derive(Debug, Subcommand)]
+pub enum NumberCommand {
+    /// Add tracking numbers from a CSV file with the columns e164, label, pool, plan and perhaps country.
+    /// All of them or, when a line is wrong, none
+    Import(NumberImport),
+}
+
+/// `ringfence number import`
+#[derive(Debug, Args)]
+pub struct NumberImport {
+    /// Which configuration.
+    #[command(flatten)]
+    pub configured: Configured,
+    /// The CSV file; its first line names the columns
+    #[arg(value_name = "FILE.csv")]
+    pub file: PathBuf,
+    /// The account's name [default: the only account]
+    #[arg(long)]
+    pub account: Option<String>,
+}
+
+/// `ringfence doctor`
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Which configuration.
+    #[command(flatten)]
+    pub configured: Configured,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `ringfence config …`
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Read the configuration and say whether it is understood
+    Check(Configured),
+    /// Print the reference page of every key, in Markdown
+    Reference,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let expected = || format!("expected a time such as 30s, 2m or 1h, got {text:?}");
+    let signed: jiff::SignedDuration = text.parse().map_err(|_| expected())?;
+    Duration::try_from(signed)
+        .map_err(|_| expected())
+        .and_then(|time| {
+            if time.is_zero() {
+                Err(expected())
+            } else {
+                Ok(time)
+            }
+        })
+}
+
+fn role(text: &str) -> Result<Role, String> {
+    Role::from_word(text).ok_or_else(|| {
+        let words: Vec<&str> = Role::ALL.iter().map(|role| role.as_str()).collect();
+        format!("expected one of {}, got {text:?}", words.join(", "))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    fn read(line: &str) -> Result<Command, String> {
+        Cli::try_parse_from(line.split(' '))
+            .map(|cli| cli.command)
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_command_line_holds_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_demo_takes_a_time_in_words() {
+        let Ok(Command::Demo(demo)) = read("ringfence demo --for 30s --json") else {
+            panic!("expected a demo");
+        };
+        assert_eq!(demo.run_for, Some(Duration::from_secs(30)));
+        assert!(demo.json);
+        for bad in ["30", "-5s", "0s", "soon"] {
+            let error = read(&format!("ringfence demo --for={bad}")).expect_err("no time");
+            assert!(error.contains("expected a time such as 30s"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_role_that_is_none_is_refused_with_those_that_are() {
+        let error =
+            read("ringfence user add --email a@example.com --role king").expect_err("no role");
+        assert!(error.contains("owner, admin, analyst, agent"), "{error}");
+    }
+}

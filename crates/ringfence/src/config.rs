@@ -1,0 +1,259 @@
+//! What an operator sets: `ringfence.toml`, over it the environment. The one place where each key, its default and
+//! its unit are written down; docs/configuration.md is made from it (`ringfence config reference`).
+
+mod load;
+mod reference;
+mod values;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+pub use load::load;
+pub use reference::reference;
+pub use values::{DatabaseUrl, Level, LogFormat, Network, PortRange, PublicUrl};
+
+/// A key as the reference page shows it.
+struct Key {
+    name: &'static str,
+    kind: &'static str,
+    about: &'static [&'static str],
+}
+
+/// A table of the file as the reference page shows it. The first one has no name: its keys stand at the top.
+struct Section {
+    name: &'static str,
+    about: &'static [&'static str],
+    keys: &'static [Key],
+}
+
+/// Makes a struct, its defaults and its page of the reference from one text.
+macro_rules! section {
+    ($(#[doc = $about:literal])* $struct:ident $table:literal {
+        $($(#[doc = $doc:literal])* $key:ident: $kind:ty = $default:expr;)*
+    }) => {
+        $(#[doc = $about])*
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields, default)]
+        pub struct $struct {
+            $($(#[doc = $doc])* pub $key: $kind,)*
+        }
+
+        impl Default for $struct {
+            fn default() -> Self {
+                Self { $($key: $default,)* }
+            }
+        }
+
+        impl $struct {
+            const SECTION: Section = Section {
+                name: $table,
+                about: &[$($about),*],
+                keys: &[$(Key { name: stringify!($key), kind: stringify!($kind), about: &[$($doc),*] }),*],
+            };
+        }
+    };
+}
+
+/// The whole configuration. Everything has a default that works on one machine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The folder of everything that has no place of its own: database, recordings, key. Relative paths begin
+    /// in the folder that the program is started in.
+    pub data_folder: PathBuf,
+    /// `[database]`
+    pub database: Database,
+    /// `[http]`
+    pub http: Http,
+    /// `[tag]`
+    pub tag: Tag,
+    /// `[sip]`
+    pub sip: Sip,
+    /// `[media]`
+    pub media: Media,
+    /// `[recording]`
+    pub recording: Recording,
+    /// `[secrets]`
+    pub secrets: Secrets,
+    /// `[outbound]`
+    pub outbound: Outbound,
+    /// `[log]`
+    pub log: Log,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data_folder: "ringfence-data".into(),
+            database: Database::default(),
+            http: Http::default(),
+            tag: Tag::default(),
+            sip: Sip::default(),
+            media: Media::default(),
+            recording: Recording::default(),
+            secrets: Secrets::default(),
+            outbound: Outbound::default(),
+            log: Log::default(),
+        }
+    }
+}
+
+impl Config {
+    const TOP: Section = Section {
+        name: "",
+        about: &[],
+        keys: &[Key {
+            name: "data_folder",
+            kind: "PathBuf",
+            about: &[
+                " The folder of everything that has no place of its own: database, recordings, key. Relative paths begin",
+                " in the folder that the program is started in.",
+            ],
+        }],
+    };
+
+    const SECTIONS: &[Section] = &[
+        Self::TOP,
+        Database::SECTION,
+        Http::SECTION,
+        Tag::SECTION,
+        Sip::SECTION,
+        Media::SECTION,
+        Recording::SECTION,
+        Secrets::SECTION,
+        Outbound::SECTION,
+        Log::SECTION,
+    ];
+
+    /// The URL of the database; without one, SQLite in the data folder.
+    pub fn database_url(&self) -> String {
+        self.database.url.as_ref().map_or_else(
+            || format!("sqlite:{}", self.data_folder.join("ringfence.db").display()),
+            |url| url.0.clone(),
+        )
+    }
+
+    /// The folder of the recordings.
+    pub fn recordings_folder(&self) -> PathBuf {
+        self.recording
+            .folder
+            .clone()
+            .unwrap_or_else(|| self.data_folder.join("recordings"))
+    }
+
+    /// The file of the master key.
+    pub fn key_file(&self) -> PathBuf {
+        self.secrets
+            .key_file
+            .clone()
+            .unwrap_or_else(|| self.data_folder.join("master.key"))
+    }
+}
+
+section! {
+    /// Where rows are kept.
+    Database "database" {
+        /// `sqlite:PATH`, or `postgres://USER:PASSWORD@HOST/NAME`. Without it: SQLite in the file `ringfence.db`
+        /// of the data folder.
+        url: Option<DatabaseUrl> = None;
+        /// A file that holds the URL instead, so that its password is not in this one.
+        url_file: Option<PathBuf> = None;
+    }
+}
+
+section! {
+    /// Where browsers connect: the tag and the dashboard.
+    Http "http" {
+        /// The address and port to listen on. TLS is left to a proxy before it.
+        listen: SocketAddr = SocketAddr::from((Ipv4Addr::LOCALHOST, 8080));
+        /// How browsers reach this server, with its scheme: `https://calls.example.com`. Without it:
+        /// `http://` and the address that it listens on.
+        public_url: Option<PublicUrl> = None;
+        /// Addresses or networks (CIDR, RFC 4632) of proxies whose `X-Forwarded-For` is believed.
+        trusted_proxies: Vec<Network> = Vec::new();
+    }
+}
+
+section! {
+    /// How numbers are given out.
+    Tag "tag" {
+        /// Number requests a minute from one network (/24 of IPv4, /48 of IPv6); twice as many may come at
+        /// once. 0 turns the limit off.
+        number_requests_per_minute: u32 = 120;
+        /// Seconds. A lease that ended this long before a call still explains it, with less confidence.
+        late_call_window: u32 = 3600;
+    }
+}
+
+section! {
+    /// Where carriers connect.
+    Sip "sip" {
+        /// The UDP address and port to listen on.
+        listen_udp: SocketAddr = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 5060));
+        /// The TCP address and port to listen on.
+        listen_tcp: SocketAddr = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 5060));
+        /// The IP address that others reach this machine by: what Contact, Via and SDP say. Needed behind NAT.
+        /// Without it: the address that it listens on, or that of the way to the carrier.
+        advertised_address: Option<IpAddr> = None;
+        /// Calls under way at the same time; the next INVITE gets 503.
+        max_calls: NonZeroU32 = at_least_one(2000);
+        /// New calls a second; those above it get 503 with Retry-After.
+        max_new_calls_per_second: NonZeroU32 = at_least_one(500);
+    }
+}
+
+section! {
+    /// Where the sound of calls passes.
+    Media "media" {
+        /// The IP address to send and receive RTP on. Without it: that of `sip.listen_udp`.
+        address: Option<IpAddr> = None;
+        /// UDP ports, first and last. A call takes four.
+        ports: PortRange = PortRange { first: 20_000, last: 29_999 };
+    }
+}
+
+section! {
+    /// What is kept of the sound of calls.
+    Recording "recording" {
+        /// Whether answered calls are recorded.
+        enabled: bool = true;
+        /// The folder of the recordings. Without it: `recordings` in the data folder.
+        folder: Option<PathBuf> = None;
+    }
+}
+
+section! {
+    /// What must not be known.
+    Secrets "secrets" {
+        /// The file of the master key: 64 hexadecimal digits, readable by the program's user alone. It is made
+        /// when it does not exist. Without it: `master.key` in the data folder; better is a place that is not
+        /// in the same backup.
+        key_file: Option<PathBuf> = None;
+    }
+}
+
+section! {
+    /// What the program fetches from others: proofs of hosts.
+    Outbound "outbound" {
+        /// Whether private, loopback and link-local addresses may be asked. Only where the sites themselves are
+        /// in a private network.
+        allow_private: bool = false;
+    }
+}
+
+section! {
+    /// What the program says of itself, on standard error. Phone numbers are masked.
+    Log "log" {
+        /// `text` for people, `json` for machines.
+        format: LogFormat = LogFormat::Text;
+        /// `error`, `warn`, `info`, `debug` or `trace`; also for one part alone: `info,ringfence_telephony=debug`.
+        level: Level = Level("info".into());
+    }
+}
+
+fn at_least_one(number: u32) -> NonZeroU32 {
+    NonZeroU32::new(number).expect("defaults are written above and are not 0")
+}
