@@ -2,7 +2,9 @@
 
 use std::collections::VecDeque;
 
-use ringfence_model::{CallEventKind, Disposition, LegId, LegOutcome, Party, Timestamp};
+use ringfence_model::{
+    CallEventKind, Disposition, LegId, LegOutcome, Party, RecordingId, Timestamp,
+};
 use ringfence_routing::{Candidate, Refusal, Route};
 
 use crate::types::{Action, Input, LegFailure, Options, Output};
@@ -118,17 +120,11 @@ impl Call {
                 }
             }
             Input::RecordingFailed { reason } => {
-                if !self.is_over() {
+                if matches!(self.state, State::Talking { .. } | State::Closing { .. }) {
                     self.emit(CallEventKind::RecordingFailed { reason });
-                    self.recording_closed();
                 }
             }
-            Input::RecordingFinished { recording } => {
-                if self.recording && !self.is_over() {
-                    self.emit(CallEventKind::RecordingFinished { recording });
-                    self.recording_closed();
-                }
-            }
+            Input::RecordingClosed { whole } => self.recording_closed(whole),
             Input::Silence { lasting } => {
                 if let State::Talking {
                     held_by_caller: false,
@@ -341,7 +337,7 @@ impl Call {
                         self.options.closing.as_secs()
                     ),
                 });
-                self.recording_closed();
+                self.recording_closed(None);
             }
             _ => {}
         }
@@ -434,11 +430,14 @@ impl Call {
         }
     }
 
-    fn recording_closed(&mut self) {
-        self.recording = false;
-        if matches!(self.state, State::Closing { .. })
-            && let State::Closing { ended, .. } = std::mem::replace(&mut self.state, State::Over)
-        {
+    fn recording_closed(&mut self, whole: Option<RecordingId>) {
+        if !matches!(self.state, State::Closing { .. }) {
+            return;
+        }
+        if let Some(recording) = whole {
+            self.emit(CallEventKind::RecordingFinished { recording });
+        }
+        if let State::Closing { ended, .. } = std::mem::replace(&mut self.state, State::Over) {
             self.emit(ended);
         }
     }

@@ -89,15 +89,15 @@ pub enum Input {
         /// The recording.
         recording: RecordingId,
     },
-    /// Recording could not begin, go on or be closed.
+    /// Recording could not begin, go on or be closed. To be said once.
     RecordingFailed {
         /// Why, in words that are shown.
         reason: String,
     },
-    /// The recording is whole.
-    RecordingFinished {
-        /// The recording.
-        recording: RecordingId,
+    /// The answer to [`Action::CloseRecording`].
+    RecordingClosed {
+        /// The recording, when it is whole.
+        whole: Option<RecordingId>,
     },
     /// No sound came from either side for so long.
     Silence {
@@ -156,7 +156,7 @@ pub enum Action {
         /// The caller or the callee.
         party: Party,
     },
-    /// Close the recording and say how that went.
+    /// Close the recording and say [`Input::RecordingClosed`].
     CloseRecording,
 }
 
