@@ -246,6 +246,20 @@ impl Platform {
         }
     }
 
+    /// Gives a user another password; whoever is signed in stays so.
+    ///
+    /// # Errors
+    /// [`AccountError::BadPassword`] or [`AccountError::Store`].
+    pub async fn set_password(&self, user: &User, password: &str) -> Result<(), AccountError> {
+        let length = password.chars().count();
+        if length < SHORTEST_PASSWORD || password.len() > LONGEST_PASSWORD {
+            return Err(AccountError::BadPassword(length));
+        }
+        let hash = self.hash(password.to_owned()).await?;
+        self.db.set_password(user.account, user.id, &hash).await?;
+        Ok(())
+    }
+
     /// Signs a user in with a password. `address` is the browser's, for slowing down guesses.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use ringfence_model::{
     AccountId, Call, CallEvent, CallId, Leg, NumberId, Recording, RecordingState, Target, TargetId,
     TrackingNumber, Visit,
 };
-use ringfence_store::{CallCursor, CallFilter, StoreError};
+pub use ringfence_store::{CallCursor, CallFilter, StoreError};
 use tokio::sync::Semaphore;
 
 use crate::Platform;

@@ -19,6 +19,7 @@ use ringfence_live::{Live, LiveLimits, RateLimit};
 use ringfence_model::Timestamp;
 use ringfence_outbound::Outbound;
 use ringfence_store::Db;
+use tokio_util::sync::CancellationToken;
 
 pub use keys::Keys;
 
@@ -61,6 +62,8 @@ pub struct Platform {
     pub trunks: calls::Trunks,
     /// Failed sign-ins and one-time links.
     pub sign_ins: accounts::SignIns,
+    /// Cancelled when the server stops: what streams without end ends then.
+    pub stopping: CancellationToken,
 }
 
 impl Platform {
@@ -87,6 +90,7 @@ impl Platform {
             call_facts: calls::CallFacts::default(),
             trunks: calls::Trunks::default(),
             sign_ins: accounts::SignIns::new(),
+            stopping: CancellationToken::new(),
             db,
             outbound,
             settings,

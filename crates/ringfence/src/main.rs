@@ -2,8 +2,12 @@
 
 mod cli;
 mod config;
+mod demo;
 mod logging;
+mod master_key;
 mod metrics;
+mod serve;
+mod server;
 
 use std::process::ExitCode;
 
@@ -29,7 +33,23 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             config::load(configured.config.as_deref())?;
             println!("the configuration is understood");
         }
+        Command::Serve(configured) => {
+            let config = config::load(configured.config.as_deref())?;
+            logging::start(&config.log)?;
+            runtime()?.block_on(serve::serve(config))?;
+        }
+        Command::Demo(options) => {
+            let level = if options.json { "error" } else { "warn" };
+            logging::start(&config::Log { level: level.parse().map_err(anyhow::Error::msg)?, ..config::Log::default() })?;
+            return runtime()?.block_on(demo::run(options));
+        }
         _ => return Err(anyhow::anyhow!("not there yet")).context("this command"),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    // One provider of cryptography for the whole process, chosen here so that no library has to guess.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")
 }

@@ -1,0 +1,98 @@
+//! `ringfence serve`: the server from its configuration, until it is told to stop.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use ringfence_media::MediaConfig;
+use ringfence_outbound::OutboundPolicy;
+use ringfence_platform::Settings;
+use ringfence_telephony::TelephonyConfig;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::config::Config;
+use crate::master_key;
+use crate::metrics::Metrics;
+use crate::server::{Server, ServerPlan, make_folder};
+
+/// How long calls under way may go on after the first signal; the second one ends them at once.
+const PATIENCE: Duration = Duration::from_secs(30 * 60);
+
+/// Serves until SIGINT or SIGTERM.
+///
+/// # Errors
+/// What could not be brought up.
+pub async fn serve(config: Config) -> anyhow::Result<()> {
+    let metrics = Metrics::start()?;
+    let server = Server::start(plan(&config)?, metrics).await?;
+    let recovered = server.recovered;
+    if recovered.calls > 0 {
+        tracing::warn!(
+            calls = recovered.calls,
+            recordings = recovered.recordings,
+            lost_recordings = recovered.lost_recordings,
+            "an earlier run was interrupted; its calls are closed and their recordings mended"
+        );
+    }
+    tracing::info!(
+        http = %server.http,
+        sip_udp = server.telephony.udp_address().map(tracing::field::display),
+        sip_tcp = server.telephony.tcp_address().map(tracing::field::display),
+        database = server.platform.db.engine_name(),
+        "ready"
+    );
+    stop_signal().await?;
+    tracing::info!(calls = server.telephony.active_calls(), "stopping: no new calls; a second signal ends those under way");
+    server.stop(PATIENCE, async { stop_signal().await.unwrap_or(()) }).await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// What a configuration means for the server.
+///
+/// # Errors
+/// When a folder or the key cannot be made.
+pub fn plan(config: &Config) -> anyhow::Result<ServerPlan> {
+    make_folder(&config.data_folder)?;
+    let sip = config.sip.listen_udp;
+    Ok(ServerPlan {
+        database_url: config.database_url(),
+        master_key: master_key::load_or_make(&config.key_file())?,
+        http: config.http.listen,
+        settings: Settings {
+            recordings_folder: config.recordings_folder(),
+            record_calls: config.recording.enabled,
+            public_url: config.http.public_url.as_ref().map(ToString::to_string).unwrap_or_default(),
+            trusted_proxies: config.http.trusted_proxies.iter().map(|network| network.0).collect(),
+            number_requests_per_minute: config.tag.number_requests_per_minute,
+            late_call_window: Duration::from_secs(config.tag.late_call_window.into()),
+        },
+        telephony: TelephonyConfig {
+            udp: Some(sip),
+            tcp: Some(config.sip.listen_tcp),
+            advertised: config.sip.advertised_address,
+            max_calls: config.sip.max_calls.get() as usize,
+            max_new_calls_per_second: config.sip.max_new_calls_per_second.get(),
+            ..TelephonyConfig::default()
+        },
+        media: MediaConfig {
+            address: config.media.address.unwrap_or_else(|| sip.ip()),
+            ports: config.media.ports.first..=config.media.ports.last,
+            ..MediaConfig::default()
+        },
+        outbound: OutboundPolicy { allow_private: config.outbound.allow_private, ..OutboundPolicy::default() },
+    })
+}
+
+/// Resolves at the next SIGINT or SIGTERM.
+///
+/// # Errors
+/// When signals cannot be waited for.
+pub async fn stop_signal() -> anyhow::Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt()).context("waiting for SIGINT")?;
+    let mut terminate = signal(SignalKind::terminate()).context("waiting for SIGTERM")?;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}

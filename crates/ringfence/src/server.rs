@@ -1,0 +1,180 @@
+//! A running server: rows, use cases, sound, SIP and HTTP brought up in this order and taken down in the reverse one.
+
+use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use ringfence_media::{MediaConfig, MediaEngine};
+use ringfence_outbound::{Outbound, OutboundPolicy};
+use ringfence_platform::calls::{self, Recovered};
+use ringfence_platform::{Keys, Platform, Settings, now};
+use ringfence_store::Db;
+use ringfence_telephony::{Telephony, TelephonyConfig, TrunkDirectory};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::metrics::Metrics;
+
+/// Trunks that were added or changed take effect within this time.
+const TRUNKS_EVERY: Duration = Duration::from_secs(5);
+
+/// How long HTTP requests may take to end once the server stops; live pages are cut before.
+const HTTP_PATIENCE: Duration = Duration::from_secs(5);
+
+/// What a server is made from.
+pub struct ServerPlan {
+    /// `sqlite:PATH` or `postgres://…`
+    pub database_url: String,
+    /// The 32 octets that every signing key is derived from.
+    pub master_key: [u8; 32],
+    /// Where the dashboard and the tag listen.
+    pub http: SocketAddr,
+    /// How use cases behave; an empty `public_url` becomes the address that is listened on.
+    pub settings: Settings,
+    /// Where SIP listens and how much it takes.
+    pub telephony: TelephonyConfig,
+    /// Where sound passes; an unspecified address becomes this machine's own.
+    pub media: MediaConfig,
+    /// What may be fetched.
+    pub outbound: OutboundPolicy,
+}
+
+/// A running server.
+pub struct Server {
+    /// The use cases.
+    pub platform: Arc<Platform>,
+    /// SIP.
+    pub telephony: Telephony,
+    /// Where the dashboard and the tag listen.
+    pub http: SocketAddr,
+    /// What the start found open and closed.
+    pub recovered: Recovered,
+    /// Who may send SIP.
+    pub trunks: TrunkDirectory,
+    calls: JoinHandle<()>,
+    web: JoinHandle<std::io::Result<()>>,
+    stop: CancellationToken,
+}
+
+impl Server {
+    /// Brings everything up. When this returns, calls and visits are taken.
+    ///
+    /// # Errors
+    /// The first thing that could not be brought up, with what to do about it.
+    pub async fn start(mut plan: ServerPlan, metrics: Metrics) -> anyhow::Result<Self> {
+        let listener = listen(plan.http).await?;
+        let http = listener.local_addr().context("the address of the HTTP listener")?;
+        if plan.settings.public_url.is_empty() {
+            plan.settings.public_url = format!("http://{http}");
+        }
+        make_folder(&plan.settings.recordings_folder)?;
+
+        let db = Db::open(&plan.database_url).await.context("opening the database")?;
+        db.migrate().await.context("bringing the tables to this version")?;
+        let outbound = Outbound::new(plan.outbound);
+        let keys = Keys::from_master(&plan.master_key);
+        let platform =
+            Platform::start(db, outbound, plan.settings, keys).await.context("reading what was leased")?;
+        let recovered = platform.recover(now()).await.context("closing what an earlier run left open")?;
+
+        if plan.media.address.is_unspecified() {
+            plan.media.address = plan.telephony.advertised.filter(|a| is_own(*a)).unwrap_or_else(own_address);
+        }
+        let media = MediaEngine::new(plan.media).context("laying out the media ports")?;
+        let trunks = TrunkDirectory::default();
+        platform.load_trunks(&trunks).await.context("reading the trunks")?;
+        let (telephony, incoming) = Telephony::start(plan.telephony, trunks.clone(), media)
+            .await
+            .context("starting SIP")?;
+
+        let stop = platform.stopping.clone();
+        let calls = tokio::spawn(calls::serve(Arc::clone(&platform), incoming));
+        tokio::spawn(keep_trunks(Arc::clone(&platform), trunks.clone(), stop.clone()));
+        tokio::spawn(metrics.clone().keep());
+        let router = ringfence_web::router(
+            Arc::clone(&platform),
+            Arc::new(move || metrics.render()),
+        );
+        let web = tokio::spawn(serve_http(listener, router, stop.clone()));
+        Ok(Self { platform, telephony, http, recovered, trunks, calls, web, stop })
+    }
+
+    /// Takes no new calls, lets those under way go on for `patience` or until `hurry` resolves, then ends them, writes
+    /// their last rows and stops.
+    pub async fn stop(self, patience: Duration, hurry: impl Future<Output = ()>) {
+        tokio::select! {
+            () = self.telephony.drain(patience) => {}
+            () = hurry => self.telephony.drain(Duration::ZERO).await,
+        }
+        // The journals end when their calls do; the sender of new calls ends with telephony.
+        drop(self.telephony);
+        if tokio::time::timeout(HTTP_PATIENCE, self.calls).await.is_err() {
+            tracing::error!("the last rows of some calls could not be written in time; the next start closes them");
+        }
+        self.stop.cancel();
+        match tokio::time::timeout(HTTP_PATIENCE, self.web).await {
+            Ok(Ok(Ok(()))) => {}
+            Ok(Ok(Err(error))) => tracing::error!("HTTP ended with an error: {error}"),
+            Ok(Err(error)) => tracing::error!("HTTP stopped: {error}"),
+            Err(_) => tracing::warn!("some HTTP requests were cut"),
+        }
+        self.platform.db.close().await;
+    }
+}
+
+async fn serve_http(listener: TcpListener, router: axum::Router, stop: CancellationToken) -> std::io::Result<()> {
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await
+}
+
+async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        ErrorKind::AddrInUse => anyhow::anyhow!(
+            "expected port {} of {} to be free for HTTP, but another program listens there; stop it or set http.listen",
+            address.port(),
+            address.ip()
+        ),
+        ErrorKind::PermissionDenied => anyhow::anyhow!(
+            "expected to be allowed to listen on {address}; ports below 1024 need CAP_NET_BIND_SERVICE"
+        ),
+        _ => anyhow::Error::new(error).context(format!("listening on {address} for HTTP; is it this machine's?")),
+    })
+}
+
+async fn keep_trunks(platform: Arc<Platform>, directory: TrunkDirectory, stop: CancellationToken) {
+    let mut beat = tokio::time::interval(TRUNKS_EVERY);
+    while stop.run_until_cancelled(beat.tick()).await.is_some() {
+        if let Err(error) = platform.load_trunks(&directory).await {
+            tracing::warn!("the trunks stay as they were: {error}");
+        }
+    }
+}
+
+/// Makes a folder that only this user can look into.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn make_folder(folder: &PathBuf) -> anyhow::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .with_context(|| format!("making the folder {}; may this user write there?", folder.display()))
+}
+
+fn is_own(address: IpAddr) -> bool {
+    UdpSocket::bind((address, 0)).is_ok()
+}
+
+/// The address that this machine sends from when it reaches for the world; loopback when it is alone.
+fn own_address() -> IpAddr {
+    // Connecting a datagram socket sends nothing: it only asks the routing table. 192.0.2.1 is kept for documentation.
+    let asked = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))
+        .and_then(|socket| socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).and_then(|()| socket.local_addr()));
+    asked.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |address| address.ip())
+}
