@@ -8,7 +8,7 @@ mod proof;
 mod refusal;
 mod token;
 
-pub use admit::{Admission, HostFacts, PageHost, RequestFacts, admit, agreed_host};
+pub use admit::{Admission, HostFacts, PageHost, RequestFacts, admit, agreed_host, origin_host};
 pub use host::{AddressPrefix, HostError, normalise_host};
 pub use proof::{META_NAME, PROOF_FILE_PATH, TXT_LABEL, file_proves, meta_proves, txt_proves};
 pub use refusal::Refusal;

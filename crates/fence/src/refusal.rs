@@ -9,7 +9,8 @@ macro_rules! refusals {
         }
 
         impl Refusal {
-            /// The word that answers, metrics and the dashboard carry; it never changes.
+            /// The word that answers, metrics and the dashboard carry; it never changes. Those that begin with `token_` or
+            /// `visit_` tell the tag to try once more with a fresh token.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $word,)* }
             }
@@ -32,13 +33,23 @@ refusals! {
     /// It was used before.
     TokenSpent = "token_spent", "expected a token that was not used before, got one that was; ask /t/token for a new one";
     /// It was issued for another host.
-    WrongHost = "wrong_host", "expected a token for this page's host, got one for another host";
+    WrongHost = "token_wrong_host", "expected a token for this page's host, got one for another host";
     /// It was issued for another site.
-    WrongSite = "wrong_site", "expected a token for this site, got one for another site";
+    WrongSite = "token_wrong_site", "expected a token for this site, got one for another site";
     /// It was issued to another browser.
-    WrongBrowser = "wrong_browser", "expected a token that was given to this browser, got another browser's";
+    WrongBrowser = "token_wrong_browser", "expected a token that was given to this browser, got another browser's";
     /// It was issued to another network.
-    WrongAddress = "wrong_address", "expected a token that was given to this network address, got one given to another";
+    WrongAddress = "token_wrong_address", "expected a token that was given to this network address, got one given to another";
+    /// No visit credential of ours by its form.
+    VisitMalformed = "visit_malformed", "expected a visit credential as /t/number gave it, got something else";
+    /// Its signature is not ours.
+    VisitForged = "visit_forged", "expected a visit credential that this server signed, got one that it did not";
+    /// The visit was quiet for too long.
+    VisitExpired = "visit_expired", "the visit is over; begin a new one with a token";
+    /// It belongs to another site.
+    VisitWrongSite = "visit_wrong_site", "expected a visit credential of this site, got another site's";
+    /// It was given to another browser.
+    VisitWrongBrowser = "visit_wrong_browser", "expected a visit credential that was given to this browser, got another browser's";
     /// The host is not proved for the site.
     HostNotProved = "host_not_proved", "expected a page on a host whose owner is proved, got another host; prove it in the dashboard under Sites";
     /// The request came from no page.

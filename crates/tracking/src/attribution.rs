@@ -236,7 +236,7 @@ mod tests {
         let before = attribute(&candidates, at(99), LATE);
         assert_eq!(
             (before.visit, before.confidence),
-            (id(1), Confidence::Certain)
+            (Some(id(1)), Confidence::Certain)
         );
         assert!(
             before.runners_up.is_empty(),
