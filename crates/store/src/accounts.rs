@@ -2,7 +2,78 @@
 
 use ringfence_model::{Account, AccountId, Role, Session, SessionId, Timestamp, User, UserId};
 
+use crate::commit::Statement;
+use crate::row::Reader;
+use crate::value::args;
 use crate::{Db, StoreError};
+
+macro_rules! account_columns {
+    () => {
+        "id, name, country, time_zone, created_at"
+    };
+}
+
+macro_rules! user_columns {
+    () => {
+        "id, account, email, name, role, password_hash, created_at"
+    };
+}
+
+macro_rules! session_columns {
+    () => {
+        "id, user_id, token_hash, created_at, expires_at"
+    };
+}
+
+const ADD_ACCOUNT: &str = concat!(
+    "INSERT INTO accounts (",
+    account_columns!(),
+    ") VALUES ($1, $2, $3, $4, $5)"
+);
+const ACCOUNT: &str = concat!(
+    "SELECT ",
+    account_columns!(),
+    " FROM accounts WHERE id = $1"
+);
+const ACCOUNTS: &str = concat!(
+    "SELECT ",
+    account_columns!(),
+    " FROM accounts ORDER BY created_at, id"
+);
+const FIRST_ACCOUNT: &str = concat!(
+    "SELECT ",
+    account_columns!(),
+    " FROM accounts ORDER BY created_at, id LIMIT 1"
+);
+const ADD_USER: &str = concat!(
+    "INSERT INTO users (",
+    user_columns!(),
+    ") VALUES ($1, $2, $3, $4, $5, $6, $7)"
+);
+const USER_BY_EMAIL: &str = concat!("SELECT ", user_columns!(), " FROM users WHERE email = $1");
+const USERS: &str = concat!(
+    "SELECT ",
+    user_columns!(),
+    " FROM users WHERE account = $1 ORDER BY name, id"
+);
+const SET_PASSWORD: &str = "UPDATE users SET password_hash = $3 WHERE account = $1 AND id = $2";
+const END_SESSIONS_OF_USER: &str = "DELETE FROM sessions WHERE user_id = \
+    (SELECT id FROM users WHERE account = $1 AND id = $2)";
+const SET_ROLE: &str = "UPDATE users SET role = $3 WHERE account = $1 AND id = $2";
+const ADD_SESSION: &str = concat!(
+    "INSERT INTO sessions (",
+    session_columns!(),
+    ") VALUES ($1, $2, $3, $4, $5)"
+);
+const SESSION_BY_TOKEN_HASH: &str = concat!(
+    "SELECT s.*, u.* FROM (SELECT ",
+    session_columns!(),
+    " FROM sessions WHERE token_hash = $1 AND expires_at > $2) AS s JOIN (SELECT ",
+    user_columns!(),
+    " FROM users) AS u ON u.id = s.user_id"
+);
+const END_SESSION: &str = "DELETE FROM sessions WHERE id = $1";
+const PURGE_SESSIONS: &str = "DELETE FROM sessions WHERE expires_at <= $1";
 
 impl Db {
     /// Adds an account.
@@ -10,49 +81,66 @@ impl Db {
     /// # Errors
     /// [`StoreError::Taken`] when its identifier is in use.
     pub async fn add_account(&self, account: &Account) -> Result<(), StoreError> {
-        todo!()
+        let args = args![
+            account.id,
+            account.name.as_str(),
+            account.country.as_str(),
+            account.time_zone.as_str(),
+            account.created_at,
+        ];
+        self.run_one(ADD_ACCOUNT, args).await.map(drop)
     }
     /// One account.
     ///
     /// # Errors
     /// [`StoreError`] when rows cannot be read.
     pub async fn account(&self, account: AccountId) -> Result<Option<Account>, StoreError> {
-        todo!()
+        self.row(ACCOUNT, args![account], read_account).await
     }
     /// Every account, oldest first: for the platform itself, never for a tenant.
     ///
     /// # Errors
     /// [`StoreError`] when rows cannot be read.
     pub async fn accounts(&self) -> Result<Vec<Account>, StoreError> {
-        todo!()
+        self.rows(ACCOUNTS, args![], read_account).await
     }
     /// The oldest account.
     ///
     /// # Errors
     /// [`StoreError`] when rows cannot be read.
     pub async fn first_account(&self) -> Result<Option<Account>, StoreError> {
-        todo!()
+        self.row(FIRST_ACCOUNT, args![], read_account).await
     }
     /// Adds a user.
     ///
     /// # Errors
     /// [`StoreError::Taken`] when the e-mail address is in use, in whatever account.
     pub async fn add_user(&self, user: &User) -> Result<(), StoreError> {
-        todo!()
+        let args = args![
+            user.id,
+            user.account,
+            user.email.to_lowercase(),
+            user.name.as_str(),
+            user.role.as_str(),
+            user.password_hash.as_str(),
+            user.created_at,
+        ];
+        self.run_one(ADD_USER, args).await.map(drop)
     }
     /// The user who signs in with `email`, in whatever case it is written.
     ///
     /// # Errors
     /// [`StoreError`] when rows cannot be read.
     pub async fn user_by_email(&self, email: &str) -> Result<Option<User>, StoreError> {
-        todo!()
+        self.row(USER_BY_EMAIL, args![email.trim().to_lowercase()], read_user)
+            .await
     }
     /// The users of an account, by name.
     ///
     /// # Errors
     /// [`StoreError`] when rows cannot be read.
     pub async fn users(&self, account: AccountId) -> Result<Vec<User>, StoreError> {
-        todo!()
+        self.rows(USERS, args![account], read_user).await
     }
     /// Sets a password's hash (PHC string) and ends the user's sessions; `false` when there is no such user.
     ///
@@ -64,7 +152,13 @@ impl Db {
         user: UserId,
         password_hash: &str,
     ) -> Result<bool, StoreError> {
-        todo!()
+        let changed = self
+            .run(vec![
+                Statement::new(SET_PASSWORD, args![account, user, password_hash]),
+                Statement::new(END_SESSIONS_OF_USER, args![account, user]),
+            ])
+            .await?;
+        Ok(changed.first().is_some_and(|users| *users > 0))
     }
     /// Sets a role; `false` when there is no such user.
     ///
@@ -76,14 +170,22 @@ impl Db {
         user: UserId,
         role: Role,
     ) -> Result<bool, StoreError> {
-        todo!()
+        let args = args![account, user, role.as_str()];
+        Ok(self.run_one(SET_ROLE, args).await? > 0)
     }
     /// Adds a session.
     ///
     /// # Errors
     /// [`StoreError::MissingParent`] when there is no such user.
     pub async fn add_session(&self, session: &Session) -> Result<(), StoreError> {
-        todo!()
+        let args = args![
+            session.id,
+            session.user,
+            session.token_hash.as_slice(),
+            session.created_at,
+            session.expires_at,
+        ];
+        self.run_one(ADD_SESSION, args).await.map(drop)
     }
     /// The session whose token has this SHA-256, unless it is over at `now`, and its user.
     ///
@@ -94,20 +196,55 @@ impl Db {
         token_hash: &[u8],
         now: Timestamp,
     ) -> Result<Option<(Session, User)>, StoreError> {
-        todo!()
+        self.row(SESSION_BY_TOKEN_HASH, args![token_hash, now], |row| {
+            Ok((read_session(row)?, read_user(row)?))
+        })
+        .await
     }
     /// Ends a session; `false` when there is none.
     ///
     /// # Errors
     /// [`StoreError`] when rows cannot be written.
     pub async fn end_session(&self, session: SessionId) -> Result<bool, StoreError> {
-        todo!()
+        Ok(self.run_one(END_SESSION, args![session]).await? > 0)
     }
     /// Removes sessions that are over at `now` and says how many.
     ///
     /// # Errors
     /// [`StoreError`] when rows cannot be written.
     pub async fn purge_sessions(&self, now: Timestamp) -> Result<u64, StoreError> {
-        todo!()
+        self.run_one(PURGE_SESSIONS, args![now]).await
     }
+}
+
+fn read_account(row: &mut Reader<'_>) -> Result<Account, StoreError> {
+    Ok(Account {
+        id: AccountId(row.uuid()?),
+        name: row.text()?,
+        country: row.text()?,
+        time_zone: row.text()?,
+        created_at: row.time()?,
+    })
+}
+
+fn read_user(row: &mut Reader<'_>) -> Result<User, StoreError> {
+    Ok(User {
+        id: UserId(row.uuid()?),
+        account: AccountId(row.uuid()?),
+        email: row.text()?,
+        name: row.text()?,
+        role: row.word(Role::from_word)?,
+        password_hash: row.text()?,
+        created_at: row.time()?,
+    })
+}
+
+fn read_session(row: &mut Reader<'_>) -> Result<Session, StoreError> {
+    Ok(Session {
+        id: SessionId(row.uuid()?),
+        user: UserId(row.uuid()?),
+        token_hash: row.bytes()?,
+        created_at: row.time()?,
+        expires_at: row.time()?,
+    })
 }

@@ -4,11 +4,103 @@ use std::fmt;
 use std::str::FromStr;
 
 use ringfence_model::{
-    AccountId, Call, CallEvent, CallId, Disposition, E164, Leg, NumberId, Recording, RecordingId,
-    TargetId, Timestamp,
+    AccountId, Call, CallEvent, CallId, Confidence, Disposition, E164, Leg, LegId, LegOutcome,
+    NumberId, PlanId, Recording, RecordingId, RecordingState, Source, SourceKind, TargetId,
+    Timestamp, TrunkId, VisitId,
 };
+use uuid::Uuid;
 
+use crate::row::Reader;
+use crate::value::args;
 use crate::{Db, StoreError};
+
+macro_rules! call_columns {
+    () => {
+        "id, account, number, dialled, caller, trunk, plan, sip_call_id, started_at, answered_at, \
+         ended_at, disposition, reason, target, failed_over, visit, source_kind, source_name, \
+         campaign, keyword, confidence"
+    };
+}
+pub(crate) use call_columns;
+
+macro_rules! leg_columns {
+    () => {
+        "id, call, account, target, position, started_at, answered_at, ended_at, outcome, code"
+    };
+}
+pub(crate) use leg_columns;
+
+macro_rules! event_columns {
+    () => {
+        "call, account, sequence, at, kind"
+    };
+}
+pub(crate) use event_columns;
+
+macro_rules! recording_columns {
+    () => {
+        "id, call, account, path, started_at, duration_ms, size, sha256, state"
+    };
+}
+pub(crate) use recording_columns;
+
+const CALL: &str = concat!(
+    "SELECT ",
+    call_columns!(),
+    " FROM calls WHERE account = $1 AND id = $2"
+);
+/// A part that is not set lets every call through; the index on `(account, started_at, id)` gives order and place.
+const CALLS: &str = concat!(
+    "SELECT ",
+    call_columns!(),
+    " FROM calls WHERE account = $1 AND started_at >= $2 AND started_at < $3 \
+     AND (started_at, id) < ($4, $5) \
+     AND ($6 IS NULL OR disposition = $6) \
+     AND ($7 IS NULL OR source_name = $7) \
+     AND ($8 IS NULL OR number = $8) \
+     AND ($9 IS NULL OR target = $9) \
+     AND ($10 IS NULL OR caller LIKE $10) \
+     AND ($11 IS NULL OR dialled = $11) \
+     AND (NOT $12 OR EXISTS (SELECT 1 FROM recordings WHERE recordings.account = calls.account \
+          AND recordings.call = calls.id AND recordings.state <> 'failed')) \
+     AND ($13 IS NULL OR LOWER(COALESCE(caller, '') || ' ' || dialled || ' ' || \
+          COALESCE(source_name, '') || ' ' || COALESCE(campaign, '') || ' ' || \
+          COALESCE(keyword, '') || ' ' || COALESCE(reason, '')) LIKE LOWER($13) ESCAPE '!') \
+     ORDER BY started_at DESC, id DESC LIMIT $14"
+);
+const OPEN_CALLS: &str = concat!(
+    "SELECT ",
+    call_columns!(),
+    " FROM calls WHERE ended_at IS NULL ORDER BY started_at, id"
+);
+const LEGS: &str = concat!(
+    "SELECT ",
+    leg_columns!(),
+    " FROM legs WHERE account = $1 AND call = $2 ORDER BY position, id"
+);
+const CALL_EVENTS: &str = concat!(
+    "SELECT ",
+    event_columns!(),
+    " FROM call_events WHERE account = $1 AND call = $2 ORDER BY sequence"
+);
+const RECORDING: &str = concat!(
+    "SELECT ",
+    recording_columns!(),
+    " FROM recordings WHERE account = $1 AND id = $2"
+);
+const RECORDING_OF_CALL: &str = concat!(
+    "SELECT ",
+    recording_columns!(),
+    " FROM recordings WHERE account = $1 AND call = $2 ORDER BY started_at, id LIMIT 1"
+);
+const OPEN_RECORDINGS: &str = concat!(
+    "SELECT ",
+    recording_columns!(),
+    " FROM recordings WHERE state = 'open' ORDER BY started_at, id"
+);
+
+/// Calls on a page of the call log at most.
+const MOST_ON_A_PAGE: u32 = 1000;
 
 /// Which calls to show; every part that is set must fit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -83,7 +175,7 @@ impl Db {
     /// # Errors
     /// [`StoreError`] when rows cannot be read.
     pub async fn call(&self, account: AccountId, call: CallId) -> Result<Option<Call>, StoreError> {
-        todo!()
+        self.row(CALL, args![account, call], read_call).await
     }
     /// A page of an account's calls, newest first: at most `limit` (1 to 1,000) after `after`.
     ///
@@ -96,21 +188,53 @@ impl Db {
         after: Option<CallCursor>,
         limit: u32,
     ) -> Result<CallPage, StoreError> {
-        todo!()
+        let limit = limit.clamp(1, MOST_ON_A_PAGE);
+        let after = after.unwrap_or(CallCursor {
+            started_at: Timestamp::from_micros(i64::MAX),
+            id: CallId(Uuid::max()),
+        });
+        let args = args![
+            account,
+            filter.from.unwrap_or(Timestamp::from_micros(i64::MIN)),
+            filter.to.unwrap_or(Timestamp::from_micros(i64::MAX)),
+            after.started_at,
+            after.id,
+            filter.disposition.map(Disposition::as_str),
+            filter.source.as_deref(),
+            filter.number,
+            filter.target,
+            filter
+                .caller_contains
+                .as_deref()
+                .and_then(digits_pattern)
+                .as_deref(),
+            filter.dialled.as_ref(),
+            filter.only_recorded,
+            filter.text.as_deref().and_then(text_pattern).as_deref(),
+            limit + 1,
+        ];
+        let mut calls = self.rows(CALLS, args, read_call).await?;
+        let more = calls.len() > limit as usize;
+        calls.truncate(limit as usize);
+        let next = calls.last().filter(|_| more).map(|last| CallCursor {
+            started_at: last.started_at,
+            id: last.id,
+        });
+        Ok(CallPage { calls, next })
     }
     /// Every call of every account that has not ended, oldest first: what a start has to close.
     ///
     /// # Errors
     /// [`StoreError`] when rows cannot be read.
     pub async fn open_calls(&self) -> Result<Vec<Call>, StoreError> {
-        todo!()
+        self.rows(OPEN_CALLS, args![], read_call).await
     }
     /// The outbound legs of a call, in the order in which they were rung.
     ///
     /// # Errors
     /// [`StoreError`] when rows cannot be read.
     pub async fn legs(&self, account: AccountId, call: CallId) -> Result<Vec<Leg>, StoreError> {
-        todo!()
+        self.rows(LEGS, args![account, call], read_leg).await
     }
     /// What happened to a call, in order.
     ///
@@ -121,7 +245,8 @@ impl Db {
         account: AccountId,
         call: CallId,
     ) -> Result<Vec<CallEvent>, StoreError> {
-        todo!()
+        self.rows(CALL_EVENTS, args![account, call], read_event)
+            .await
     }
     /// One recording.
     ///
@@ -132,7 +257,8 @@ impl Db {
         account: AccountId,
         recording: RecordingId,
     ) -> Result<Option<Recording>, StoreError> {
-        todo!()
+        self.row(RECORDING, args![account, recording], read_recording)
+            .await
     }
     /// The (first) recording of a call.
     ///
@@ -143,13 +269,112 @@ impl Db {
         account: AccountId,
         call: CallId,
     ) -> Result<Option<Recording>, StoreError> {
-        todo!()
+        self.row(RECORDING_OF_CALL, args![account, call], read_recording)
+            .await
     }
     /// Every recording of every account that is still open, oldest first: what a start has to mend.
     ///
     /// # Errors
     /// [`StoreError`] when rows cannot be read.
     pub async fn open_recordings(&self) -> Result<Vec<Recording>, StoreError> {
-        todo!()
+        self.rows(OPEN_RECORDINGS, args![], read_recording).await
     }
+}
+
+/// Only digits can stand in a number; anything else that people write between them is left out.
+fn digits_pattern(text: &str) -> Option<String> {
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    (!digits.is_empty()).then(|| format!("%{digits}%"))
+}
+
+/// `LIKE`'s own characters stand for themselves.
+fn text_pattern(text: &str) -> Option<String> {
+    let text = text.trim();
+    if text.is_empty() {
+        return None;
+    }
+    let mut pattern = String::from("%");
+    for character in text.chars() {
+        if matches!(character, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(character);
+    }
+    pattern.push('%');
+    Some(pattern)
+}
+
+fn read_call(row: &mut Reader<'_>) -> Result<Call, StoreError> {
+    Ok(Call {
+        id: CallId(row.uuid()?),
+        account: AccountId(row.uuid()?),
+        number: NumberId(row.uuid()?),
+        dialled: row.e164()?,
+        caller: row.optional_e164()?,
+        trunk: TrunkId(row.uuid()?),
+        plan: row.optional_uuid()?.map(PlanId),
+        sip_call_id: row.text()?,
+        started_at: row.time()?,
+        answered_at: row.optional_time()?,
+        ended_at: row.optional_time()?,
+        disposition: row.optional_word(Disposition::from_word)?,
+        reason: row.optional_text()?,
+        target: row.optional_uuid()?.map(TargetId),
+        failed_over: row.flag()?,
+        visit: row.optional_uuid()?.map(VisitId),
+        source: read_source(row)?,
+        confidence: row.word(Confidence::from_word)?,
+    })
+}
+
+fn read_source(row: &mut Reader<'_>) -> Result<Option<Source>, StoreError> {
+    let kind = row.optional_word(SourceKind::from_word)?;
+    let name = row.optional_text()?;
+    let campaign = row.optional_text()?;
+    let keyword = row.optional_text()?;
+    Ok(kind.zip(name).map(|(kind, name)| Source {
+        kind,
+        name,
+        campaign,
+        keyword,
+    }))
+}
+
+fn read_leg(row: &mut Reader<'_>) -> Result<Leg, StoreError> {
+    Ok(Leg {
+        id: LegId(row.uuid()?),
+        call: CallId(row.uuid()?),
+        account: AccountId(row.uuid()?),
+        target: TargetId(row.uuid()?),
+        position: row.number()?,
+        started_at: row.time()?,
+        answered_at: row.optional_time()?,
+        ended_at: row.optional_time()?,
+        outcome: row.optional_word(LegOutcome::from_word)?,
+        code: row.optional_number()?,
+    })
+}
+
+fn read_event(row: &mut Reader<'_>) -> Result<CallEvent, StoreError> {
+    Ok(CallEvent {
+        call: CallId(row.uuid()?),
+        account: AccountId(row.uuid()?),
+        sequence: row.number()?,
+        at: row.time()?,
+        kind: row.json()?,
+    })
+}
+
+fn read_recording(row: &mut Reader<'_>) -> Result<Recording, StoreError> {
+    Ok(Recording {
+        id: RecordingId(row.uuid()?),
+        call: CallId(row.uuid()?),
+        account: AccountId(row.uuid()?),
+        path: row.text()?,
+        started_at: row.time()?,
+        duration_ms: row.number()?,
+        size: row.number()?,
+        sha256: row.optional_bytes()?,
+        state: row.word(RecordingState::from_word)?,
+    })
 }

@@ -1,6 +1,27 @@
 //! The two engines behind one handle.
 
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::ConnectOptions as _;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+
 use crate::StoreError;
+use crate::commit::{Statement, Writer, WriterPool};
+use crate::error::open_error;
+use crate::migrations;
+use crate::row::{Read, Reader};
+use crate::value::{Value, postgres_query, sqlite_query};
+
+/// How long a connection waits for another program's lock, and a caller for a connection.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Connections that read at the same time.
+const READERS: u32 = 8;
+/// Prepared statements that a connection keeps.
+const STATEMENTS: usize = 256;
 
 /// A database; clones share its connections and its writer.
 #[derive(Debug, Clone)]
@@ -11,13 +32,19 @@ pub enum Db {
     Postgres(Postgres),
 }
 
-/// The embedded engine.
+/// The embedded engine: one connection writes, the others only read.
 #[derive(Debug, Clone)]
-pub struct Sqlite {}
+pub struct Sqlite {
+    readers: SqlitePool,
+    writer: Writer,
+}
 
 /// The server engine.
 #[derive(Debug, Clone)]
-pub struct Postgres {}
+pub struct Postgres {
+    readers: PgPool,
+    writer: Writer,
+}
 
 impl Db {
     /// Opens `sqlite:PATH` (made when it does not exist) or `postgres://…`. Tables are made by [`Db::migrate`].
@@ -25,28 +52,209 @@ impl Db {
     /// # Errors
     /// [`StoreError::BadUrl`], or [`StoreError::Unavailable`] when nothing answers there.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
-        todo!()
+        let bad_url = || StoreError::BadUrl(without_password(url));
+        match url.split_once(':') {
+            Some(("sqlite", path)) if !path.is_empty() && !path.contains(":memory:") => {
+                let options = SqliteConnectOptions::from_str(url).map_err(|_| bad_url())?;
+                open_sqlite(options).await
+            }
+            Some(("postgres" | "postgresql", _)) => {
+                let options = PgConnectOptions::from_str(url).map_err(|_| bad_url())?;
+                open_postgres(options).await
+            }
+            _ => Err(bad_url()),
+        }
     }
+
     /// Brings the tables to this version; does nothing when they are.
     ///
     /// # Errors
     /// [`StoreError::Migration`] when a migration fails or the tables are of a newer version.
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        todo!()
+        migrations::run(self.writer().pool()).await
     }
+
     /// Asks the database whether it is there.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when it is not.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        todo!()
+        self.row("SELECT 1", Vec::new(), |_| Ok(())).await.map(drop)
     }
-    /// Waits for what is being written, then lets go of every connection.
+
+    /// Writes what was handed in before, then lets go of every connection. Later calls fail as unavailable.
     pub async fn close(&self) {
-        todo!()
+        self.writer().close().await;
+        match self {
+            Self::Sqlite(sqlite) => sqlite.readers.close().await,
+            Self::Postgres(postgres) => postgres.readers.close().await,
+        }
     }
+
     /// `SQLite` or `PostgreSQL`.
     pub fn engine_name(&self) -> &'static str {
-        todo!()
+        match self {
+            Self::Sqlite(_) => "SQLite",
+            Self::Postgres(_) => "PostgreSQL",
+        }
+    }
+
+    /// Every row that `sql` finds.
+    pub(crate) async fn rows<T>(
+        &self,
+        sql: &'static str,
+        args: Vec<Value>,
+        read: Read<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite_query(sql, args)
+                .fetch_all(&sqlite.readers)
+                .await?
+                .iter()
+                .map(|row| read(&mut Reader::new(row)))
+                .collect(),
+            Self::Postgres(postgres) => postgres_query(sql, args)
+                .fetch_all(&postgres.readers)
+                .await?
+                .iter()
+                .map(|row| read(&mut Reader::new(row)))
+                .collect(),
+        }
+    }
+
+    /// The first row that `sql` finds.
+    pub(crate) async fn row<T>(
+        &self,
+        sql: &'static str,
+        args: Vec<Value>,
+        read: Read<T>,
+    ) -> Result<Option<T>, StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite_query(sql, args)
+                .fetch_optional(&sqlite.readers)
+                .await?
+                .map(|row| read(&mut Reader::new(&row)))
+                .transpose(),
+            Self::Postgres(postgres) => postgres_query(sql, args)
+                .fetch_optional(&postgres.readers)
+                .await?
+                .map(|row| read(&mut Reader::new(&row)))
+                .transpose(),
+        }
+    }
+
+    /// Carries out all of `statements` or none, durably; answers how many rows each changed.
+    pub(crate) async fn run(&self, statements: Vec<Statement>) -> Result<Vec<u64>, StoreError> {
+        self.writer().statements(statements).await
+    }
+
+    /// Carries out one statement, durably; answers how many rows it changed.
+    pub(crate) async fn run_one(
+        &self,
+        sql: &'static str,
+        args: Vec<Value>,
+    ) -> Result<u64, StoreError> {
+        let changed = self.run(vec![Statement::new(sql, args)]).await?;
+        Ok(changed.into_iter().sum())
+    }
+
+    pub(crate) fn writer(&self) -> &Writer {
+        match self {
+            Self::Sqlite(sqlite) => &sqlite.writer,
+            Self::Postgres(postgres) => &postgres.writer,
+        }
+    }
+}
+
+async fn open_sqlite(options: SqliteConnectOptions) -> Result<Db, StoreError> {
+    let options = options
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(PATIENCE)
+        .statement_cache_capacity(STATEMENTS)
+        .disable_statement_logging();
+    let writer = SqlitePoolOptions::new()
+        .max_connections(1)
+        .max_lifetime(None)
+        .idle_timeout(None)
+        .test_before_acquire(false)
+        .acquire_timeout(PATIENCE)
+        .connect_with(
+            options
+                .clone()
+                // 64 MiB of pages, and 16 MiB of log before it is written back: fewer, larger writes.
+                .pragma("cache_size", "-65536")
+                .pragma("wal_autocheckpoint", "4096"),
+        )
+        .await
+        .map_err(open_error)?;
+    let readers = SqlitePoolOptions::new()
+        .max_connections(READERS)
+        .test_before_acquire(false)
+        .acquire_timeout(PATIENCE)
+        .connect_with(options.pragma("query_only", "ON"))
+        .await
+        .map_err(open_error)?;
+    Ok(Db::Sqlite(Sqlite {
+        readers,
+        writer: Writer::start(WriterPool::Sqlite(writer)),
+    }))
+}
+
+async fn open_postgres(options: PgConnectOptions) -> Result<Db, StoreError> {
+    let options = options
+        .application_name("ringfence")
+        .statement_cache_capacity(STATEMENTS)
+        .disable_statement_logging();
+    let writer = PgPoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(PATIENCE)
+        .connect_with(options.clone())
+        .await
+        .map_err(open_error)?;
+    let readers = PgPoolOptions::new()
+        .max_connections(READERS)
+        .acquire_timeout(PATIENCE)
+        .connect_with(options)
+        .await
+        .map_err(open_error)?;
+    Ok(Db::Postgres(Postgres {
+        readers,
+        writer: Writer::start(WriterPool::Postgres(writer)),
+    }))
+}
+
+/// For messages: a URL's `user:password@` keeps its user only.
+fn without_password(url: &str) -> String {
+    let shown = match (url.find("://"), url.rfind('@')) {
+        (Some(scheme), Some(at)) if scheme < at => {
+            let user = &url[scheme + 3..at];
+            let user = user.split(':').next().unwrap_or("");
+            format!("{}://{user}{}", &url[..scheme], &url[at..])
+        }
+        _ => url.to_owned(),
+    };
+    shown.chars().take(200).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_url_of_no_engine_is_refused_without_its_password() {
+        for url in [
+            "",
+            "mysql://u:secret@h/d",
+            "sqlite:",
+            "sqlite::memory:",
+            "ringfence.db",
+        ] {
+            let error = Db::open(url).await.unwrap_err();
+            assert!(matches!(error, StoreError::BadUrl(_)), "{url}");
+            assert!(!error.to_string().contains("secret"), "{error}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! What can go wrong with rows, told apart by what the caller should do about it.
 
 use ringfence_model::E164;
+use sqlx::error::{DatabaseError, ErrorKind};
 
 /// Why rows could not be read or written.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -36,7 +37,7 @@ pub enum StoreError {
     )]
     BadRow {
         /// The column.
-        column: &'static str,
+        column: String,
         /// What would have been right.
         expected: &'static str,
         /// What the row holds, at most 64 characters.
@@ -56,3 +57,95 @@ impl StoreError {
         matches!(self, Self::Unavailable(_) | Self::DiskFull)
     }
 }
+
+/// What a failure of the driver means to a caller.
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::Database(database) => match database.kind() {
+                ErrorKind::UniqueViolation => taken(database.as_ref()),
+                ErrorKind::ForeignKeyViolation => Self::MissingParent(
+                    database
+                        .constraint()
+                        .map_or_else(|| database.message().to_owned(), str::to_owned),
+                ),
+                _ => refused(database.as_ref()),
+            },
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed => Self::Unavailable(error.to_string()),
+            _ => Self::Refused(error.to_string()),
+        }
+    }
+}
+
+/// Whatever keeps a database from opening is worth another try, but for a full disk.
+pub(crate) fn open_error(error: sqlx::Error) -> StoreError {
+    match StoreError::from(error) {
+        StoreError::Refused(why) => StoreError::Unavailable(why),
+        other => other,
+    }
+}
+
+/// Names the unique value as `table.column` on both engines: SQLite says `UNIQUE constraint failed: table.column, …`,
+/// PostgreSQL names the index, which our migrations call `table_column`.
+fn taken(database: &dyn DatabaseError) -> StoreError {
+    let name = match (database.table(), database.constraint()) {
+        (Some(table), Some(index)) => {
+            let column = index.strip_prefix(table).unwrap_or(index);
+            format!("{table}.{}", column.trim_start_matches('_'))
+        }
+        _ => database
+            .message()
+            .rsplit(": ")
+            .next()
+            .unwrap_or_default()
+            .to_owned(),
+    };
+    match name.as_str() {
+        "leases.nonce" => StoreError::NonceSpent,
+        _ => StoreError::Taken(name),
+    }
+}
+
+fn refused(database: &dyn DatabaseError) -> StoreError {
+    let code = database.code().unwrap_or_default();
+    let message = database.to_string();
+    // PostgreSQL's codes have five characters, SQLite's are numbers below 10,000 with the primary result code
+    // (https://www.sqlite.org/rescode.html) in the low octet.
+    if code.len() < 5
+        && let Ok(code) = code.parse::<u32>()
+    {
+        return match code & 0xff {
+            SQLITE_FULL => StoreError::DiskFull,
+            SQLITE_BUSY | SQLITE_LOCKED | SQLITE_IOERR | SQLITE_CANTOPEN | SQLITE_READONLY
+            | SQLITE_PROTOCOL => StoreError::Unavailable(message),
+            _ => StoreError::Refused(message),
+        };
+    }
+    // https://www.postgresql.org/docs/current/errcodes-appendix.html
+    match code.as_ref() {
+        "53100" => StoreError::DiskFull,
+        // read only; serialization failure; deadlock; lock not available
+        "25006" | "40001" | "40P01" | "55P03" => StoreError::Unavailable(message),
+        // connection exception; insufficient resources; shutting down or starting up; system error
+        code if ["08", "53", "57", "58"]
+            .iter()
+            .any(|class| code.starts_with(class)) =>
+        {
+            StoreError::Unavailable(message)
+        }
+        _ => StoreError::Refused(message),
+    }
+}
+
+const SQLITE_BUSY: u32 = 5;
+const SQLITE_LOCKED: u32 = 6;
+const SQLITE_READONLY: u32 = 8;
+const SQLITE_IOERR: u32 = 10;
+const SQLITE_FULL: u32 = 13;
+const SQLITE_CANTOPEN: u32 = 14;
+const SQLITE_PROTOCOL: u32 = 15;

@@ -7,15 +7,20 @@
 
 mod accounts;
 mod attention;
+mod bulk;
 mod calls;
+mod commit;
 mod db;
 mod error;
 mod leases;
+mod migrations;
 mod numbers;
 mod plans;
 mod reports;
+mod row;
 mod sites;
 mod targets;
+mod value;
 mod write;
 
 pub use attention::SiteVisits;

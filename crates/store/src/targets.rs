@@ -1,8 +1,81 @@
 //! Trunks, targets and target groups.
 
-use ringfence_model::{AccountId, Target, TargetGroup, TargetGroupId, TargetId, Trunk, TrunkId};
+use std::collections::HashMap;
 
+use ringfence_model::{
+    AccountId, Target, TargetGroup, TargetGroupId, TargetGroupMember, TargetId, Trunk, TrunkId,
+};
+
+use crate::bulk::json;
+use crate::commit::Statement;
+use crate::row::Reader;
+use crate::value::args;
 use crate::{Db, StoreError};
+
+macro_rules! trunk_columns {
+    () => {
+        "id, account, name, addresses, country"
+    };
+}
+
+macro_rules! target_columns {
+    () => {
+        "id, account, name, uri, enabled"
+    };
+}
+
+const ADD_TRUNK: &str = concat!(
+    "INSERT INTO trunks (",
+    trunk_columns!(),
+    ") VALUES ($1, $2, $3, $4, $5)"
+);
+const TRUNKS: &str = concat!(
+    "SELECT ",
+    trunk_columns!(),
+    " FROM trunks WHERE account = $1 ORDER BY name, id"
+);
+const TRUNK: &str = concat!(
+    "SELECT ",
+    trunk_columns!(),
+    " FROM trunks WHERE account = $1 AND id = $2"
+);
+const ALL_TRUNKS: &str = concat!("SELECT ", trunk_columns!(), " FROM trunks ORDER BY id");
+const UPDATE_TRUNK: &str = "UPDATE trunks SET name = $3, addresses = $4, country = $5 \
+    WHERE account = $1 AND id = $2";
+const ADD_TARGET: &str = concat!(
+    "INSERT INTO targets (",
+    target_columns!(),
+    ") VALUES ($1, $2, $3, $4, $5)"
+);
+const TARGETS: &str = concat!(
+    "SELECT ",
+    target_columns!(),
+    " FROM targets WHERE account = $1 ORDER BY name, id"
+);
+const TARGET: &str = concat!(
+    "SELECT ",
+    target_columns!(),
+    " FROM targets WHERE account = $1 AND id = $2"
+);
+const UPDATE_TARGET: &str = "UPDATE targets SET name = $3, uri = $4, enabled = $5 \
+    WHERE account = $1 AND id = $2";
+const ADD_TARGET_GROUP: &str = "INSERT INTO target_groups (id, account, name) VALUES ($1, $2, $3)";
+/// Adds nothing when there is no such group.
+const ADD_MEMBER: &str = "INSERT INTO target_group_members \
+    (account, target_group, position, target, ring_timeout) \
+    SELECT account, id, $3, $4, $5 FROM target_groups WHERE account = $1 AND id = $2";
+const TARGET_GROUPS: &str =
+    "SELECT id, account, name FROM target_groups WHERE account = $1 ORDER BY name, id";
+const TARGET_GROUP: &str =
+    "SELECT id, account, name FROM target_groups WHERE account = $1 AND id = $2";
+const MEMBERS_OF_ACCOUNT: &str = "SELECT target_group, target, ring_timeout \
+    FROM target_group_members WHERE account = $1 ORDER BY target_group, position";
+const MEMBERS: &str = "SELECT target_group, target, ring_timeout \
+    FROM target_group_members WHERE account = $1 AND target_group = $2 ORDER BY position";
+const UPDATE_TARGET_GROUP: &str =
+    "UPDATE target_groups SET name = $3 WHERE account = $1 AND id = $2";
+const REMOVE_MEMBERS: &str =
+    "DELETE FROM target_group_members WHERE account = $1 AND target_group = $2";
 
 impl Db {
     /// Adds a trunk.
@@ -10,14 +83,21 @@ impl Db {
     /// # Errors
     /// [`StoreError::Taken`] when its identifier is in use.
     pub async fn add_trunk(&self, trunk: &Trunk) -> Result<(), StoreError> {
-        todo!()
+        let args = args![
+            trunk.id,
+            trunk.account,
+            trunk.name.as_str(),
+            json(&trunk.addresses)?,
+            trunk.country.as_deref(),
+        ];
+        self.run_one(ADD_TRUNK, args).await.map(drop)
     }
     /// The trunks of an account, by name.
     ///
     /// # Errors
     /// [`StoreError`] when rows cannot be read.
     pub async fn trunks(&self, account: AccountId) -> Result<Vec<Trunk>, StoreError> {
-        todo!()
+        self.rows(TRUNKS, args![account], read_trunk).await
     }
     /// One trunk.
     ///
@@ -28,35 +108,49 @@ impl Db {
         account: AccountId,
         trunk: TrunkId,
     ) -> Result<Option<Trunk>, StoreError> {
-        todo!()
+        self.row(TRUNK, args![account, trunk], read_trunk).await
     }
     /// Every trunk of every account, for the SIP edge's directory.
     ///
     /// # Errors
     /// [`StoreError`] when rows cannot be read.
     pub async fn all_trunks(&self) -> Result<Vec<Trunk>, StoreError> {
-        todo!()
+        self.rows(ALL_TRUNKS, args![], read_trunk).await
     }
     /// Changes a trunk's name, addresses and country; `false` when there is no such trunk.
     ///
     /// # Errors
     /// [`StoreError`] when rows cannot be written.
     pub async fn update_trunk(&self, trunk: &Trunk) -> Result<bool, StoreError> {
-        todo!()
+        let args = args![
+            trunk.account,
+            trunk.id,
+            trunk.name.as_str(),
+            json(&trunk.addresses)?,
+            trunk.country.as_deref(),
+        ];
+        Ok(self.run_one(UPDATE_TRUNK, args).await? > 0)
     }
     /// Adds a target.
     ///
     /// # Errors
     /// [`StoreError::Taken`] when its identifier is in use.
     pub async fn add_target(&self, target: &Target) -> Result<(), StoreError> {
-        todo!()
+        let args = args![
+            target.id,
+            target.account,
+            target.name.as_str(),
+            target.uri.as_str(),
+            target.enabled,
+        ];
+        self.run_one(ADD_TARGET, args).await.map(drop)
     }
     /// The targets of an account, by name.
     ///
     /// # Errors
     /// [`StoreError`] when rows cannot be read.
     pub async fn targets(&self, account: AccountId) -> Result<Vec<Target>, StoreError> {
-        todo!()
+        self.rows(TARGETS, args![account], read_target).await
     }
     /// One target.
     ///
@@ -67,28 +161,51 @@ impl Db {
         account: AccountId,
         target: TargetId,
     ) -> Result<Option<Target>, StoreError> {
-        todo!()
+        self.row(TARGET, args![account, target], read_target).await
     }
     /// Changes a target's name, URI and whether it is enabled; `false` when there is no such target.
     ///
     /// # Errors
     /// [`StoreError`] when rows cannot be written.
     pub async fn update_target(&self, target: &Target) -> Result<bool, StoreError> {
-        todo!()
+        let args = args![
+            target.account,
+            target.id,
+            target.name.as_str(),
+            target.uri.as_str(),
+            target.enabled,
+        ];
+        Ok(self.run_one(UPDATE_TARGET, args).await? > 0)
     }
     /// Adds a target group with its members.
     ///
     /// # Errors
     /// [`StoreError::MissingParent`] when a member is not the account's.
     pub async fn add_target_group(&self, group: &TargetGroup) -> Result<(), StoreError> {
-        todo!()
+        let args = args![group.id, group.account, group.name.as_str()];
+        let mut statements = vec![Statement::new(ADD_TARGET_GROUP, args)];
+        statements.extend(members(group));
+        self.run(statements).await.map(drop)
     }
     /// The target groups of an account, by name, each with its members in order.
     ///
     /// # Errors
     /// [`StoreError`] when rows cannot be read.
     pub async fn target_groups(&self, account: AccountId) -> Result<Vec<TargetGroup>, StoreError> {
-        todo!()
+        let mut groups = self
+            .rows(TARGET_GROUPS, args![account], read_target_group)
+            .await?;
+        let members = self
+            .rows(MEMBERS_OF_ACCOUNT, args![account], read_member)
+            .await?;
+        let mut of_group: HashMap<TargetGroupId, Vec<TargetGroupMember>> = HashMap::new();
+        for (group, member) in members {
+            of_group.entry(group).or_default().push(member);
+        }
+        for group in &mut groups {
+            group.members = of_group.remove(&group.id).unwrap_or_default();
+        }
+        Ok(groups)
     }
     /// One target group with its members in order.
     ///
@@ -99,13 +216,84 @@ impl Db {
         account: AccountId,
         group: TargetGroupId,
     ) -> Result<Option<TargetGroup>, StoreError> {
-        todo!()
+        let args = args![account, group];
+        let Some(mut group) = self
+            .row(TARGET_GROUP, args.clone(), read_target_group)
+            .await?
+        else {
+            return Ok(None);
+        };
+        let members = self.rows(MEMBERS, args, read_member).await?;
+        group.members = members.into_iter().map(|(_, member)| member).collect();
+        Ok(Some(group))
     }
     /// Changes a target group's name and members; `false` when there is no such group.
     ///
     /// # Errors
     /// [`StoreError::MissingParent`] when a member is not the account's.
     pub async fn update_target_group(&self, group: &TargetGroup) -> Result<bool, StoreError> {
-        todo!()
+        let mut statements = vec![
+            Statement::new(
+                UPDATE_TARGET_GROUP,
+                args![group.account, group.id, group.name.as_str()],
+            ),
+            Statement::new(REMOVE_MEMBERS, args![group.account, group.id]),
+        ];
+        statements.extend(members(group));
+        let changed = self.run(statements).await?;
+        Ok(changed.first().is_some_and(|groups| *groups > 0))
     }
+}
+
+fn members(group: &TargetGroup) -> impl Iterator<Item = Statement> {
+    (0_u32..).zip(&group.members).map(|(position, member)| {
+        let args = args![
+            group.account,
+            group.id,
+            position,
+            member.target,
+            member.ring_timeout,
+        ];
+        Statement::new(ADD_MEMBER, args)
+    })
+}
+
+fn read_trunk(row: &mut Reader<'_>) -> Result<Trunk, StoreError> {
+    Ok(Trunk {
+        id: TrunkId(row.uuid()?),
+        account: AccountId(row.uuid()?),
+        name: row.text()?,
+        addresses: row.json()?,
+        country: row.optional_text()?,
+    })
+}
+
+fn read_target(row: &mut Reader<'_>) -> Result<Target, StoreError> {
+    Ok(Target {
+        id: TargetId(row.uuid()?),
+        account: AccountId(row.uuid()?),
+        name: row.text()?,
+        uri: row.text()?,
+        enabled: row.flag()?,
+    })
+}
+
+/// Without its members.
+fn read_target_group(row: &mut Reader<'_>) -> Result<TargetGroup, StoreError> {
+    Ok(TargetGroup {
+        id: TargetGroupId(row.uuid()?),
+        account: AccountId(row.uuid()?),
+        name: row.text()?,
+        members: Vec::new(),
+    })
+}
+
+fn read_member(row: &mut Reader<'_>) -> Result<(TargetGroupId, TargetGroupMember), StoreError> {
+    Ok((
+        TargetGroupId(row.uuid()?),
+        TargetGroupMember {
+            target: TargetId(row.uuid()?),
+            ring_timeout: row.duration()?,
+        },
+    ))
 }

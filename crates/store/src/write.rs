@@ -108,6 +108,6 @@ impl Db {
     /// [`StoreError::NonceSpent`], [`StoreError::Taken`], [`StoreError::MissingParent`] for this batch's own
     /// mistakes; [`StoreError::Unavailable`] and [`StoreError::DiskFull`] when the same batch may work later.
     pub async fn write(&self, writes: Vec<Write>) -> Result<(), StoreError> {
-        todo!()
+        self.writer().writes(writes).await
     }
 }

@@ -1,0 +1,407 @@
+//! Rows of one kind from many callers, written with as few statements as it takes.
+//!
+//! A statement of sqlx costs a hop to SQLite's thread and back, or a round trip to PostgreSQL: about as much as writing
+//! several rows. So rows of one kind go together, in powers of two up to [`MOST_ROWS`]: eight texts per table and
+//! engine, which stay prepared. SQLite looks a *named* parameter up by walking a list, which is quadratic in a
+//! statement of thousands, so it gets `?` where PostgreSQL gets `$1`.
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+use ringfence_model::{AccountId, Call, CallEvent, Lease, Leg, Recording, Visit, VisitId};
+
+use crate::calls::{call_columns, event_columns, leg_columns, recording_columns};
+use crate::commit::Connection;
+use crate::leases::{lease_columns, visit_columns};
+use crate::value::{Value, args};
+use crate::{StoreError, Write};
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+/// 2^7 rows of at most 21 columns stay far below the engines' limits of 32,766 and 65,535 parameters.
+const EXPONENTS: usize = 8;
+const MOST_ROWS: usize = 1 << (EXPONENTS - 1);
+
+/// A table that rows are added to.
+struct Table {
+    name: &'static str,
+    columns: &'static str,
+    /// What to do with a row that is there already: writing twice is no error.
+    conflict: &'static str,
+    texts: [[OnceLock<String>; EXPONENTS]; 2],
+}
+
+macro_rules! table {
+    ($name:literal, $columns:expr, $conflict:literal) => {
+        Table {
+            name: $name,
+            columns: $columns,
+            conflict: $conflict,
+            texts: [const { [const { OnceLock::new() }; EXPONENTS] }; 2],
+        }
+    };
+}
+
+static VISITS: Table = table!(
+    "visits",
+    visit_columns!(),
+    "(account, id) DO UPDATE SET seen_at = excluded.seen_at WHERE visits.seen_at < excluded.seen_at"
+);
+static LEASES: Table = table!("leases", lease_columns!(), "(account, id) DO NOTHING");
+static CALLS: Table = table!("calls", call_columns!(), "(account, id) DO NOTHING");
+static LEGS: Table = table!("legs", leg_columns!(), "(account, id) DO NOTHING");
+static RECORDINGS: Table = table!(
+    "recordings",
+    recording_columns!(),
+    "(account, id) DO NOTHING"
+);
+static EVENTS: Table = table!(
+    "call_events",
+    event_columns!(),
+    "(account, call, sequence) DO NOTHING"
+);
+
+/// What a group of batches writes, by kind.
+#[derive(Default)]
+pub(crate) struct Rows<'w> {
+    /// One of each: PostgreSQL refuses to update a row twice in one statement. Sorted, so that two programs which
+    /// write the same visits wait for each other instead of deadlocking.
+    visits: BTreeMap<(AccountId, VisitId), &'w Visit>,
+    leases: Vec<&'w Lease>,
+    calls: Vec<&'w Call>,
+    legs: Vec<&'w Leg>,
+    recordings: Vec<&'w Recording>,
+    events: Vec<&'w CallEvent>,
+    changes: Vec<&'w Write>,
+}
+
+impl<'w> Rows<'w> {
+    pub fn gather(writes: impl Iterator<Item = &'w Write>) -> Self {
+        let mut rows = Self::default();
+        for write in writes {
+            match write {
+                Write::Visit(visit) => {
+                    let known = rows
+                        .visits
+                        .entry((visit.account, visit.id))
+                        .or_insert(visit);
+                    if known.seen_at < visit.seen_at {
+                        *known = visit;
+                    }
+                }
+                Write::Lease(lease) => rows.leases.push(lease),
+                Write::CallBegun(call) => rows.calls.push(call),
+                Write::LegBegun(leg) => rows.legs.push(leg),
+                Write::RecordingOpened(recording) => rows.recordings.push(recording),
+                Write::CallEvent(event) => rows.events.push(event),
+                Write::LeaseExtended { .. }
+                | Write::LeaseEnded { .. }
+                | Write::LegEnded { .. }
+                | Write::CallAnswered { .. }
+                | Write::CallEnded { .. }
+                | Write::RecordingClosed { .. } => rows.changes.push(write),
+            }
+        }
+        rows
+    }
+
+    pub async fn write(self, connection: &mut Connection) -> Result<(), StoreError> {
+        let visits: Vec<&Visit> = self.visits.into_values().collect();
+        VISITS.insert(connection, &visits, visit_values).await?;
+        LEASES
+            .insert(connection, &self.leases, lease_values)
+            .await?;
+        CALLS.insert(connection, &self.calls, call_values).await?;
+        LEGS.insert(connection, &self.legs, leg_values).await?;
+        RECORDINGS
+            .insert(connection, &self.recordings, recording_values)
+            .await?;
+        EVENTS
+            .insert(connection, &self.events, event_values)
+            .await?;
+        for write in self.changes {
+            change(connection, write).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Table {
+    async fn insert<T>(
+        &'static self,
+        connection: &mut Connection,
+        mut rows: &[&T],
+        values: fn(&T) -> Result<Vec<Value>, StoreError>,
+    ) -> Result<(), StoreError> {
+        while !rows.is_empty() {
+            let exponent = rows.len().min(MOST_ROWS).ilog2() as usize;
+            let (now, later) = rows.split_at(1 << exponent);
+            let mut args = Vec::with_capacity(now.len() * self.width());
+            for row in now {
+                args.append(&mut values(row)?);
+            }
+            let sql = self.text(connection.engine(), exponent);
+            connection.execute(sql, args).await?;
+            rows = later;
+        }
+        Ok(())
+    }
+
+    fn text(&'static self, engine: Engine, exponent: usize) -> &'static str {
+        self.texts[engine as usize][exponent].get_or_init(|| {
+            let mut parameter = 0;
+            let mut row = || {
+                let marks = (0..self.width()).map(|_| match engine {
+                    Engine::Sqlite => "?".to_owned(),
+                    Engine::Postgres => {
+                        parameter += 1;
+                        format!("${parameter}")
+                    }
+                });
+                format!("({})", marks.collect::<Vec<_>>().join(", "))
+            };
+            let rows = (0..1 << exponent).map(|_| row()).collect::<Vec<_>>();
+            format!(
+                "INSERT INTO {} ({}) VALUES {} ON CONFLICT {}",
+                self.name,
+                self.columns,
+                rows.join(", "),
+                self.conflict
+            )
+        })
+    }
+
+    /// How many columns a row has.
+    fn width(&self) -> usize {
+        self.columns.split(',').count()
+    }
+}
+
+fn visit_values(visit: &Visit) -> Result<Vec<Value>, StoreError> {
+    let click_id = visit.click_id.as_ref();
+    Ok(args![
+        visit.id,
+        visit.account,
+        visit.site,
+        visit.visitor,
+        visit.started_at,
+        visit.seen_at,
+        visit.landing_page.as_str(),
+        visit.referrer.as_deref(),
+        visit.source.kind.as_str(),
+        visit.source.name.as_str(),
+        visit.source.campaign.as_deref(),
+        visit.source.keyword.as_deref(),
+        json(&visit.utm)?,
+        click_id.map(|click_id| click_id.parameter.as_str()),
+        click_id.map(|click_id| click_id.value.as_str()),
+        visit.language.as_deref(),
+        visit.device.as_deref(),
+        visit.address_prefix.as_deref(),
+    ])
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "one shape for every kind of row")]
+fn lease_values(lease: &Lease) -> Result<Vec<Value>, StoreError> {
+    Ok(args![
+        lease.id,
+        lease.account,
+        lease.pool,
+        lease.number,
+        &lease.e164,
+        lease.visit,
+        lease.started_at,
+        lease.expires_at,
+        lease.overflow,
+        lease.nonce.as_deref(),
+    ])
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "one shape for every kind of row")]
+fn call_values(call: &Call) -> Result<Vec<Value>, StoreError> {
+    let source = call.source.as_ref();
+    Ok(args![
+        call.id,
+        call.account,
+        call.number,
+        &call.dialled,
+        call.caller.as_ref(),
+        call.trunk,
+        call.plan,
+        call.sip_call_id.as_str(),
+        call.started_at,
+        call.answered_at,
+        call.ended_at,
+        call.disposition.map(ringfence_model::Disposition::as_str),
+        call.reason.as_deref(),
+        call.target,
+        call.failed_over,
+        call.visit,
+        source.map(|source| source.kind.as_str()),
+        source.map(|source| source.name.as_str()),
+        source.and_then(|source| source.campaign.as_deref()),
+        source.and_then(|source| source.keyword.as_deref()),
+        call.confidence.as_str(),
+    ])
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "one shape for every kind of row")]
+fn leg_values(leg: &Leg) -> Result<Vec<Value>, StoreError> {
+    Ok(args![
+        leg.id,
+        leg.call,
+        leg.account,
+        leg.target,
+        leg.position,
+        leg.started_at,
+        leg.answered_at,
+        leg.ended_at,
+        leg.outcome.map(ringfence_model::LegOutcome::as_str),
+        leg.code,
+    ])
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "one shape for every kind of row")]
+fn recording_values(recording: &Recording) -> Result<Vec<Value>, StoreError> {
+    Ok(args![
+        recording.id,
+        recording.call,
+        recording.account,
+        recording.path.as_str(),
+        recording.started_at,
+        recording.duration_ms,
+        recording.size,
+        recording.sha256.as_deref(),
+        recording.state.as_str(),
+    ])
+}
+
+fn event_values(event: &CallEvent) -> Result<Vec<Value>, StoreError> {
+    Ok(args![
+        event.call,
+        event.account,
+        event.sequence,
+        event.at,
+        json(&event.kind)?,
+    ])
+}
+
+const EXTEND_LEASE: &str = "UPDATE leases SET expires_at = \
+    CASE WHEN expires_at < $3 THEN $3 ELSE expires_at END WHERE account = $1 AND id = $2";
+const END_LEASE: &str = "UPDATE leases SET expires_at = \
+    CASE WHEN expires_at > $3 THEN $3 ELSE expires_at END WHERE account = $1 AND id = $2";
+const END_LEG: &str = "UPDATE legs SET answered_at = $3, ended_at = $4, outcome = $5, code = $6 \
+    WHERE account = $1 AND id = $2";
+const ANSWER_CALL: &str = "UPDATE calls SET answered_at = $3, target = $4, failed_over = $5 \
+    WHERE account = $1 AND id = $2";
+/// The first ending stands: a call ends once.
+const END_CALL: &str = "UPDATE calls SET ended_at = COALESCE(ended_at, $3), \
+    disposition = COALESCE(disposition, $4), \
+    reason = CASE WHEN disposition IS NULL THEN $5 ELSE reason END, \
+    failed_over = CASE WHEN disposition IS NULL THEN $6 ELSE failed_over END \
+    WHERE account = $1 AND id = $2";
+const CLOSE_RECORDING: &str = "UPDATE recordings SET duration_ms = $3, size = $4, sha256 = $5, state = $6 \
+    WHERE account = $1 AND id = $2";
+
+/// Changes one row, which has to be there.
+async fn change(connection: &mut Connection, write: &Write) -> Result<(), StoreError> {
+    let (what, sql, args) = match write {
+        Write::LeaseExtended {
+            account,
+            lease,
+            expires_at,
+        } => ("lease", EXTEND_LEASE, args![*account, *lease, *expires_at]),
+        Write::LeaseEnded { account, lease, at } => {
+            ("lease", END_LEASE, args![*account, *lease, *at])
+        }
+        Write::LegEnded {
+            account,
+            leg,
+            answered_at,
+            ended_at,
+            outcome,
+            code,
+        } => (
+            "leg",
+            END_LEG,
+            args![
+                *account,
+                *leg,
+                *answered_at,
+                *ended_at,
+                outcome.as_str(),
+                *code
+            ],
+        ),
+        Write::CallAnswered {
+            account,
+            call,
+            at,
+            target,
+            failed_over,
+        } => (
+            "call",
+            ANSWER_CALL,
+            args![*account, *call, *at, *target, *failed_over],
+        ),
+        Write::CallEnded {
+            account,
+            call,
+            at,
+            disposition,
+            reason,
+            failed_over,
+        } => (
+            "call",
+            END_CALL,
+            args![
+                *account,
+                *call,
+                *at,
+                disposition.as_str(),
+                reason.as_deref(),
+                *failed_over
+            ],
+        ),
+        Write::RecordingClosed {
+            account,
+            recording,
+            duration_ms,
+            size,
+            sha256,
+            state,
+        } => (
+            "recording",
+            CLOSE_RECORDING,
+            args![
+                *account,
+                *recording,
+                *duration_ms,
+                *size,
+                sha256.as_deref(),
+                state.as_str()
+            ],
+        ),
+        Write::Visit(_)
+        | Write::Lease(_)
+        | Write::CallBegun(_)
+        | Write::CallEvent(_)
+        | Write::LegBegun(_)
+        | Write::RecordingOpened(_) => return Ok(()),
+    };
+    match connection.execute(sql, args).await? {
+        0 => Err(StoreError::MissingParent(format!(
+            "the account has no such {what}"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+pub(crate) fn json(document: &impl serde::Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(document)
+        .map_err(|error| StoreError::Refused(format!("a document is no JSON: {error}")))
+}

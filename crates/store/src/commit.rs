@@ -1,0 +1,312 @@
+//! Group commit: one task writes, and while it waits for the disk the next group gathers.
+//!
+//! A group is first tried as one transaction with as few statements as it takes. When a row of it cannot be written,
+//! the group is tried again, still in one transaction but batch by batch behind savepoints, so that a bad batch fails
+//! alone and costs the others one more transaction, not one each.
+
+use std::time::Instant;
+
+use ringfence_model::E164;
+use sqlx::pool::PoolConnection;
+use sqlx::{PgPool, SqlitePool};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::bulk::{Engine, Rows};
+use crate::value::{Value, postgres_query, sqlite_query};
+use crate::{StoreError, Write};
+
+/// Batches that wait for the writer before [`crate::Db::write`] itself waits.
+const QUEUE: usize = 4096;
+/// Batches that share a transaction at most.
+const GROUP: usize = 1024;
+
+/// A statement with its arguments.
+#[derive(Debug)]
+pub(crate) struct Statement {
+    sql: &'static str,
+    args: Vec<Value>,
+    number: Option<E164>,
+}
+
+impl Statement {
+    pub fn new(sql: &'static str, args: Vec<Value>) -> Self {
+        Self {
+            sql,
+            args,
+            number: None,
+        }
+    }
+
+    /// Names the tracking number that this statement writes, for [`StoreError::NumberTaken`].
+    pub fn concerning(mut self, number: &E164) -> Self {
+        self.number = Some(number.clone());
+        self
+    }
+
+    async fn execute(&self, connection: &mut Connection) -> Result<u64, StoreError> {
+        let done = connection.execute(self.sql, self.args.clone()).await;
+        match (done.map_err(StoreError::from), &self.number) {
+            (Err(StoreError::Taken(what)), Some(number)) if what == "tracking_numbers.e164" => {
+                Err(StoreError::NumberTaken(number.clone()))
+            }
+            (done, _) => done,
+        }
+    }
+}
+
+/// The connections that write: one at most.
+#[derive(Debug, Clone)]
+pub(crate) enum WriterPool {
+    Sqlite(SqlitePool),
+    Postgres(PgPool),
+}
+
+/// Hands batches to the task that writes.
+#[derive(Debug, Clone)]
+pub(crate) struct Writer {
+    queue: mpsc::Sender<Request>,
+    pool: WriterPool,
+}
+
+enum Request {
+    Batch(Batch),
+    Close(oneshot::Sender<()>),
+}
+
+struct Batch {
+    job: Job,
+    /// How many rows each statement changed.
+    done: oneshot::Sender<Result<Vec<u64>, StoreError>>,
+}
+
+enum Job {
+    Writes(Vec<Write>),
+    Statements(Vec<Statement>),
+}
+
+impl Writer {
+    /// Starts the task. It ends by itself when every [`Writer`] is gone.
+    pub fn start(pool: WriterPool) -> Self {
+        let (queue, requests) = mpsc::channel(QUEUE);
+        tokio::spawn(work(pool.clone(), requests));
+        Self { queue, pool }
+    }
+
+    pub fn pool(&self) -> &WriterPool {
+        &self.pool
+    }
+
+    pub async fn writes(&self, writes: Vec<Write>) -> Result<(), StoreError> {
+        if writes.is_empty() {
+            return Ok(());
+        }
+        self.submit(Job::Writes(writes)).await.map(drop)
+    }
+
+    pub async fn statements(&self, statements: Vec<Statement>) -> Result<Vec<u64>, StoreError> {
+        self.submit(Job::Statements(statements)).await
+    }
+
+    pub async fn close(&self) {
+        let (done, closed) = oneshot::channel();
+        if self.queue.send(Request::Close(done)).await.is_ok() {
+            // An error means that the task is gone already.
+            closed.await.ok();
+        }
+        match &self.pool {
+            WriterPool::Sqlite(pool) => pool.close().await,
+            WriterPool::Postgres(pool) => pool.close().await,
+        }
+    }
+
+    async fn submit(&self, job: Job) -> Result<Vec<u64>, StoreError> {
+        let closed = || StoreError::Unavailable("it was closed".to_owned());
+        let (done, result) = oneshot::channel();
+        self.queue
+            .send(Request::Batch(Batch { job, done }))
+            .await
+            .map_err(|_| closed())?;
+        result.await.map_err(|_| closed())?
+    }
+}
+
+async fn work(pool: WriterPool, mut requests: mpsc::Receiver<Request>) {
+    let mut waiting = Vec::with_capacity(GROUP);
+    while requests.recv_many(&mut waiting, GROUP).await > 0 {
+        let mut batches = Vec::with_capacity(waiting.len());
+        let mut closing = None;
+        for request in waiting.drain(..) {
+            match request {
+                Request::Batch(batch) => batches.push(batch),
+                Request::Close(done) => closing = Some(done),
+            }
+        }
+        if !batches.is_empty() {
+            commit(&pool, batches).await;
+        }
+        if let Some(done) = closing {
+            // An error means that nobody waits for the answer.
+            done.send(()).ok();
+            return;
+        }
+    }
+}
+
+/// Writes a group and answers each of its batches.
+async fn commit(pool: &WriterPool, batches: Vec<Batch>) {
+    let began = Instant::now();
+    let (jobs, answers): (Vec<_>, Vec<_>) = batches
+        .into_iter()
+        .map(|batch| (batch.job, batch.done))
+        .unzip();
+    let results = match pool.acquire().await {
+        Ok(mut connection) => connection.group(&jobs).await,
+        Err(error) => Err(error.into()),
+    };
+    metrics::histogram!("ringfence_store_commit_seconds").record(began.elapsed().as_secs_f64());
+    metrics::counter!("ringfence_store_batches_total").increment(jobs.len() as u64);
+    let results = results.unwrap_or_else(|error| {
+        tracing::error!(%error, batches = jobs.len(), "rows were not written");
+        metrics::counter!("ringfence_store_failed_commits_total").increment(1);
+        vec![Err(error); jobs.len()]
+    });
+    for (answer, result) in answers.into_iter().zip(results) {
+        // An error means that the caller no longer waits.
+        answer.send(result).ok();
+    }
+}
+
+impl WriterPool {
+    async fn acquire(&self) -> Result<Connection, sqlx::Error> {
+        Ok(match self {
+            Self::Sqlite(pool) => Connection::Sqlite(pool.acquire().await?),
+            Self::Postgres(pool) => Connection::Postgres(pool.acquire().await?),
+        })
+    }
+}
+
+/// What a batch is answered.
+type Outcome = Result<Vec<u64>, StoreError>;
+
+pub(crate) enum Connection {
+    Sqlite(PoolConnection<sqlx::Sqlite>),
+    Postgres(PoolConnection<sqlx::Postgres>),
+}
+
+impl Connection {
+    pub fn engine(&self) -> Engine {
+        match self {
+            Self::Sqlite(_) => Engine::Sqlite,
+            Self::Postgres(_) => Engine::Postgres,
+        }
+    }
+
+    pub async fn execute(
+        &mut self,
+        sql: &'static str,
+        args: Vec<Value>,
+    ) -> Result<u64, sqlx::Error> {
+        Ok(match self {
+            Self::Sqlite(connection) => sqlite_query(sql, args)
+                .execute(&mut **connection)
+                .await?
+                .rows_affected(),
+            Self::Postgres(connection) => postgres_query(sql, args)
+                .execute(&mut **connection)
+                .await?
+                .rows_affected(),
+        })
+    }
+
+    /// One outcome per job, or the error that all of them share.
+    async fn group(&mut self, jobs: &[Job]) -> Result<Vec<Outcome>, StoreError> {
+        match self.together(jobs).await {
+            Ok(changed) => Ok(changed.into_iter().map(Ok).collect()),
+            Err(error) if error.is_passing() => Err(error),
+            Err(error) if jobs.len() == 1 => Ok(vec![Err(error)]),
+            Err(_) => self.one_by_one(jobs).await,
+        }
+    }
+
+    /// All jobs as one.
+    async fn together(&mut self, jobs: &[Job]) -> Result<Vec<Vec<u64>>, StoreError> {
+        self.begin().await?;
+        let changed = self.apply(jobs).await;
+        self.finish(changed).await
+    }
+
+    /// Each job behind a savepoint of its own.
+    async fn one_by_one(&mut self, jobs: &[Job]) -> Result<Vec<Outcome>, StoreError> {
+        self.begin().await?;
+        let outcomes = self.apply_one_by_one(jobs).await;
+        self.finish(outcomes).await
+    }
+
+    async fn apply_one_by_one(&mut self, jobs: &[Job]) -> Result<Vec<Outcome>, StoreError> {
+        let mut outcomes = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            self.execute("SAVEPOINT batch", Vec::new()).await?;
+            let outcome = match self.apply(std::slice::from_ref(job)).await {
+                Ok(changed) => Ok(changed.into_iter().flatten().collect()),
+                Err(error) if error.is_passing() => return Err(error),
+                Err(error) => {
+                    self.execute("ROLLBACK TO SAVEPOINT batch", Vec::new())
+                        .await?;
+                    Err(error)
+                }
+            };
+            self.execute("RELEASE SAVEPOINT batch", Vec::new()).await?;
+            outcomes.push(outcome);
+        }
+        Ok(outcomes)
+    }
+
+    /// Rows first, parents before children; then changes to rows in the order in which they came; then statements.
+    async fn apply(&mut self, jobs: &[Job]) -> Result<Vec<Vec<u64>>, StoreError> {
+        let writes = jobs.iter().filter_map(|job| match job {
+            Job::Writes(writes) => Some(writes.as_slice()),
+            Job::Statements(_) => None,
+        });
+        Rows::gather(writes.flatten()).write(self).await?;
+        let mut changed = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            let mut counts = Vec::new();
+            if let Job::Statements(statements) = job {
+                for statement in statements {
+                    counts.push(statement.execute(self).await?);
+                }
+            }
+            changed.push(counts);
+        }
+        Ok(changed)
+    }
+
+    async fn begin(&mut self) -> Result<(), StoreError> {
+        let sql = match self {
+            // Takes the write lock at once: waiting for it later could fail without waiting.
+            Self::Sqlite(_) => "BEGIN IMMEDIATE",
+            Self::Postgres(_) => "BEGIN",
+        };
+        self.execute(sql, Vec::new()).await?;
+        Ok(())
+    }
+
+    /// Commits what went well and rolls back what did not.
+    async fn finish<T>(&mut self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        let result = match result {
+            Ok(value) => match self.execute("COMMIT", Vec::new()).await {
+                Ok(_) => return Ok(value),
+                Err(error) => Err(error.into()),
+            },
+            Err(error) => Err(error),
+        };
+        if self.execute("ROLLBACK", Vec::new()).await.is_err() {
+            // SQLite rolls back by itself when the disk is full, and a lost connection cannot: begin afresh.
+            match self {
+                Self::Sqlite(connection) => connection.close_on_drop(),
+                Self::Postgres(connection) => connection.close_on_drop(),
+            }
+        }
+        result
+    }
+}
