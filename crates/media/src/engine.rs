@@ -2,8 +2,12 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use crate::ports::PortPool;
+use crate::recorder::Recorder;
 use crate::{MediaError, Session};
 
 /// How media is carried and recorded.
@@ -28,14 +32,26 @@ impl Default for MediaConfig {
             ports: 20_000..=29_999,
             flush: Duration::from_millis(750),
             writers: 4,
-            silence: Duration::from_secs(60),
+            silence: Duration::from_mins(1),
         }
     }
 }
 
 /// Opens sessions. Cheap to clone; all clones share one port range and one set of writers.
 #[derive(Debug, Clone)]
-pub struct MediaEngine {}
+pub struct MediaEngine(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    ports: Arc<PortPool>,
+    recorder: Arc<Recorder>,
+    silence: Duration,
+    open: Arc<AtomicUsize>,
+}
+
+/// Counts a session while it is open.
+#[derive(Debug)]
+pub struct Open(Arc<AtomicUsize>);
 
 impl MediaEngine {
     /// Starts the writer threads and lays out the ports.
@@ -43,8 +59,12 @@ impl MediaEngine {
     /// # Errors
     /// [`MediaError::PortRange`] for a range without room for one session, [`MediaError::Thread`].
     pub fn new(config: MediaConfig) -> Result<Self, MediaError> {
-        let _ = config;
-        todo!()
+        Ok(Self(Arc::new(Shared {
+            ports: PortPool::new(config.address, config.ports)?,
+            recorder: Arc::new(Recorder::start(config.writers, config.flush)?),
+            silence: config.silence,
+            open: Arc::default(),
+        })))
     }
 
     /// Takes two port pairs and begins to relay between them. To be called inside a tokio runtime; never blocks.
@@ -52,16 +72,40 @@ impl MediaEngine {
     /// # Errors
     /// [`MediaError::PortsExhausted`] (counted) when no pair is free, [`MediaError::Socket`].
     pub fn open(&self) -> Result<Session, MediaError> {
-        todo!()
+        let shared = &self.0;
+        let caller = shared.ports.take(self.sessions())?;
+        let callee = shared.ports.take(self.sessions())?;
+        Ok(Session::new(
+            caller,
+            callee,
+            shared.recorder.clone(),
+            shared.silence,
+            Open::new(&shared.open),
+        ))
     }
 
     /// The address that sessions are bound on.
     pub fn address(&self) -> IpAddr {
-        todo!()
+        self.0.ports.address()
     }
 
     /// Sessions open now.
     pub fn sessions(&self) -> usize {
-        todo!()
+        self.0.open.load(Ordering::Relaxed)
+    }
+}
+
+impl Open {
+    fn new(open: &Arc<AtomicUsize>) -> Self {
+        open.fetch_add(1, Ordering::Relaxed);
+        metrics::gauge!("ringfence_media_sessions").increment(1);
+        Self(open.clone())
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+        metrics::gauge!("ringfence_media_sessions").decrement(1);
     }
 }

@@ -3,6 +3,11 @@
 //! Knows no SIP, no SDP and no database: it is told where each side listens and what it can hear, and tells back
 //! what it carried. Sound never waits for a disk: the recorder has threads and a bounded queue of its own.
 
+#![expect(
+    clippy::similar_names,
+    reason = "caller and callee are the field's own words"
+)]
+
 mod engine;
 mod error;
 pub mod g711;
@@ -15,7 +20,9 @@ mod rtcp;
 pub mod rtp;
 mod session;
 mod stream;
+mod timeline;
 pub mod tone;
+mod wav;
 mod waveform;
 
 pub use engine::{MediaConfig, MediaEngine};

@@ -1,14 +1,108 @@
 //! Mends recordings that a crash cut short.
 
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
 use std::path::Path;
 
-use crate::{MediaError, RecordingReport};
+use crate::{MediaError, RecordingReport, wav};
 
 /// Makes a cut recording playable: whole frames only, and a header that says how many. Blocks on the disk.
 ///
 /// # Errors
 /// [`MediaError::File`] when it cannot be read or written, [`MediaError::NotARecording`] when it is something else.
 pub fn recover(path: &Path) -> Result<RecordingReport, MediaError> {
-    let _ = path;
-    todo!()
+    let failed = |source| MediaError::File {
+        path: path.to_path_buf(),
+        source,
+    };
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(path)
+        .map_err(failed)?;
+    if !wav::is_ours(&mut file).map_err(failed)? {
+        return Err(MediaError::NotARecording {
+            path: path.to_path_buf(),
+            found: beginning(path).map_err(failed)?,
+        });
+    }
+    wav::mend(&mut file).map_err(failed)?;
+    let summary = wav::summarize(&mut file).map_err(failed)?;
+    Ok(RecordingReport {
+        path: path.to_path_buf(),
+        duration_ms: summary.duration_ms,
+        size: summary.size,
+        sha256: summary.sha256,
+        missed_packets: 0,
+        failure: None,
+    })
+}
+
+fn beginning(path: &Path) -> io::Result<String> {
+    let mut first = Vec::new();
+    File::open(path)?.take(16).read_to_end(&mut first)?;
+    Ok(format!(
+        "a file that begins with {:?}",
+        first.escape_ascii().to_string()
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn recording(samples: usize) -> Vec<u8> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.wav");
+        let mut file = wav::WavFile::create(&path).unwrap();
+        file.append(&vec![1000; samples]).unwrap();
+        file.finish().unwrap();
+        fs::read(path).unwrap()
+    }
+
+    #[test]
+    fn a_file_cut_anywhere_becomes_valid_as_far_as_it_goes() {
+        let whole = recording(1600);
+        let folder = tempfile::tempdir().unwrap();
+        for length in [0, 3, 20, 42, 43, 44, 45, 47, 48, 1001, whole.len()] {
+            let path = folder.path().join(format!("{length}.wav"));
+            fs::write(&path, &whole[..length]).unwrap();
+            let report = recover(&path).unwrap();
+            let frames = length.saturating_sub(44) / 4;
+            assert_eq!(report.size, 44 + 4 * frames as u64, "cut at {length}");
+            let reader = hound::WavReader::open(&path).unwrap();
+            assert_eq!(reader.duration() as usize, frames, "cut at {length}");
+            assert_eq!(
+                reader.into_samples::<i16>().filter_map(Result::ok).count(),
+                2 * frames
+            );
+        }
+    }
+
+    #[test]
+    fn a_header_that_says_too_little_is_brought_up_to_date() {
+        let mut stale = recording(1600);
+        stale[40..44].copy_from_slice(&[0; 4]);
+        stale[4..8].copy_from_slice(&36_u32.to_le_bytes());
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("stale.wav");
+        fs::write(&path, &stale).unwrap();
+        assert_eq!(recover(&path).unwrap().duration_ms, 100);
+        assert_eq!(fs::read(&path).unwrap(), recording(1600));
+    }
+
+    #[test]
+    fn something_else_is_left_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("letter.txt");
+        fs::write(&path, "Dear Sir or Madam,").unwrap();
+        let error = recover(&path).unwrap_err();
+        assert!(error.to_string().contains("Dear Sir"), "{error}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "Dear Sir or Madam,");
+        assert!(matches!(
+            recover(&folder.path().join("none.wav")),
+            Err(MediaError::File { .. })
+        ));
+    }
 }

@@ -1,10 +1,17 @@
 //! One call's sound: two sides, what was carried between them, and its recording.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
+use crate::engine::Open;
+use crate::ports::PortPair;
+use crate::recorder::Recorder;
+use crate::relay::{self, Ends};
 use crate::{RecordingPlan, RecordingReport};
 
 /// One of the two ends of a session.
@@ -18,6 +25,7 @@ pub enum Side {
 
 impl Side {
     /// The far side.
+    #[must_use]
     pub const fn other(self) -> Self {
         match self {
             Self::Caller => Self::Callee,
@@ -101,47 +109,131 @@ pub struct MediaReport {
 
 /// One call's sound. Dropping it frees the ports and finishes the recording without a report.
 #[derive(Debug)]
-pub struct Session {}
+pub struct Session {
+    ends: Arc<Mutex<Ends>>,
+    recorder: Arc<Recorder>,
+    caller_port: u16,
+    callee_port: u16,
+    notices: mpsc::Sender<Notice>,
+    notice_receiver: Option<mpsc::Receiver<Notice>>,
+    last_recording: Mutex<Option<RecordingReport>>,
+    relay: JoinHandle<()>,
+    _open: Open,
+}
+
+/// Notices that wait for the owner of a session.
+const NOTICES: usize = 16;
 
 impl Session {
+    pub(crate) fn new(
+        caller: PortPair,
+        callee: PortPair,
+        recorder: Arc<Recorder>,
+        silence: Duration,
+        open: Open,
+    ) -> Self {
+        let (notices, notice_receiver) = mpsc::channel(NOTICES);
+        let ends = Arc::new(Mutex::new(Ends::new(Instant::now())));
+        Self {
+            caller_port: caller.port(),
+            callee_port: callee.port(),
+            relay: tokio::spawn(relay::run(
+                caller,
+                callee,
+                ends.clone(),
+                notices.clone(),
+                silence,
+            )),
+            ends,
+            recorder,
+            notices,
+            notice_receiver: Some(notice_receiver),
+            last_recording: Mutex::default(),
+            _open: open,
+        }
+    }
+
     /// The UDP port on which a side's RTP is received; RTCP is on the next. It goes into the SDP sent to that side.
-    pub fn port(&self, side: Side) -> u16 {
-        let _ = side;
-        todo!()
+    pub const fn port(&self, side: Side) -> u16 {
+        match side {
+            Side::Caller => self.caller_port,
+            Side::Callee => self.callee_port,
+        }
     }
 
     /// Where a side listens. The same address again changes nothing but the codecs; another one starts latching afresh.
     pub fn set_remote(&self, side: Side, remote: Remote) {
-        let _ = (side, remote);
-        todo!()
+        let mut ends = self.ends.lock();
+        ends.end(side).latch.set(&remote);
+        ends.set_codecs(side, remote.codecs);
     }
 
     /// Forgets a side, for the next target: its packets are ignored until [`Session::set_remote`].
     pub fn reset(&self, side: Side) {
-        let _ = side;
-        todo!()
+        self.ends.lock().reset(side);
     }
 
     /// Begins to record; missing folders are made. Whether the file could be opened is told by a [`Notice`].
     ///
     /// A recording under way goes on: the second plan is refused with `false`.
     pub fn start_recording(&self, plan: RecordingPlan) -> bool {
-        let _ = plan;
-        todo!()
+        let mut ends = self.ends.lock();
+        if ends.recording.is_some() {
+            return false;
+        }
+        let recording = self
+            .recorder
+            .open(plan.path, self.notices.clone(), Instant::now());
+        ends.recording = Some(recording);
+        true
     }
 
     /// Ends the recording: the file is whole, on disk and hashed when this resolves. `None` when nothing is on disk.
     pub async fn stop_recording(&self) -> Option<RecordingReport> {
-        todo!()
+        let recording = self.ends.lock().recording.take()?;
+        let report = recording.finish(Instant::now()).await.ok().flatten();
+        self.last_recording.lock().clone_from(&report);
+        report
     }
 
     /// What there is to know while the session runs; can be taken once. Full queues drop notices.
-    pub fn take_notices(&mut self) -> Option<mpsc::Receiver<Notice>> {
-        todo!()
+    pub const fn take_notices(&mut self) -> Option<mpsc::Receiver<Notice>> {
+        self.notice_receiver.take()
+    }
+
+    /// What came from a side so far.
+    pub fn carried(&self, side: Side) -> SideReport {
+        self.ends.lock().report(side)
     }
 
     /// Ends the session and its recording, frees the ports and tells what was carried.
-    pub async fn close(self) -> MediaReport {
-        todo!()
+    pub async fn close(mut self) -> MediaReport {
+        self.relay.abort();
+        // It ends as cancelled, which is what was asked for; the ports are free then.
+        let _ = (&mut self.relay).await;
+        self.stop_recording().await;
+        let (caller, callee) = {
+            let ends = self.ends.lock();
+            (ends.report(Side::Caller), ends.report(Side::Callee))
+        };
+        count(caller, "caller");
+        count(callee, "callee");
+        MediaReport {
+            caller,
+            callee,
+            recording: self.last_recording.lock().take(),
+        }
     }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.relay.abort();
+    }
+}
+
+fn count(report: SideReport, side: &'static str) {
+    metrics::counter!("ringfence_media_packets_total", "side" => side).increment(report.packets);
+    metrics::counter!("ringfence_media_lost_total", "side" => side).increment(report.lost);
+    metrics::counter!("ringfence_media_ignored_total", "side" => side).increment(report.ignored);
 }
