@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn a_line_of_the_file_proves() {
         for body in [
-            format!("{CHALLENGE}"),
+            CHALLENGE.to_string(),
             format!("\u{feff}{CHALLENGE}\r\n"),
             format!("another\n  {CHALLENGE}  \n"),
         ] {

@@ -9,6 +9,11 @@ mod pools;
 
 use ringfence_model::{Lease, LeaseId, NumberId, PoolId, Timestamp, VisitId};
 
+use active::ActiveCounts;
+use limits::RateLimits;
+use nonces::SpentNonces;
+use pools::Pools;
+
 pub use active::ActiveGuard;
 pub use limits::RateLimit;
 pub use nonces::SpendError;
@@ -41,7 +46,12 @@ impl Default for LiveLimits {
 
 /// The shared state of one process.
 #[derive(Debug)]
-pub struct Live {}
+pub struct Live {
+    pools: Pools,
+    nonces: SpentNonces,
+    limits: RateLimits,
+    active: ActiveCounts,
+}
 
 impl Default for Live {
     fn default() -> Self {
@@ -57,33 +67,36 @@ impl Live {
 
     /// Empty state.
     pub fn with_limits(limits: LiveLimits) -> Self {
-        let _ = limits;
-        todo!()
+        Self {
+            pools: Pools::default(),
+            nonces: SpentNonces::new(limits.nonces),
+            limits: RateLimits::new(limits.per_prefix, limits.prefixes),
+            active: ActiveCounts::default(),
+        }
     }
 
     /// Says which numbers a pool leases; numbers that are new are free since `now`, those that are
     /// gone are leased no more. Leave the pool's overflow number out.
     pub fn set_pool(&self, pool: PoolId, numbers: &[NumberId], now: Timestamp) {
-        let _ = (pool, numbers, now);
-        todo!()
+        self.pools.set(pool, numbers, now);
     }
 
-    /// Rebuilds leases and spent nonces from rows, after `set_pool`.
-    pub fn restore(&self, leases: &[Lease], now: Timestamp) {
-        let _ = (leases, now);
-        todo!()
+    /// Puts leases back from their rows, before or after `set_pool`. Leases that are over count too: they tell which
+    /// numbers have been free the longest. Those of overflow numbers are passed over, for they bind nothing.
+    pub fn restore(&self, leases: &[Lease]) {
+        for lease in leases.iter().filter(|lease| !lease.overflow) {
+            self.pools.restore(lease);
+        }
     }
 
     /// Binds a number of `pool` to a visit.
     pub fn lease(&self, pool: PoolId, new: &NewLease) -> LeaseOutcome {
-        let _ = (pool, new);
-        todo!()
+        self.pools.lease(pool, new)
     }
 
     /// Gives back a lease that could not be made durable; nothing happens when it was extended since.
     pub fn take_back(&self, pool: PoolId, held: &Held) {
-        let _ = (pool, held);
-        todo!()
+        self.pools.with(pool, |leases| leases.take_back(held));
     }
 
     /// Moves the end of a visit's lease on; `None` when it is no longer the visit's.
@@ -94,20 +107,23 @@ impl Live {
         lease: LeaseId,
         expires_at: Timestamp,
     ) -> Option<Held> {
-        let _ = (pool, visit, lease, expires_at);
-        todo!()
+        self.pools
+            .with(pool, |leases| leases.extend(visit, lease, expires_at))
+            .flatten()
     }
 
-    /// Ends a visit's lease now; false when it is no longer the visit's.
-    pub fn release(&self, pool: PoolId, visit: VisitId, now: Timestamp) -> bool {
-        let _ = (pool, visit, now);
-        todo!()
+    /// Ends a visit's lease now; `None` when it is no longer the visit's.
+    pub fn release(&self, pool: PoolId, visit: VisitId, now: Timestamp) -> Option<Held> {
+        self.pools
+            .with(pool, |leases| leases.release(visit, now))
+            .flatten()
     }
 
     /// How many leases of a pool are live, and how many numbers it has.
     pub fn occupancy(&self, pool: PoolId, now: Timestamp) -> (usize, usize) {
-        let _ = (pool, now);
-        todo!()
+        self.pools
+            .with(pool, |leases| (leases.live(now), leases.len()))
+            .unwrap_or((0, 0))
     }
 
     /// Spends a token's nonce, once.
@@ -120,31 +136,144 @@ impl Live {
         expires_at: Timestamp,
         now: Timestamp,
     ) -> Result<(), SpendError> {
-        let _ = (nonce, expires_at, now);
-        todo!()
+        self.nonces.spend(nonce, expires_at, now)
     }
 
     /// Makes a nonce good again: what it was spent for came to nothing.
     pub fn unspend(&self, nonce: [u8; 16]) {
-        let _ = nonce;
-        todo!()
+        self.nonces.unspend(nonce);
     }
 
     /// Whether one more request of this address prefix is within its limit.
     pub fn within_limit(&self, prefix: u64, now: Timestamp) -> bool {
-        let _ = (prefix, now);
-        todo!()
+        self.limits.within(prefix, now)
     }
 
     /// Counts a call as active for `key` (a target's, trunk's or account's id) until the guard is dropped.
     pub fn begin(&self, key: u128) -> ActiveGuard {
-        let _ = key;
-        todo!()
+        self.active.begin(key)
     }
 
     /// How many calls are active for `key`.
     pub fn active(&self, key: u128) -> u32 {
-        let _ = key;
-        todo!()
+        self.active.active(key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ringfence_model::{AccountId, Duration};
+    use std::collections::HashSet;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_micros(seconds * 1_000_000)
+    }
+
+    fn pool() -> PoolId {
+        PoolId::new(at(0), 1)
+    }
+
+    fn numbers(count: u128) -> Vec<NumberId> {
+        (0..count).map(|n| NumberId::new(at(0), n)).collect()
+    }
+
+    fn wish(visit: u128, now: i64) -> NewLease {
+        NewLease {
+            visit: VisitId::new(at(0), visit),
+            lease: LeaseId::new(at(now), visit),
+            now: at(now),
+            expires_at: at(now) + Duration::from_mins(30),
+        }
+    }
+
+    #[test]
+    fn threads_that_race_for_numbers_never_share_one() {
+        let live = Live::new();
+        live.set_pool(pool(), &numbers(300), at(0));
+        let outcomes: Vec<LeaseOutcome> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8u128)
+                .map(|thread| {
+                    let live = &live;
+                    scope.spawn(move || {
+                        (0..50)
+                            .map(|n| live.lease(pool(), &wish(thread * 1000 + n, 0)))
+                            .collect::<Vec<_>>()
+                    })
+                })
+                .collect();
+            threads
+                .into_iter()
+                .flat_map(|thread| thread.join().unwrap())
+                .collect()
+        });
+        let held: Vec<NumberId> = outcomes
+            .iter()
+            .filter_map(|outcome| match outcome {
+                LeaseOutcome::New(held) => Some(held.number),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(held.len(), 300);
+        assert_eq!(held.iter().collect::<HashSet<_>>().len(), 300);
+        let exhausted = outcomes
+            .iter()
+            .filter(|outcome| **outcome == LeaseOutcome::Exhausted)
+            .count();
+        assert_eq!(exhausted, 100);
+        assert_eq!(live.occupancy(pool(), at(1)), (300, 300));
+    }
+
+    #[test]
+    fn a_pool_that_was_never_set_is_unknown() {
+        assert_eq!(
+            Live::new().lease(pool(), &wish(1, 0)),
+            LeaseOutcome::UnknownPool
+        );
+    }
+
+    #[test]
+    fn a_restart_keeps_leases_and_the_order_of_free_numbers() {
+        let live = Live::new();
+        let numbers = numbers(3);
+        let row = |n: usize, until: i64, overflow: bool| Lease {
+            id: LeaseId::new(at(0), n as u128),
+            account: AccountId::new(at(0), 1),
+            pool: pool(),
+            number: numbers[n],
+            e164: "+442079460123".parse().unwrap(),
+            visit: VisitId::new(at(0), n as u128),
+            started_at: at(0),
+            expires_at: at(until),
+            overflow,
+            nonce: None,
+        };
+        live.restore(&[row(0, 900, false), row(1, 50, false), row(2, 900, true)]);
+        live.set_pool(pool(), &numbers, at(100));
+        let LeaseOutcome::Kept(kept) = live.lease(pool(), &wish(0, 100)) else {
+            panic!("the visit has its number still");
+        };
+        assert_eq!(kept.number, numbers[0]);
+        let LeaseOutcome::New(first) = live.lease(pool(), &wish(8, 100)) else {
+            panic!("two numbers are free");
+        };
+        assert_eq!(first.number, numbers[2], "it was never leased alone");
+        let LeaseOutcome::New(second) = live.lease(pool(), &wish(9, 100)) else {
+            panic!("one number is free");
+        };
+        assert_eq!(second.number, numbers[1]);
+    }
+
+    #[test]
+    fn numbers_that_leave_a_pool_are_leased_no_more() {
+        let live = Live::new();
+        let numbers = numbers(2);
+        live.set_pool(pool(), &numbers, at(0));
+        live.set_pool(pool(), &numbers[1..], at(1));
+        let LeaseOutcome::New(held) = live.lease(pool(), &wish(1, 2)) else {
+            panic!("one number is left");
+        };
+        assert_eq!(held.number, numbers[1]);
+        assert_eq!(live.lease(pool(), &wish(2, 2)), LeaseOutcome::Exhausted);
     }
 }

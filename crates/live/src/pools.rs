@@ -1,7 +1,10 @@
 //! Pools and their leases, each behind its own lock.
 
-use ringfence_model::{LeaseId, Timestamp, VisitId};
-use ringfence_tracking::Held;
+use parking_lot::{Mutex, RwLock};
+use ringfence_model::{Lease, LeaseId, NumberId, PoolId, Timestamp, VisitId};
+use ringfence_tracking::{Held, LostRace, PoolLeases, Proposal};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 /// A wish for a number.
 #[derive(Debug, Clone, Copy)]
@@ -27,4 +30,74 @@ pub enum LeaseOutcome {
     Exhausted,
     /// The pool is not known: `set_pool` was not called for it.
     UnknownPool,
+}
+
+/// Pools by their identifier. Reading it is all that leasing needs, so that pools do not wait for each other.
+#[derive(Debug, Default)]
+pub(crate) struct Pools(RwLock<HashMap<PoolId, Arc<Mutex<PoolLeases>>>>);
+
+impl Pools {
+    pub(crate) fn set(&self, pool: PoolId, numbers: &[NumberId], now: Timestamp) {
+        let leases = self.known(pool);
+        let mut leases = leases.lock();
+        let wanted: HashSet<NumberId> = numbers.iter().copied().collect();
+        let gone: Vec<NumberId> = leases.numbers().filter(|n| !wanted.contains(n)).collect();
+        for number in gone {
+            leases.remove(number);
+        }
+        for &number in numbers {
+            leases.add(number);
+        }
+        leases.sweep(now);
+    }
+
+    pub(crate) fn restore(&self, lease: &Lease) {
+        self.known(lease.pool).lock().restore(&Held {
+            number: lease.number,
+            lease: lease.id,
+            visit: lease.visit,
+            started_at: lease.started_at,
+            expires_at: lease.expires_at,
+            generation: 0,
+        });
+    }
+
+    pub(crate) fn lease(&self, pool: PoolId, new: &NewLease) -> LeaseOutcome {
+        let Some(leases) = self.find(pool) else {
+            return LeaseOutcome::UnknownPool;
+        };
+        loop {
+            // Two steps, as they are when the state lives on another machine: there, `apply` is what is atomic.
+            let proposal = leases.lock().decide(new.visit, new.now);
+            let applied =
+                leases
+                    .lock()
+                    .apply(proposal, new.visit, new.lease, new.now, new.expires_at);
+            match (applied, proposal) {
+                (Err(LostRace), _) => {}
+                (Ok(None), _) => return LeaseOutcome::Exhausted,
+                (Ok(Some(held)), Proposal::Keep { .. }) => return LeaseOutcome::Kept(held),
+                (Ok(Some(held)), _) => return LeaseOutcome::New(held),
+            }
+        }
+    }
+
+    pub(crate) fn with<T>(
+        &self,
+        pool: PoolId,
+        act: impl FnOnce(&mut PoolLeases) -> T,
+    ) -> Option<T> {
+        self.find(pool).map(|leases| act(&mut leases.lock()))
+    }
+
+    fn find(&self, pool: PoolId) -> Option<Arc<Mutex<PoolLeases>>> {
+        self.0.read().get(&pool).cloned()
+    }
+
+    fn known(&self, pool: PoolId) -> Arc<Mutex<PoolLeases>> {
+        if let Some(leases) = self.find(pool) {
+            return leases;
+        }
+        self.0.write().entry(pool).or_default().clone()
+    }
 }
