@@ -12,6 +12,9 @@ use ringfence_store::{Db, StoreError};
 
 use crate::random;
 
+/// Octets of one file.
+const LARGEST_FILE: u64 = 32 << 20;
+
 /// Lines of one file; an inventory beyond that is imported in parts.
 pub const MOST_NUMBERS: usize = 100_000;
 
@@ -35,7 +38,10 @@ pub enum ImportError {
     /// The file has no numbers at all.
     #[error("expected a line for each number below the line that names the columns, got none")]
     Empty,
-    /// The file has more lines than are read at once.
+    /// The file cannot be read.
+    #[error("the file could not be read: {0}; nothing was imported")]
+    Unreadable(#[source] std::io::Error),
+    /// The file has more lines, or more octets, than are read at once.
     #[error(
         "expected at most {MOST_NUMBERS} numbers in one file, got more; split it; nothing was imported"
     )]
@@ -169,31 +175,31 @@ struct Entry {
 }
 
 fn read(file: impl Read, known: &Known) -> Result<(Vec<Entry>, Vec<BadLine>), ImportError> {
+    let mut octets = Vec::new();
+    file.take(LARGEST_FILE + 1)
+        .read_to_end(&mut octets)
+        .map_err(ImportError::Unreadable)?;
+    if octets.len() as u64 > LARGEST_FILE {
+        return Err(ImportError::TooMany);
+    }
     let mut reader = csv::ReaderBuilder::new()
         .flexible(true)
         .trim(csv::Trim::All)
-        .from_reader(file);
-    let columns = columns(
-        reader
-            .byte_headers()
-            .map_err(|error| ImportError::Header(error.to_string()))?,
-    )?;
+        .from_reader(octets.as_slice());
+    let header = reader
+        .byte_headers()
+        .map_err(|error| ImportError::Header(error.to_string()))?;
+    let columns = columns(header)?;
     let mut seen: HashMap<E164, u64> = HashMap::new();
     let (mut entries, mut bad) = (Vec::new(), Vec::new());
-    let mut record = ByteRecord::new();
-    loop {
-        let line = match reader.read_byte_record(&mut record) {
-            Ok(false) => break,
-            Ok(true) => record.position().map_or(0, csv::Position::line),
-            // Only reading fails here: the lines after this one are not known.
-            Err(error) => {
-                bad.push(BadLine {
-                    line: reader.position().line(),
-                    message: error.to_string(),
-                });
-                break;
-            }
-        };
+    let mut lines = Lines {
+        octets: &octets,
+        at: 0,
+        line: 1,
+    };
+    for record in reader.byte_records() {
+        let record = record.map_err(|error| ImportError::Header(error.to_string()))?;
+        let line = lines.of(record.position().map_or(0, csv::Position::byte));
         if record.iter().all(<[u8]>::is_empty) {
             continue;
         }
@@ -218,6 +224,27 @@ fn read(file: impl Read, known: &Known) -> Result<(Vec<Entry>, Vec<BadLine>), Im
         }
     }
     Ok((entries, bad))
+}
+
+/// Tells lines as an editor counts them: the reader's own count is late after CRLF and after empty lines.
+struct Lines<'a> {
+    octets: &'a [u8],
+    at: usize,
+    line: u64,
+}
+
+impl Lines<'_> {
+    /// The line of the first character of a record that the reader began to look for at `start`.
+    fn of(&mut self, start: u64) -> u64 {
+        let start = usize::try_from(start).unwrap_or(usize::MAX);
+        while self.at < self.octets.len()
+            && (self.at < start || matches!(self.octets[self.at], b'\r' | b'\n'))
+        {
+            self.line += u64::from(self.octets[self.at] == b'\n');
+            self.at += 1;
+        }
+        self.line
+    }
 }
 
 /// Which column each place of a line is.
@@ -282,12 +309,17 @@ fn entry(
         field("plan"),
         field("country"),
     );
-    let country = country.as_deref().unwrap_or(&known.country);
-    if country.len() != 2 || !country.bytes().all(|letter| letter.is_ascii_alphabetic()) {
-        wrong.push(format!(
-            "expected a country of two letters (ISO 3166-1) such as GB, got {country:?}"
-        ));
-    }
+    let country = match country.as_deref() {
+        Some(code)
+            if code.len() != 2 || !code.bytes().all(|letter| letter.is_ascii_alphabetic()) =>
+        {
+            wrong.push(format!(
+                "expected a country of two letters (ISO 3166-1) such as GB, got {code:?}"
+            ));
+            &known.country
+        }
+        other => other.unwrap_or(&known.country),
+    };
     let e164 = match number {
         None => Err("expected a phone number in the column e164, got nothing".to_owned()),
         Some(text) => {
