@@ -2,10 +2,35 @@
 //!
 //! It must not be a dependency of anything that ships, only a dev-dependency.
 
+mod cluster;
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::SystemTime;
+
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{AssertSqlSafe, Connection as _};
+use tempfile::TempDir;
+
+use cluster::Cluster;
+
 /// An empty database; dropping it removes it.
 #[derive(Debug)]
 pub struct TestDatabase {
     url: String,
+    place: Place,
+}
+
+#[derive(Debug)]
+enum Place {
+    Folder {
+        _folder: TempDir,
+    },
+    Server {
+        administration: String,
+        name: String,
+        /// Keeps the throw-away cluster running.
+        _cluster: Option<Cluster>,
+    },
 }
 
 impl TestDatabase {
@@ -14,20 +39,127 @@ impl TestDatabase {
     /// # Panics
     /// When no temporary folder can be made.
     pub fn sqlite() -> Self {
-        todo!()
+        let folder = tempfile::Builder::new()
+            .prefix("ringfence-test-")
+            .tempdir()
+            .expect("a temporary folder is needed");
+        let path = folder.path().join("rows.db");
+        Self {
+            url: format!("sqlite:{}", path.display()),
+            place: Place::Folder { _folder: folder },
+        }
     }
 
     /// A new PostgreSQL database: in the server that `RINGFENCE_TEST_POSTGRES` names (its user must be allowed to
     /// create databases), else in a private throw-away cluster that is started from Debian's binaries.
     ///
     /// # Panics
-    /// When neither is possible, saying what to install. A test that needs PostgreSQL fails without it; it is never skipped.
+    /// When neither is possible, saying what to install. A test that needs PostgreSQL fails without it; it is never
+    /// skipped.
     pub async fn postgres() -> Self {
-        todo!()
+        let (administration, cluster) = match std::env::var("RINGFENCE_TEST_POSTGRES") {
+            Ok(url) if !url.is_empty() => (url, None),
+            _ => {
+                let cluster = tokio::task::spawn_blocking(Cluster::join)
+                    .await
+                    .expect("starting PostgreSQL does not panic")
+                    .unwrap_or_else(|error| panic!("{error}"));
+                (cluster.url("postgres"), Some(cluster))
+            }
+        };
+        let name = unused_name();
+        execute(&administration, &format!("CREATE DATABASE {name}"))
+            .await
+            .unwrap_or_else(|error| {
+                panic!("expected to make a test database, but PostgreSQL says: {error}")
+            });
+        Self {
+            url: with_database(&administration, &name),
+            place: Place::Server {
+                administration,
+                name,
+                _cluster: cluster,
+            },
+        }
     }
 
     /// What `Db::open` takes.
     pub fn url(&self) -> &str {
         &self.url
+    }
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        let Place::Server {
+            administration,
+            name,
+            ..
+        } = &self.place
+        else {
+            return;
+        };
+        let (administration, name) = (administration.clone(), name.clone());
+        // A thread of its own, for drop may run inside a runtime, which must not be blocked on itself.
+        let removal = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?;
+            let sql = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+            runtime.block_on(execute(&administration, &sql))
+        });
+        if let Ok(Err(error)) = removal.join() {
+            eprintln!("a test database was left behind: {error}");
+        }
+    }
+}
+
+async fn execute(url: &str, sql: &str) -> Result<(), sqlx::Error> {
+    let options: PgConnectOptions = url.parse()?;
+    let mut connection = PgConnection::connect_with(&options).await?;
+    sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))
+        .execute(&mut connection)
+        .await?;
+    connection.close().await
+}
+
+/// The same server, another database.
+fn with_database(url: &str, name: &str) -> String {
+    let (address, parameters) = match url.split_once('?') {
+        Some((address, parameters)) => (address, format!("?{parameters}")),
+        None => (url, String::new()),
+    };
+    let scheme = address.find("://").map_or(0, |at| at + 3);
+    let host_end = address[scheme..]
+        .find('/')
+        .map_or(address.len(), |at| scheme + at);
+    format!("{}/{name}{parameters}", &address[..host_end])
+}
+
+fn unused_name() -> String {
+    static COUNTER: AtomicU32 = AtomicU32::new(0);
+    let nanoseconds = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |since| since.as_nanos());
+    let counter = COUNTER.fetch_add(1, Ordering::Relaxed);
+    format!(
+        "ringfence_test_{}_{nanoseconds}_{counter}",
+        std::process::id()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_database_of_a_url_is_replaced_and_nothing_else() {
+        for (url, expected) in [
+            ("postgres://u:p@h:1/a", "postgres://u:p@h:1/b"),
+            ("postgres://u@h", "postgres://u@h/b"),
+            ("postgres://u@h/a?host=/s/t", "postgres://u@h/b?host=/s/t"),
+        ] {
+            assert_eq!(with_database(url, "b"), expected);
+        }
     }
 }
