@@ -83,7 +83,7 @@ export function rewrite(target: string, number: PhoneNumber): Rewrite {
   return (text, link) =>
     text.replace(pattern, (found, before, open, prefix = "", trunkWritten = "", body, at) => {
       // The same digits behind another country's code are another number.
-      if (!prefix && /(\+|\b00)\d{1,3}[^\d+]{0,4}$/.test(text.slice(0, at) + before)) return found;
+      if (!prefix && /(\+|(^|[^\d\s\x01])\s*00)\d{1,3}[^\d+]{0,4}$/.test(text.slice(0, at) + before)) return found;
       const written = write(link, open, prefix, trunkWritten, body);
       // Each element keeps its place, be it empty.
       const joints = (of: string) => of.split(JOINT).length;

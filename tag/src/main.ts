@@ -37,10 +37,11 @@ const tell = (callback: unknown, { number, reason }: Answer) => {
 
 function run(script: HTMLScriptElement): void {
   const { site, activate, callback, swap, consent = "always" } = script.dataset;
+  if (!site) return;
   const host = new URL(script.src).origin;
   const all = shared();
   const identity = JSON.stringify([host, script.dataset]);
-  if (!site || all.running[identity]) return;
+  if (all.running[identity]) return;
   all.running[identity] = true;
 
   // The server puts its token here.
