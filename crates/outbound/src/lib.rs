@@ -1,9 +1,16 @@
 //! Requests to others' servers, the one place that makes them: addresses are checked and pinned, time and size are capped.
+//!
+//! A name is resolved here and nowhere else, every address that it has is checked, and the connection goes to those
+//! addresses: a second answer of a name server changes nothing. No cookies, no proxies, no scripts.
 
 mod addresses;
+mod dns;
+mod fetch;
 
+use ipnet::IpNet;
 use ringfence_model::Duration;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 pub use addresses::is_public;
 
@@ -12,8 +19,22 @@ pub use addresses::is_public;
 pub struct OutboundPolicy {
     /// Private, loopback and other special addresses may be reached: for the demo and for tests.
     pub allow_private: bool,
+    /// Networks that may be reached although they are not public: an operator's own.
+    pub allowed_networks: Vec<IpNet>,
     /// Name servers to ask instead of the system's.
     pub name_servers: Vec<SocketAddr>,
+}
+
+impl OutboundPolicy {
+    fn allows(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.allow_private
+            || is_public(address)
+            || self
+                .allowed_networks
+                .iter()
+                .any(|network| network.contains(&address))
+    }
 }
 
 /// How much one fetch may take.
@@ -46,7 +67,7 @@ pub struct Fetched {
     pub content_type: Option<String>,
     /// Its body, at most [`FetchLimits::body`] octets.
     pub body: Vec<u8>,
-    /// The body was longer.
+    /// The body was longer, or ended too early.
     pub cut: bool,
     /// The URL that it came from, after redirects.
     pub final_url: String,
@@ -92,35 +113,66 @@ pub enum OutboundError {
     },
 }
 
-/// Reaches others' servers.
-#[derive(Debug, Clone)]
+impl OutboundError {
+    const fn word(&self) -> &'static str {
+        match self {
+            Self::NotAUrl(_) => "not_a_url",
+            Self::NotResolved { .. } => "not_resolved",
+            Self::NotPublic { .. } => "not_public",
+            Self::TooManyRedirects(_) => "too_many_redirects",
+            Self::TimedOut(_) => "timed_out",
+            Self::Failed { .. } => "failed",
+        }
+    }
+}
+
+/// Reaches others' servers. Clones share their resolver.
+#[derive(Clone)]
 pub struct Outbound {
-    policy: OutboundPolicy,
+    policy: Arc<OutboundPolicy>,
+    resolver: dns::Resolver,
+    tls: rustls::ClientConfig,
+}
+
+impl std::fmt::Debug for Outbound {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Outbound")
+            .field("policy", &self.policy)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Outbound {
     /// Under a policy.
     pub fn new(policy: OutboundPolicy) -> Self {
-        Self { policy }
+        Self {
+            resolver: dns::Resolver::new(&policy.name_servers),
+            tls: fetch::tls(),
+            policy: Arc::new(policy),
+        }
     }
 
     /// Fetches a URL with GET.
     ///
     /// # Errors
     /// [`OutboundError`] when nothing could be had; a status of 400 and above is no error.
-    #[expect(clippy::unused_async, reason = "the body follows")]
     pub async fn fetch(&self, url: &str, limits: FetchLimits) -> Result<Fetched, OutboundError> {
-        let _ = (url, limits, &self.policy);
-        todo!()
+        let fetched = tokio::time::timeout(limits.time, self.follow(url, limits))
+            .await
+            .unwrap_or(Err(OutboundError::TimedOut(limits.time)));
+        let outcome = fetched.as_ref().map_or_else(OutboundError::word, |_| "ok");
+        metrics::counter!("ringfence_outbound_fetches_total", "outcome" => outcome).increment(1);
+        if let Err(error) = &fetched {
+            tracing::debug!(%error, "a page could not be fetched");
+        }
+        fetched
     }
 
-    /// The TXT records of a name; none when the name has none.
+    /// The TXT records of a name, at most 100; none when the name has none.
     ///
     /// # Errors
-    /// [`OutboundError`] when the name servers could not be asked.
-    #[expect(clippy::unused_async, reason = "the body follows")]
+    /// [`OutboundError::NotResolved`] when the name servers could not be asked.
     pub async fn txt(&self, name: &str) -> Result<Vec<String>, OutboundError> {
-        let _ = name;
-        todo!()
+        self.resolver.txt(name).await
     }
 }

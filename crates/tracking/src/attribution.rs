@@ -232,7 +232,7 @@ mod tests {
         let attribution = attribute(&candidates, at(150), LATE);
         assert_eq!(attribution.visit, Some(id(2)));
         assert_eq!(attribution.confidence, Confidence::Certain);
-        assert_eq!(attribution.runners_up[0].visit, Some(id(1)).unwrap());
+        assert_eq!(attribution.runners_up[0].visit, id(1));
         let before = attribute(&candidates, at(99), LATE);
         assert_eq!(
             (before.visit, before.confidence),
