@@ -1,0 +1,127 @@
+// Every page of the dashboard in both themes and on a phone: it opens, complains of nothing, is no wider than the
+// screen, and leaves its picture in target/screenshots/.
+import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { launch, newPage } from "./browser.mjs";
+import { Demo, ROOT } from "./program.mjs";
+
+const PICTURES = join(ROOT, "target/screenshots");
+const SCREENS = {
+  light: { colorScheme: "light", viewport: { width: 1280, height: 860 } },
+  dark: { colorScheme: "dark", viewport: { width: 1280, height: 860 } },
+  phone: { colorScheme: "light", viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 },
+  "phone-dark": { colorScheme: "dark", viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 },
+};
+
+let demo, browser, state;
+before(async () => {
+  mkdirSync(PICTURES, { recursive: true });
+  demo = await new Demo().start();
+  browser = await launch();
+  const page = await newPage(browser);
+  await page.goto(demo.signIn);
+  state = await page.context().storageState();
+  // Pages with something on them: wait for a call that was answered and one that was not.
+  for (const end = Date.now() + 60_000; ; await new Promise((resolve) => setTimeout(resolve, 500))) {
+    await page.goto(new URL("/calls", demo.dashboard).href);
+    const rows = (await page.locator("tbody tr").allTextContents()).join("\n");
+    if (/answered/i.test(rows) && rows.split("\n").length > 5) break;
+    assert.ok(Date.now() < end, `expected calls on the dashboard within a minute, got: ${rows}`);
+  }
+  await page.context().close();
+});
+after(async () => {
+  await browser?.close();
+  await demo?.stop();
+});
+
+/** Where the dashboard can be gone: what its navigation names, and a call. */
+async function places(page) {
+  await page.goto(demo.dashboard);
+  const named = await page.$$eval("nav a[href^='/']", (links) => links.map((link) => link.getAttribute("href")));
+  await page.goto(new URL("/calls", demo.dashboard).href);
+  const call = await page.locator("tbody tr", { hasText: /answered/i }).first().getByRole("link").first().getAttribute("href");
+  return [...new Set([...named, call])];
+}
+const nameOf = (place) => (place === "/" ? "overview" : place.split("/")[1] + (place.split("/").length > 2 ? "-one" : ""));
+
+for (const [screen, options] of Object.entries(SCREENS)) {
+  test(`every page is whole: ${screen}`, async () => {
+    const page = await newPage(browser, { ...options, storageState: state });
+    const all = await places(page);
+    assert.ok(all.length >= 6, `expected overview, live, calls, a call, numbers and sites, got ${all}`);
+    for (const place of all) {
+      // The live page keeps a connection open: "load" is all that can be waited for.
+      const response = await page.goto(new URL(place, demo.dashboard).href, { waitUntil: "load" });
+      assert.equal(response.status(), 200, place);
+      await page.waitForTimeout(300);
+      const { width, needed } = await page.evaluate(() => ({ width: innerWidth, needed: document.documentElement.scrollWidth }));
+      assert.ok(needed <= width, `${place} is ${needed} px wide on a screen of ${width} px`);
+      await page.screenshot({ path: join(PICTURES, `${nameOf(place)}-${screen}.png`), fullPage: true });
+    }
+    assert.deepEqual(page.complaints, []);
+    await page.context().close();
+  });
+}
+
+test("the way in is whole in both themes, and wrong words are answered beside the form", async () => {
+  for (const screen of ["light", "dark", "phone"]) {
+    const page = await newPage(browser, SCREENS[screen]);
+    await page.goto(demo.dashboard);
+    assert.match(page.url(), /sign-in/, "the dashboard is for those who signed in");
+    await page.screenshot({ path: join(PICTURES, `sign-in-${screen}.png`) });
+    await page.fill("input[type=email]", demo.email);
+    await page.fill("input[type=password]", "not the password");
+    await page.click("form button[type=submit], form button:not([type])");
+    await page.waitForLoadState();
+    assert.match(page.url(), /sign-in/);
+    assert.ok((await page.locator("[role=alert]").count()) > 0, "it says what is wrong");
+    assert.equal(await page.inputValue("input[type=email]"), demo.email, "the address is kept");
+    await page.context().close();
+  }
+});
+
+test("the password that the demo prints opens the dashboard", async () => {
+  const page = await newPage(browser);
+  await page.goto(demo.dashboard);
+  await page.fill("input[type=email]", demo.email);
+  await page.fill("input[type=password]", demo.password);
+  await page.click("form button[type=submit], form button:not([type])");
+  await page.waitForURL((url) => !/sign-in/.test(url.href));
+  assert.equal(await page.locator("nav a[aria-current=page]").count(), 1);
+  assert.deepEqual(page.complaints, []);
+  await page.context().close();
+});
+
+test("a call that begins while one looks appears on the live page and leaves it", async () => {
+  const page = await newPage(browser, { storageState: state });
+  await page.goto(new URL("/live", demo.dashboard).href);
+  // The demo's own callers ring all the time.
+  const row = page.locator("tbody tr, [data-call]").first();
+  await row.waitFor({ state: "visible", timeout: 60_000 });
+  const caller = await row.textContent();
+  await page.waitForFunction(
+    (before) => ![...document.querySelectorAll("tbody tr, [data-call]")].some((one) => one.textContent === before),
+    caller,
+    { timeout: 60_000 },
+  );
+  assert.deepEqual(page.complaints, []);
+  await page.context().close();
+});
+
+test("the landing page is whole in both themes and on a phone", async () => {
+  for (const [screen, options] of Object.entries(SCREENS)) {
+    const page = await newPage(browser, options);
+    for (const path of ["", "boilers.html"]) {
+      await page.goto(demo.site + path);
+      await page.waitForLoadState("load");
+      const { width, needed } = await page.evaluate(() => ({ width: innerWidth, needed: document.documentElement.scrollWidth }));
+      assert.ok(needed <= width, `${path || "the landing page"} is ${needed} px wide on a screen of ${width} px`);
+      await page.screenshot({ path: join(PICTURES, `landing${path && "-boilers"}-${screen}.png`), fullPage: true });
+    }
+    assert.deepEqual(page.complaints, []);
+    await page.context().close();
+  }
+});
