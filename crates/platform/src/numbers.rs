@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use ringfence_model::{AccountId, Timestamp, TrackingNumber};
+use ringfence_model::{AccountId, Pool, Timestamp, TrackingNumber};
 use ringfence_store::{NumberCount, StoreError};
 
 use crate::Platform;
@@ -29,6 +29,14 @@ pub struct NumberRow {
 }
 
 impl Platform {
+    /// The account's pools, by name.
+    ///
+    /// # Errors
+    /// When the rows cannot be read.
+    pub async fn pools(&self, account: AccountId) -> Result<Vec<Pool>, StoreError> {
+        self.db.pools(account).await
+    }
+
     /// The account's numbers in the order of their digits.
     ///
     /// # Errors

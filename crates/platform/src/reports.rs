@@ -6,6 +6,7 @@ use jiff::civil::Time;
 use jiff::tz::TimeZone;
 use jiff::{ToSpan, Zoned};
 use ringfence_model::{Account, SourceKind, Timestamp};
+pub use ringfence_store::SiteVisits;
 use ringfence_store::{CallTotals, HourCount, StoreError};
 
 use crate::Platform;
@@ -251,6 +252,36 @@ impl Platform {
             visit: rows.leases > 0,
             call: !call.calls.is_empty(),
         })
+    }
+
+    /// Names of the sources of the last ninety days, most calls first.
+    ///
+    /// # Errors
+    /// When the rows cannot be read.
+    pub async fn source_names(
+        &self,
+        account: &Account,
+        now: Timestamp,
+        most: usize,
+    ) -> Result<Vec<String>, StoreError> {
+        let from = now - HOUR * 24 * 90;
+        let rows = self.db.calls_by_source(account.id, from, now).await?;
+        let names = rows
+            .into_iter()
+            .filter_map(|row| row.source.map(|(_, name)| name));
+        Ok(names.take(most).collect())
+    }
+
+    /// Visits of each site since `since`; sites without visits left out.
+    ///
+    /// # Errors
+    /// When the rows cannot be read.
+    pub async fn site_visits(
+        &self,
+        account: &Account,
+        since: Timestamp,
+    ) -> Result<Vec<SiteVisits>, StoreError> {
+        self.db.visits_by_site(account.id, since).await
     }
 
     async fn figures(

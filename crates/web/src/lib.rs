@@ -1,1 +1,26 @@
-//! Under construction.
+//! HTTP: the tag's number requests, the dashboard, and what machines ask (health, readiness, metrics).
+//!
+//! Speaks to `platform` only; no SQL, no decisions.
+
+mod dashboard;
+pub mod tag;
+mod watch;
+
+use std::sync::Arc;
+
+use axum::Router;
+use ringfence_platform::Platform;
+use tower_http::catch_panic::CatchPanicLayer;
+
+/// Renders the process's metrics in the Prometheus text format.
+pub type RenderMetrics = Arc<dyn Fn() -> String + Send + Sync>;
+
+/// Everything that the HTTP port answers. Serve it with
+/// [`Router::into_make_service_with_connect_info`]`::<SocketAddr>()`, so that addresses of browsers are known.
+pub fn router(platform: Arc<Platform>, metrics: RenderMetrics) -> Router {
+    Router::new()
+        .merge(tag::router(Arc::clone(&platform)))
+        .merge(watch::router(Arc::clone(&platform), metrics))
+        .merge(dashboard::router(platform))
+        .layer(CatchPanicLayer::new())
+}

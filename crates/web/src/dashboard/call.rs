@@ -1,0 +1,251 @@
+//! One call: what happened, and why?
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use jiff::tz::TimeZone;
+use ringfence_model::{Account, Recording, RecordingState, Visit};
+use ringfence_platform::call_log::{CallStory, can_be_played};
+use ringfence_platform::now;
+
+use super::App;
+use super::page::{Problem, Shell, encoded, render, zone};
+use super::session::Reader;
+use super::timeline::{Step, Stretch, in_words, steps, stretches};
+use super::words::{
+    Moment, Show, Since, State as StateWords, caller, colour_of, confidence, counted, length,
+    phone, short_length, source_kind, state_of,
+};
+
+struct Event {
+    at: String,
+    words: String,
+}
+
+struct Pair {
+    name: &'static str,
+    value: String,
+}
+
+struct Sound {
+    source: String,
+    waveform: String,
+    words: String,
+    playable: bool,
+}
+
+#[derive(Template)]
+#[template(path = "call.html")]
+struct CallPage {
+    shell: Shell,
+    id: String,
+    title: String,
+    state: StateWords,
+    reason: String,
+    started: Moment,
+    facts: Vec<Pair>,
+    under_way: Option<Since>,
+    steps: Vec<Step>,
+    stretches: Vec<Stretch>,
+    events: Vec<Event>,
+    confidence: &'static str,
+    bars: u8,
+    why: String,
+    source: Option<(String, &'static str, String)>,
+    attribution: Vec<Pair>,
+    visit: Vec<Pair>,
+    sound: Option<Sound>,
+}
+
+pub(super) async fn show(
+    State(app): State<App>,
+    Path(call): Path<String>,
+    reader: Reader,
+) -> Result<Response, Problem> {
+    let call = call.parse().map_err(|_| Problem::NotFound)?;
+    let now = now();
+    let account = &reader.viewer.account;
+    let story = app
+        .platform
+        .call_story(account.id, call)
+        .await?
+        .ok_or(Problem::NotFound)?;
+    let zone = zone(&reader);
+    let call = &story.call;
+    let begin = call.started_at;
+    let (confidence, bars) = confidence(call.confidence);
+    render(&CallPage {
+        shell: Shell::new(&app, &reader, "calls"),
+        id: call.id.to_string(),
+        title: caller(call.caller.as_ref(), account),
+        state: state_of(call.disposition),
+        reason: call.reason.clone().unwrap_or_default(),
+        started: Moment::new(begin, &zone, Show::Full),
+        facts: facts(&story, account),
+        under_way: call.ended_at.is_none().then_some(Since { at: begin, now }),
+        steps: steps(&story.events, now),
+        stretches: stretches(&story.events, now),
+        events: story
+            .events
+            .iter()
+            .map(|event| Event {
+                at: format!("+{}", short_length(event.at.since(begin))),
+                words: in_words(&event.kind),
+            })
+            .collect(),
+        confidence,
+        bars,
+        why: why(&story),
+        source: call.source.as_ref().map(|source| {
+            let href = format!("/calls?source={}", encoded(&source.name));
+            (source.name.clone(), colour_of(&source.name), href)
+        }),
+        attribution: attribution(&story),
+        visit: story
+            .visit
+            .as_ref()
+            .map(|visit| visit_pairs(visit, &story, &zone))
+            .unwrap_or_default(),
+        sound: story
+            .recording
+            .as_ref()
+            .map(|recording| sound(recording, &story)),
+    })
+}
+
+fn facts(story: &CallStory, account: &Account) -> Vec<Pair> {
+    let call = &story.call;
+    let label = story
+        .number
+        .as_ref()
+        .map(|number| number.label.trim())
+        .unwrap_or_default();
+    let dialled = phone(&call.dialled, account);
+    let mut pairs = vec![Pair {
+        name: "Dialled",
+        value: if label.is_empty() {
+            dialled
+        } else {
+            format!("{dialled} ({label})")
+        },
+    }];
+    if let Some(target) = call.target.and_then(|target| story.targets.get(&target)) {
+        pairs.push(Pair {
+            name: "Answered by",
+            value: target.clone(),
+        });
+    }
+    let waited = call
+        .answered_at
+        .or(call.ended_at)
+        .map(|until| short_length(until.since(call.started_at)));
+    if let Some(value) = waited {
+        pairs.push(Pair {
+            name: "Waited",
+            value,
+        });
+    }
+    if let (Some(from), Some(to)) = (call.answered_at, call.ended_at) {
+        pairs.push(Pair {
+            name: "Talked",
+            value: length(to.since(from)),
+        });
+    }
+    let earlier = match story.earlier_calls as u64 {
+        0 if call.caller.is_none() => "cannot be told".into(),
+        0 => "first call".into(),
+        many if many >= 99 => "99 or more before".into(),
+        many => format!("{} before", counted(many, "call", "calls")),
+    };
+    pairs.push(Pair {
+        name: "This caller",
+        value: earlier,
+    });
+    if let Some(value) = story.plan.clone() {
+        pairs.push(Pair {
+            name: "Call plan",
+            value,
+        });
+    }
+    if let Some(value) = story.trunk.clone() {
+        pairs.push(Pair {
+            name: "Trunk",
+            value,
+        });
+    }
+    pairs
+}
+
+fn why(story: &CallStory) -> String {
+    let reason = story.events.iter().find_map(|event| match &event.kind {
+        ringfence_model::CallEventKind::Attributed { reason, .. } => Some(reason.clone()),
+        _ => None,
+    });
+    reason.unwrap_or_else(|| {
+        "Nobody is known to have been shown this number around the time of the call.".into()
+    })
+}
+
+fn attribution(story: &CallStory) -> Vec<Pair> {
+    let Some(source) = &story.call.source else {
+        return Vec::new();
+    };
+    let mut pairs = vec![Pair {
+        name: "Kind",
+        value: source_kind(source.kind).into(),
+    }];
+    let named = [("Campaign", &source.campaign), ("Keyword", &source.keyword)];
+    pairs.extend(named.into_iter().filter_map(|(name, value)| {
+        Some(Pair {
+            name,
+            value: value.clone()?,
+        })
+    }));
+    pairs
+}
+
+fn visit_pairs(visit: &Visit, story: &CallStory, zone: &TimeZone) -> Vec<Pair> {
+    let before = story.call.started_at.since(visit.started_at);
+    let began = Moment::new(visit.started_at, zone, Show::Moment).text();
+    let click = visit
+        .click_id
+        .as_ref()
+        .map(|click| format!("{}={}", click.parameter, click.value));
+    [
+        (
+            "Began",
+            Some(format!("{} before the call, {began}", length(before))),
+        ),
+        ("Landing page", Some(visit.landing_page.clone())),
+        ("Referrer", visit.referrer.clone()),
+        ("Click id", click),
+        ("Device", visit.device.clone()),
+        ("Language", visit.language.clone()),
+        ("Network", visit.address_prefix.clone()),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| {
+        Some(Pair {
+            name,
+            value: value.filter(|value| !value.is_empty())?,
+        })
+    })
+    .collect()
+}
+
+fn sound(recording: &Recording, story: &CallStory) -> Sound {
+    let words = match recording.state {
+        RecordingState::Open => "Being recorded. Load the page again once the call is over.",
+        RecordingState::Closed => "",
+        RecordingState::Recovered => {
+            "This recording was cut by an interruption and mended afterwards."
+        }
+        RecordingState::Failed => "The recording could not be written. The steps above say why.",
+    };
+    Sound {
+        source: format!("/calls/{}/recording.wav", story.call.id),
+        waveform: format!("/calls/{}/waveform.json", story.call.id),
+        words: words.into(),
+        playable: can_be_played(recording) && recording.state != RecordingState::Open,
+    }
+}

@@ -1,0 +1,78 @@
+//! The dashboard: server-rendered pages for people. They work without a script; one module makes them quicker.
+//!
+//! Every page is bound to the account of its session; what belongs to another account is not found.
+
+mod assets;
+mod call;
+mod calls;
+mod chart;
+mod guard;
+mod icon;
+mod live;
+mod numbers;
+mod overview;
+mod page;
+mod recording;
+mod session;
+mod sign_in;
+mod sites;
+mod timeline;
+mod words;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware;
+use axum::routing::{get, post};
+use ringfence_platform::Platform;
+use tokio::sync::Semaphore;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
+
+/// Forms are small; a longer body is refused, in octets.
+const LONGEST_FORM: usize = 64 * 1024;
+
+/// Pages that watch live calls at the same time.
+const MOST_WATCHERS: usize = 1_000;
+
+/// What every page shares.
+#[derive(Clone)]
+struct App {
+    platform: Arc<Platform>,
+    watchers: Arc<Semaphore>,
+}
+
+/// Every page.
+pub(crate) fn router(platform: Arc<Platform>) -> Router {
+    let app = App {
+        platform,
+        watchers: Arc::new(Semaphore::new(MOST_WATCHERS)),
+    };
+    let compressed = SizeAbove::new(512)
+        .and(NotForContentType::new("text/event-stream"))
+        .and(NotForContentType::new("audio/"));
+    Router::new()
+        .route("/", get(overview::show))
+        .route("/sign-in", get(sign_in::show).post(sign_in::submit))
+        .route("/sign-in/link", get(sign_in::by_link))
+        .route("/sign-out", post(sign_in::leave))
+        .route("/theme", post(session::set_theme))
+        .route("/live", get(live::show))
+        .route("/live/events", get(live::events))
+        .route("/calls", get(calls::show))
+        .route("/calls/{call}", get(call::show))
+        .route("/calls/{call}/recording.wav", get(recording::sound))
+        .route("/calls/{call}/waveform.json", get(recording::waveform))
+        .route("/numbers", get(numbers::show))
+        .route("/sites", get(sites::show).post(sites::add))
+        .route("/sites/{site}/hosts", post(sites::add_host))
+        .route("/sites/{site}/hosts/{host}/check", post(sites::check_host))
+        .route("/assets/{version}/{name}", get(assets::serve))
+        .route("/favicon.ico", get(assets::favicon))
+        .fallback(page::nothing_here)
+        .layer(DefaultBodyLimit::max(LONGEST_FORM))
+        .layer(middleware::from_fn_with_state(app.clone(), guard::guard))
+        .layer(CompressionLayer::new().compress_when(compressed))
+        .with_state(app)
+}

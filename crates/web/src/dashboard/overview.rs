@@ -1,0 +1,332 @@
+//! The overview: what made the phone ring, and did we answer?
+
+use askama::Template;
+use axum::extract::{Query, State};
+use axum::response::Response;
+use ringfence_platform::now;
+use ringfence_platform::reports::{Figures, FirstSteps, Overview, Period, SourceRow, percent};
+use serde::Deserialize;
+
+use super::App;
+use super::chart::{Chart, chart};
+use super::page::{Problem, Shell, encoded, render, zone};
+use super::session::Reader;
+use super::words::{colour_of, count, counted, source_kind};
+
+/// A choice among several.
+pub(super) struct Tab {
+    pub(super) word: &'static str,
+    pub(super) href: String,
+    pub(super) current: bool,
+}
+
+struct Figure {
+    label: &'static str,
+    value: String,
+    unit: &'static str,
+    href: Option<String>,
+    change: Change,
+}
+
+struct Change {
+    class: &'static str,
+    icon: &'static str,
+    text: String,
+}
+
+struct Step {
+    done: bool,
+    title: &'static str,
+    how: &'static str,
+    link: Option<(&'static str, &'static str)>,
+}
+
+struct Steps {
+    done: usize,
+    items: Vec<Step>,
+}
+
+struct SourceView {
+    name: String,
+    kind: &'static str,
+    colour: &'static str,
+    href: String,
+    calls: String,
+    width: u64,
+    share: u64,
+    answered: Option<u64>,
+    missed: String,
+}
+
+#[derive(Template)]
+#[template(path = "overview.html")]
+struct OverviewPage {
+    shell: Shell,
+    has_calls: bool,
+    rang: String,
+    answered: Option<u64>,
+    top_source: Option<String>,
+    period_words: &'static str,
+    periods: Vec<Tab>,
+    steps: Option<Steps>,
+    figures: Vec<Figure>,
+    chart: Chart,
+    sources: Vec<SourceView>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Asked {
+    period: Option<String>,
+}
+
+pub(super) async fn show(
+    State(app): State<App>,
+    Query(asked): Query<Asked>,
+    reader: Reader,
+) -> Result<Response, Problem> {
+    let now = now();
+    let account = &reader.viewer.account;
+    let period = asked
+        .period
+        .as_deref()
+        .and_then(Period::from_word)
+        .unwrap_or_else(|| Period::for_age(now.since(account.created_at)));
+    let overview = app.platform.overview(account, period, now).await?;
+    let steps = app.platform.first_steps(account, now).await?;
+    let totals = &overview.now.totals;
+    render(&OverviewPage {
+        shell: Shell::new(&app, &reader, "overview"),
+        has_calls: totals.calls > 0,
+        rang: counted(totals.calls, "time", "times"),
+        answered: overview.now.answered_percent(),
+        top_source: overview
+            .sources
+            .iter()
+            .find_map(|row| row.source.as_ref().map(|(_, name)| name.clone())),
+        period_words: words_of(period),
+        periods: Period::ALL
+            .into_iter()
+            .map(|each| Tab {
+                word: short_words_of(each),
+                href: format!("/?period={}", each.as_str()),
+                current: each == period,
+            })
+            .collect(),
+        steps: (!steps.done()).then(|| steps_view(steps)),
+        figures: figures(&overview),
+        chart: chart(&overview.bars, period, &zone(&reader)),
+        sources: sources(&overview.sources, totals.calls, period),
+    })
+}
+
+pub(super) const fn words_of(period: Period) -> &'static str {
+    match period {
+        Period::Hour => "the last hour",
+        Period::Day => "the last 24 hours",
+        Period::Week => "the last 7 days",
+        Period::Month => "the last 30 days",
+    }
+}
+
+const fn short_words_of(period: Period) -> &'static str {
+    match period {
+        Period::Hour => "1 hour",
+        Period::Day => "24 hours",
+        Period::Week => "7 days",
+        Period::Month => "30 days",
+    }
+}
+
+fn figures(overview: &Overview) -> Vec<Figure> {
+    let (now, before) = (&overview.now, &overview.before);
+    let calls = |more: &str| Some(format!("/calls?period={}{more}", overview.period.as_str()));
+    let had_calls = before.totals.calls > 0;
+    vec![
+        Figure {
+            label: "Calls",
+            value: count(now.totals.calls),
+            unit: "",
+            href: calls(""),
+            change: change(now.totals.calls, before.totals.calls, had_calls, None),
+        },
+        share("Answered", now, before, Figures::answered_percent),
+        Figure {
+            label: "First-time callers",
+            value: count(now.totals.first_time_callers),
+            unit: "",
+            href: None,
+            change: change(
+                now.totals.first_time_callers,
+                before.totals.first_time_callers,
+                had_calls,
+                None,
+            ),
+        },
+        Figure {
+            label: "Missed, to call back",
+            value: count(now.to_call_back),
+            unit: "",
+            href: calls("&outcome=missed"),
+            change: change(
+                now.to_call_back,
+                before.to_call_back,
+                had_calls,
+                Some(false),
+            ),
+        },
+        share("Attributed", now, before, Figures::attributed_percent),
+    ]
+}
+
+/// How a count changed; `more_is_good` colours it when one is better.
+fn change(now: u64, before: u64, had_calls: bool, more_is_good: Option<bool>) -> Change {
+    if !had_calls {
+        return Change {
+            class: "",
+            icon: "same",
+            text: "no calls before".into(),
+        };
+    }
+    let (icon, text) = match now.cmp(&before) {
+        std::cmp::Ordering::Equal => ("same", format!("{} before", count(before))),
+        std::cmp::Ordering::Greater => ("up", format!("{} more than before", count(now - before))),
+        std::cmp::Ordering::Less => ("down", format!("{} fewer than before", count(before - now))),
+    };
+    Change {
+        class: judged(now, before, more_is_good),
+        icon,
+        text,
+    }
+}
+
+fn share(
+    label: &'static str,
+    now: &Figures,
+    before: &Figures,
+    of: impl Fn(&Figures) -> Option<u64>,
+) -> Figure {
+    let value = of(now);
+    let change = match (value, of(before)) {
+        (Some(now), Some(before)) => {
+            let (icon, text) = match now.cmp(&before) {
+                std::cmp::Ordering::Equal => ("same", format!("{before} % before")),
+                std::cmp::Ordering::Greater => ("up", format!("from {before} %")),
+                std::cmp::Ordering::Less => ("down", format!("from {before} %")),
+            };
+            Change {
+                class: judged(now, before, Some(true)),
+                icon,
+                text,
+            }
+        }
+        _ => Change {
+            class: "",
+            icon: "same",
+            text: "no calls before".into(),
+        },
+    };
+    Figure {
+        label,
+        value: value.map_or_else(|| "–".into(), |value| value.to_string()),
+        unit: if value.is_some() { "%" } else { "" },
+        href: None,
+        change,
+    }
+}
+
+fn judged(now: u64, before: u64, more_is_good: Option<bool>) -> &'static str {
+    match more_is_good {
+        Some(good) if now != before => {
+            if (now > before) == good {
+                "good"
+            } else {
+                "bad"
+            }
+        }
+        _ => "",
+    }
+}
+
+fn sources(rows: &[SourceRow], calls: u64, period: Period) -> Vec<SourceView> {
+    let most = rows.iter().map(|row| row.calls).max().unwrap_or(1).max(1);
+    rows.iter()
+        .map(|row| {
+            let (name, kind, colour, href) = match &row.source {
+                Some((kind, name)) => (
+                    name.clone(),
+                    source_kind(*kind),
+                    colour_of(name),
+                    format!("/calls?period={}&source={}", period.as_str(), encoded(name)),
+                ),
+                None => (
+                    "Not attributed".to_owned(),
+                    "Nobody is known to have seen the number",
+                    "s-none",
+                    format!("/calls?period={}", period.as_str()),
+                ),
+            };
+            SourceView {
+                name,
+                kind,
+                colour,
+                href,
+                calls: count(row.calls),
+                width: percent(row.calls, most).unwrap_or(0).max(1),
+                share: percent(row.calls, calls).unwrap_or(0),
+                answered: percent(row.answered, row.calls),
+                missed: count(row.missed),
+            }
+        })
+        .collect()
+}
+
+fn steps_view(steps: FirstSteps) -> Steps {
+    let step = |done, title, how, link| Step {
+        done,
+        title,
+        how,
+        link,
+    };
+    let items = vec![
+        step(
+            steps.numbers,
+            "Bring tracking numbers",
+            "Import them with ringfence number import, then put them into a pool.",
+            None,
+        ),
+        step(
+            steps.trunk,
+            "Connect a carrier and a call plan",
+            "A trunk says whose calls are taken, a plan whom they ring.",
+            None,
+        ),
+        step(
+            steps.site,
+            "Add your site",
+            "Its pages will show the numbers.",
+            Some(("/sites#add-site", "Add a site")),
+        ),
+        step(
+            steps.host,
+            "Prove that its host is yours",
+            "No number is shown on a page before.",
+            Some(("/sites", "Prove it")),
+        ),
+        step(
+            steps.visit,
+            "See the first visit",
+            "Paste the tag into your pages and open one.",
+            Some(("/sites", "Copy the tag")),
+        ),
+        step(
+            steps.call,
+            "Take the first call",
+            "Dial the number that the page shows.",
+            Some(("/live", "Watch it live")),
+        ),
+    ];
+    Steps {
+        done: items.iter().filter(|step| step.done).count(),
+        items,
+    }
+}

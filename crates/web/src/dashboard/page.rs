@@ -1,0 +1,189 @@
+//! What surrounds every page, and the pages that say what went wrong.
+
+use askama::Template;
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Response};
+use jiff::tz::TimeZone;
+use ringfence_platform::accounts::Viewer;
+use ringfence_platform::call_log::StoreError;
+use ringfence_platform::reports::zone_of;
+
+use super::App;
+use super::session::Reader;
+
+/// The places of the navigation.
+const PLACES: [(&str, &str, &str); 5] = [
+    ("overview", "/", "Overview"),
+    ("live", "/live", "Live"),
+    ("calls", "/calls", "Calls"),
+    ("numbers", "/numbers", "Numbers"),
+    ("sites", "/sites", "Sites"),
+];
+
+/// A link of the navigation.
+pub(super) struct Place {
+    pub(super) icon: &'static str,
+    pub(super) href: &'static str,
+    pub(super) word: &'static str,
+    pub(super) current: bool,
+}
+
+/// What surrounds a page of somebody who is signed in.
+pub(super) struct Shell {
+    pub(super) places: Vec<Place>,
+    pub(super) under_way: usize,
+    pub(super) account: String,
+    pub(super) user: String,
+    pub(super) theme: &'static str,
+    pub(super) form_token: String,
+    pub(super) may_change: bool,
+    pub(super) here: String,
+    pub(super) version: &'static str,
+}
+
+impl Shell {
+    pub(super) fn new(app: &App, reader: &Reader, place: &str) -> Self {
+        let Reader {
+            viewer,
+            theme,
+            here,
+        } = reader;
+        Self {
+            places: PLACES
+                .iter()
+                .map(|&(icon, href, word)| Place {
+                    icon,
+                    href,
+                    word,
+                    current: icon == place,
+                })
+                .collect(),
+            under_way: app.platform.board.snapshot(viewer.account.id).len(),
+            account: viewer.account.name.clone(),
+            user: name_of(viewer),
+            theme: theme.as_str(),
+            form_token: viewer.form_token.clone(),
+            may_change: viewer.may_change(),
+            here: here.clone(),
+            version: &super::assets::VERSION,
+        }
+    }
+}
+
+/// The zone in which a reader's account counts its days.
+pub(super) fn zone(reader: &Reader) -> TimeZone {
+    zone_of(&reader.viewer.account)
+}
+
+/// A page from its template.
+pub(super) fn render(template: &impl Template) -> Result<Response, Problem> {
+    let text = template
+        .render()
+        .map_err(|error| Problem::Broken(error.to_string()))?;
+    Ok(Html(text).into_response())
+}
+
+/// A text as a value of a URL's query.
+pub(super) fn encoded(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+fn name_of(viewer: &Viewer) -> String {
+    let name = viewer.user.name.trim();
+    if name.is_empty() {
+        viewer.user.email.clone()
+    } else {
+        name.to_owned()
+    }
+}
+
+/// Why a request has no page for an answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Problem {
+    /// Nothing of that name in this account.
+    #[error("There is nothing here")]
+    NotFound,
+    /// A form that is none of this session's.
+    #[error("That form came from somewhere else")]
+    ForeignForm,
+    /// The role does not allow it.
+    #[error("Your role does not allow changes")]
+    MayNotChange,
+    /// A form that cannot be read.
+    #[error("That form could not be read")]
+    BadForm(String),
+    /// Rows cannot be read or written for the moment.
+    #[error("The database does not answer")]
+    Away(String),
+    /// A mistake of ours.
+    #[error("Something broke on our side")]
+    Broken(String),
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        if error.is_passing() {
+            Self::Away(error.to_string())
+        } else {
+            Self::Broken(error.to_string())
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "problem.html")]
+struct ProblemPage {
+    version: &'static str,
+    status: u16,
+    title: String,
+    advice: &'static str,
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let (status, advice) = match &self {
+            Self::NotFound => (
+                StatusCode::NOT_FOUND,
+                "The address may be mistyped, or what it named belongs to another account.",
+            ),
+            Self::ForeignForm => (
+                StatusCode::FORBIDDEN,
+                "Nothing was changed. Go back, load the page again and send the form once more.",
+            ),
+            Self::MayNotChange => (
+                StatusCode::FORBIDDEN,
+                "Nothing was changed. Ask an owner or admin of your account to do it.",
+            ),
+            Self::BadForm(_) => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "Nothing was changed. Go back, load the page again and send the form once more.",
+            ),
+            Self::Away(_) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Calls under way go on, and nothing that was saved is lost. Try again in a moment.",
+            ),
+            Self::Broken(_) => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "Nothing that was saved is lost, and the log says what happened. Try again; if it comes back, tell whoever runs this server.",
+            ),
+        };
+        match &self {
+            Self::Away(reason) | Self::Broken(reason) => tracing::error!(%reason, "page failed"),
+            Self::BadForm(reason) => tracing::debug!(%reason, "form refused"),
+            _ => {}
+        }
+        let page = ProblemPage {
+            version: &super::assets::VERSION,
+            status: status.as_u16(),
+            title: self.to_string(),
+            advice,
+        };
+        let text = page.render().unwrap_or_else(|_| page.title.clone());
+        (status, Html(text)).into_response()
+    }
+}
+
+/// Whatever no route knows.
+pub(super) async fn nothing_here() -> Problem {
+    Problem::NotFound
+}

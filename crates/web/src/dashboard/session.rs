@@ -1,0 +1,298 @@
+//! Who asks: the session cookie, the token on forms, and the theme.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use axum::extract::{ConnectInfo, Form, FromRequest, FromRequestParts, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use ringfence_platform::accounts::{SESSION_LIFE, SignedIn, Viewer};
+use ringfence_platform::{Settings, now};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::App;
+use super::page::{Problem, encoded};
+
+/// The cookie that carries the session's token.
+const SESSION: &str = "ringfence_session";
+/// The cookie that carries the chosen theme.
+const THEME: &str = "ringfence_theme";
+
+/// Somebody who is signed in, and how they like their pages.
+pub(super) struct Reader {
+    pub(super) viewer: Viewer,
+    pub(super) theme: Theme,
+    /// Path and query of the request.
+    pub(super) here: String,
+}
+
+impl FromRequestParts<App> for Reader {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
+        let here = parts
+            .uri
+            .path_and_query()
+            .map_or("/", |path| path.as_str())
+            .to_owned();
+        let theme = Theme::of(&parts.headers);
+        if let Some(token) = cookie(&parts.headers, SESSION) {
+            let viewer = app.platform.viewer(token, now()).await;
+            if let Some(viewer) = viewer.map_err(|error| Problem::from(error).into_response())? {
+                return Ok(Self {
+                    viewer,
+                    theme,
+                    here,
+                });
+            }
+        }
+        let wants_page = parts.method == Method::GET
+            && parts
+                .headers
+                .get(header::ACCEPT)
+                .and_then(|value| value.to_str().ok())
+                .is_none_or(|accept| accept.contains("text/html") || accept.contains("*/*"));
+        if !wants_page {
+            return Err(StatusCode::UNAUTHORIZED.into_response());
+        }
+        let next = if here == "/" {
+            String::new()
+        } else {
+            format!("?next={}", encoded(&here))
+        };
+        Err(Redirect::to(&format!("/sign-in{next}")).into_response())
+    }
+}
+
+/// The session token that a request carries.
+pub(super) fn token_of(headers: &HeaderMap) -> Option<String> {
+    cookie(headers, SESSION).map(str::to_owned)
+}
+
+/// Whether a request carries a session that lives.
+pub(super) async fn is_signed_in(app: &App, headers: &HeaderMap) -> Result<bool, Problem> {
+    let Some(token) = cookie(headers, SESSION) else {
+        return Ok(false);
+    };
+    Ok(app.platform.viewer(token, now()).await?.is_some())
+}
+
+/// A form of a page of this session, sent by somebody who may change things.
+pub(super) struct Posted<T> {
+    pub(super) reader: Reader,
+    pub(super) form: T,
+}
+
+#[derive(Deserialize)]
+struct WithToken<T> {
+    form_token: Option<String>,
+    #[serde(flatten)]
+    form: T,
+}
+
+/// A form of a page of this session; whoever is signed in may send it.
+pub(super) struct Owned<T> {
+    pub(super) reader: Reader,
+    pub(super) form: T,
+}
+
+impl<T: DeserializeOwned> FromRequest<App> for Owned<T> {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Response> {
+        let (mut parts, body) = request.into_parts();
+        let reader = Reader::from_request_parts(&mut parts, app).await?;
+        let request = Request::from_parts(parts, body);
+        let Form(sent) = Form::<WithToken<T>>::from_request(request, app)
+            .await
+            .map_err(|error| Problem::BadForm(error.body_text()).into_response())?;
+        if sent
+            .form_token
+            .is_some_and(|token| reader.viewer.owns_form(&token))
+        {
+            Ok(Self {
+                reader,
+                form: sent.form,
+            })
+        } else {
+            metrics::counter!("ringfence_dashboard_refused_total", "reason" => "form_token")
+                .increment(1);
+            Err(Problem::ForeignForm.into_response())
+        }
+    }
+}
+
+impl<T: DeserializeOwned> FromRequest<App> for Posted<T> {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Response> {
+        let Owned { reader, form } = Owned::from_request(request, app).await?;
+        if reader.viewer.may_change() {
+            Ok(Self { reader, form })
+        } else {
+            Err(Problem::MayNotChange.into_response())
+        }
+    }
+}
+
+/// Light, dark, or as the reader's system has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Theme {
+    System,
+    Light,
+    Dark,
+}
+
+impl Theme {
+    pub(super) fn of(headers: &HeaderMap) -> Self {
+        match cookie(headers, THEME) {
+            Some("light") => Self::Light,
+            Some("dark") => Self::Dark,
+            _ => Self::System,
+        }
+    }
+
+    /// What `data-theme` says.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::Light => "light",
+            Self::Dark => "dark",
+        }
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct ThemeForm {
+    theme: String,
+    back: Option<String>,
+}
+
+/// Keeps the chosen theme for a year.
+pub(super) async fn set_theme(State(app): State<App>, posted: Owned<ThemeForm>) -> Response {
+    let theme = match posted.form.theme.as_str() {
+        "light" => "light",
+        "dark" => "dark",
+        _ => "system",
+    };
+    let back = local_path(posted.form.back.as_deref().unwrap_or("/"));
+    let mut response = Redirect::to(&back).into_response();
+    let secure = secure(&app.platform.settings);
+    let text = format!("{THEME}={theme}; Path=/; Max-Age=31536000; SameSite=Lax{secure}");
+    set_cookie(&mut response, &text);
+    response
+}
+
+/// Hands a fresh session to the browser.
+pub(super) fn begin(response: &mut Response, signed_in: &SignedIn, settings: &Settings) {
+    let (token, life, secure) = (&signed_in.token, SESSION_LIFE.as_secs(), secure(settings));
+    let text = format!("{SESSION}={token}; Path=/; Max-Age={life}; HttpOnly; SameSite=Lax{secure}");
+    set_cookie(response, &text);
+}
+
+/// Takes the session from the browser.
+pub(super) fn end(response: &mut Response, settings: &Settings) {
+    let secure = secure(settings);
+    set_cookie(
+        response,
+        &format!("{SESSION}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax{secure}"),
+    );
+}
+
+fn set_cookie(response: &mut Response, text: &str) {
+    let value = HeaderValue::from_str(text).expect("cookies are made of plain letters");
+    response.headers_mut().append(header::SET_COOKIE, value);
+}
+
+fn secure(settings: &Settings) -> &'static str {
+    if settings.public_url.starts_with("https:") {
+        "; Secure"
+    } else {
+        ""
+    }
+}
+
+fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(key, _)| *key == name)
+        .map(|(_, value)| value)
+}
+
+/// A path of this server, whatever a form claims: `//evil.example.com` is no path.
+pub(super) fn local_path(text: &str) -> String {
+    let plain = text.starts_with('/')
+        && !text.starts_with("//")
+        && text.len() <= 2_048
+        && text.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
+    if plain {
+        text.to_owned()
+    } else {
+        "/".to_owned()
+    }
+}
+
+/// The browser's address: what a trusted proxy says, else the other end of the connection.
+pub(super) fn address(parts: &Parts, settings: &Settings) -> IpAddr {
+    let peer = parts
+        .extensions
+        .get::<ConnectInfo<SocketAddr>>()
+        .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(peer)| {
+            peer.ip().to_canonical()
+        });
+    let trusted = |address: &IpAddr| {
+        settings
+            .trusted_proxies
+            .iter()
+            .any(|net| net.contains(address))
+    };
+    if !trusted(&peer) {
+        return peer;
+    }
+    // Every proxy adds the address that it saw at the end: the last one that is no proxy of ours is the browser.
+    parts
+        .headers
+        .get_all("x-forwarded-for")
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|text| text.trim().parse::<IpAddr>().ok())
+        .rfind(|address| !trusted(address))
+        .unwrap_or(peer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_paths_of_this_server_are_gone_back_to() {
+        assert_eq!(local_path("/calls?outcome=missed"), "/calls?outcome=missed");
+        for wrong in [
+            "//evil.example.com",
+            "https://evil.example.com",
+            "/\\evil",
+            "calls",
+            "/a b",
+            "",
+        ] {
+            assert_eq!(local_path(wrong), "/", "{wrong}");
+        }
+    }
+
+    #[test]
+    fn cookies_are_found_among_others() {
+        let mut headers = HeaderMap::new();
+        headers.insert(
+            header::COOKIE,
+            HeaderValue::from_static("a=1; ringfence_theme=dark; b=2"),
+        );
+        assert_eq!(Theme::of(&headers), Theme::Dark);
+        assert_eq!(cookie(&headers, "c"), None);
+    }
+}

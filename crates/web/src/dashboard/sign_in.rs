@@ -1,0 +1,180 @@
+//! Coming in and going out.
+
+use askama::Template;
+use axum::extract::{Form, Query, Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::{RequestExt, http::HeaderMap};
+use ringfence_platform::accounts::AccountError;
+use ringfence_platform::now;
+use serde::Deserialize;
+
+use super::App;
+use super::page::{Problem, render};
+use super::session::{self, Owned, Theme};
+
+#[derive(Template)]
+#[template(path = "sign_in.html")]
+struct SignInPage {
+    version: &'static str,
+    theme: &'static str,
+    next: String,
+    email: String,
+    wrong: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Next {
+    next: Option<String>,
+}
+
+/// The form; who is signed in already goes on.
+pub(super) async fn show(
+    State(app): State<App>,
+    Query(query): Query<Next>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let next = query
+        .next
+        .as_deref()
+        .map_or_else(|| "/".to_owned(), session::local_path);
+    if session::is_signed_in(&app, &headers).await? {
+        return Ok(Redirect::to(&next).into_response());
+    }
+    form(Theme::of(&headers), next, String::new(), None)
+}
+
+#[derive(Deserialize)]
+struct Credentials {
+    email: String,
+    password: String,
+    next: Option<String>,
+}
+
+pub(super) async fn submit(State(app): State<App>, request: Request) -> Result<Response, Problem> {
+    let (parts, body) = request.into_parts();
+    let address = session::address(&parts, &app.platform.settings);
+    let theme = Theme::of(&parts.headers);
+    let Form(sent) = Request::from_parts(parts, body)
+        .extract::<Form<Credentials>, _>()
+        .await
+        .map_err(|error| Problem::BadForm(error.body_text()))?;
+    let next = sent
+        .next
+        .as_deref()
+        .map_or_else(|| "/".to_owned(), session::local_path);
+    match app
+        .platform
+        .sign_in(&sent.email, &sent.password, address, now())
+        .await
+    {
+        Ok(signed_in) => {
+            let mut response = Redirect::to(&next).into_response();
+            session::begin(&mut response, &signed_in, &app.platform.settings);
+            Ok(response)
+        }
+        Err(AccountError::WrongPassword) => {
+            let message =
+                "That mail address and password do not fit together. Check both and try again.";
+            refuse(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                theme,
+                next,
+                sent.email,
+                message.into(),
+            )
+        }
+        Err(AccountError::LockedOut { wait }) => {
+            let wait = super::words::length(wait.max(std::time::Duration::from_secs(1)));
+            let message = format!("Too many failed sign-ins. Try again in {wait}.");
+            refuse(
+                StatusCode::TOO_MANY_REQUESTS,
+                theme,
+                next,
+                sent.email,
+                message,
+            )
+        }
+        Err(error) => Err(problem(error)),
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct Link {
+    token: String,
+}
+
+/// A link that signs in once.
+pub(super) async fn by_link(
+    State(app): State<App>,
+    Query(link): Query<Link>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    match app.platform.sign_in_with_link(&link.token, now()).await {
+        Ok(signed_in) => {
+            let mut response = Redirect::to("/").into_response();
+            session::begin(&mut response, &signed_in, &app.platform.settings);
+            Ok(response)
+        }
+        Err(AccountError::BadLink) => {
+            let message = "That link was used before or is too old. Sign in with your password, or ask for a new link.";
+            let theme = Theme::of(&headers);
+            refuse(
+                StatusCode::FORBIDDEN,
+                theme,
+                "/".into(),
+                String::new(),
+                message.into(),
+            )
+        }
+        Err(error) => Err(problem(error)),
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct Nothing {}
+
+/// Ends the session here and on the server.
+pub(super) async fn leave(
+    State(app): State<App>,
+    posted: Owned<Nothing>,
+) -> Result<Response, Problem> {
+    let Nothing {} = posted.form;
+    app.platform.sign_out(posted.reader.viewer.session).await?;
+    let mut response = Redirect::to("/sign-in").into_response();
+    session::end(&mut response, &app.platform.settings);
+    Ok(response)
+}
+
+fn form(
+    theme: Theme,
+    next: String,
+    email: String,
+    wrong: Option<String>,
+) -> Result<Response, Problem> {
+    render(&SignInPage {
+        version: &super::assets::VERSION,
+        theme: theme.as_str(),
+        next,
+        email,
+        wrong,
+    })
+}
+
+fn refuse(
+    status: StatusCode,
+    theme: Theme,
+    next: String,
+    email: String,
+    message: String,
+) -> Result<Response, Problem> {
+    let email = email.chars().take(254).collect();
+    Ok((status, form(theme, next, email, Some(message))?).into_response())
+}
+
+fn problem(error: AccountError) -> Problem {
+    match error {
+        AccountError::Store(error) => error.into(),
+        other => Problem::Broken(other.to_string()),
+    }
+}

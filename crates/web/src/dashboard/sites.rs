@@ -1,0 +1,424 @@
+//! Sites: is the tag working? Hosts and their proofs, the tag to paste, and what was refused.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use askama::Template;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use jiff::tz::TimeZone;
+use ringfence_model::{E164, Host, HostId, HostProof, PoolId, Site, SiteId};
+use ringfence_platform::now;
+use ringfence_platform::reports::SiteVisits;
+use ringfence_platform::sites::{ProofInstructions, SiteError};
+use serde::Deserialize;
+
+use super::App;
+use super::page::{Problem, Shell, render, zone};
+use super::session::{Posted, Reader};
+use super::words::{Moment, Show, count, counted};
+
+/// How far back visits are counted.
+const COUNTED: Duration = Duration::from_secs(7 * 24 * 3_600);
+
+/// Numbers that one site may replace.
+const MOST_SWAPS: usize = 20;
+
+struct HostView {
+    id: String,
+    name: String,
+    proof: Option<(&'static str, Moment)>,
+    ways: Option<ProofInstructions>,
+    tried: Vec<String>,
+}
+
+struct Refused {
+    word: &'static str,
+    text: String,
+    count: String,
+}
+
+struct SiteView {
+    id: String,
+    name: String,
+    snippet: String,
+    swaps: String,
+    pool: String,
+    visits: String,
+    last_seen: Option<Moment>,
+    hosts: Vec<HostView>,
+    host_typed: String,
+    host_wrong: Option<String>,
+    refused: String,
+    refusals: Vec<Refused>,
+}
+
+/// The form for a new site, as it was sent when it failed.
+#[derive(Default)]
+struct SiteFields {
+    name: String,
+    name_wrong: Option<String>,
+    swap: String,
+    swap_wrong: Option<String>,
+    pool: Option<PoolId>,
+    pools: Vec<(String, String, bool)>,
+}
+
+#[derive(Template)]
+#[template(path = "sites.html")]
+struct SitesPage {
+    shell: Shell,
+    lead: String,
+    notice: Option<String>,
+    sites: Vec<SiteView>,
+    form: SiteFields,
+}
+
+/// What a form that failed leaves on the page.
+#[derive(Default)]
+struct Failed {
+    form: SiteFields,
+    host: Option<(SiteId, String, String)>,
+    check: Option<(HostId, Vec<String>)>,
+}
+
+#[derive(Default, Deserialize)]
+pub(super) struct Asked {
+    done: Option<String>,
+}
+
+pub(super) async fn show(
+    State(app): State<App>,
+    Query(asked): Query<Asked>,
+    reader: Reader,
+) -> Result<Response, Problem> {
+    let notice = match asked.done.as_deref() {
+        Some("site") => Some("The site was added. Add its host next."),
+        Some("host") => Some("The host was added. Prove that it is yours, then check."),
+        Some("proved") => {
+            Some("The host is proved. Pages that carry the tag are shown numbers from now on.")
+        }
+        _ => None,
+    };
+    page(&app, &reader, notice.map(str::to_owned), Failed::default()).await
+}
+
+#[derive(Deserialize)]
+pub(super) struct NewSite {
+    name: String,
+    #[serde(default)]
+    swap: String,
+    #[serde(default)]
+    pool: String,
+}
+
+pub(super) async fn add(
+    State(app): State<App>,
+    posted: Posted<NewSite>,
+) -> Result<Response, Problem> {
+    let Posted { reader, form } = posted;
+    let account = &reader.viewer.account;
+    let pools = app.platform.pools(account.id).await?;
+    let pool = form
+        .pool
+        .parse::<PoolId>()
+        .ok()
+        .filter(|pool| pools.iter().any(|known| known.id == *pool));
+    let mut fields = SiteFields {
+        name: form.name.clone(),
+        swap: form.swap.clone(),
+        pool,
+        ..SiteFields::default()
+    };
+    let swaps = swaps(&form.swap, &account.country);
+    let added = match swaps {
+        Err(wrong) => {
+            fields.swap_wrong = Some(wrong);
+            None
+        }
+        Ok(swaps) => match app
+            .platform
+            .add_site(account.id, &form.name, swaps, pool, now())
+            .await
+        {
+            Ok(site) => Some(site),
+            Err(SiteError::Store(error)) => return Err(error.into()),
+            Err(error) => {
+                fields.name_wrong = Some(capital(&error.to_string()));
+                None
+            }
+        },
+    };
+    match added {
+        Some(site) => {
+            Ok(Redirect::to(&format!("/sites?done=site#site-{}", site.id)).into_response())
+        }
+        None => {
+            refuse(
+                &app,
+                &reader,
+                Failed {
+                    form: fields,
+                    ..Failed::default()
+                },
+            )
+            .await
+        }
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct NewHost {
+    host: String,
+}
+
+pub(super) async fn add_host(
+    State(app): State<App>,
+    Path(site): Path<String>,
+    posted: Posted<NewHost>,
+) -> Result<Response, Problem> {
+    let Posted { reader, form } = posted;
+    let site: SiteId = site.parse().map_err(|_| Problem::NotFound)?;
+    match app
+        .platform
+        .add_host(reader.viewer.account.id, site, &form.host, now())
+        .await
+    {
+        Ok(host) => Ok(Redirect::to(&format!("/sites?done=host#host-{}", host.id)).into_response()),
+        Err(SiteError::NotFound) => Err(Problem::NotFound),
+        Err(SiteError::Store(error)) => Err(error.into()),
+        Err(error) => {
+            let wrong = capital(&error.to_string());
+            refuse(
+                &app,
+                &reader,
+                Failed {
+                    host: Some((site, form.host, wrong)),
+                    ..Failed::default()
+                },
+            )
+            .await
+        }
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct Nothing {}
+
+pub(super) async fn check_host(
+    State(app): State<App>,
+    Path((_, host)): Path<(String, String)>,
+    posted: Posted<Nothing>,
+) -> Result<Response, Problem> {
+    let Posted {
+        reader,
+        form: Nothing {},
+    } = posted;
+    let host: HostId = host.parse().map_err(|_| Problem::NotFound)?;
+    match app
+        .platform
+        .prove_host(reader.viewer.account.id, host, now())
+        .await
+    {
+        Ok(_) => Ok(Redirect::to(&format!("/sites?done=proved#host-{host}")).into_response()),
+        Err(SiteError::NotFound) => Err(Problem::NotFound),
+        Err(SiteError::Store(error)) => Err(error.into()),
+        Err(SiteError::NotProved { tried, .. }) => {
+            refuse(
+                &app,
+                &reader,
+                Failed {
+                    check: Some((host, tried)),
+                    ..Failed::default()
+                },
+            )
+            .await
+        }
+        Err(error) => {
+            let tried = vec![capital(&error.to_string())];
+            refuse(
+                &app,
+                &reader,
+                Failed {
+                    check: Some((host, tried)),
+                    ..Failed::default()
+                },
+            )
+            .await
+        }
+    }
+}
+
+async fn refuse(app: &App, reader: &Reader, failed: Failed) -> Result<Response, Problem> {
+    let mut response = page(app, reader, None, failed).await?;
+    *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+    Ok(response)
+}
+
+async fn page(
+    app: &App,
+    reader: &Reader,
+    notice: Option<String>,
+    mut failed: Failed,
+) -> Result<Response, Problem> {
+    let account = &reader.viewer.account;
+    let zone = zone(reader);
+    let sites = app.platform.sites(account.id).await?;
+    let pools = app.platform.pools(account.id).await?;
+    let visits: HashMap<SiteId, SiteVisits> = app
+        .platform
+        .site_visits(account, now() - COUNTED)
+        .await?
+        .into_iter()
+        .map(|visits| (visits.site, visits))
+        .collect();
+    let only = (pools.len() == 1).then(|| pools[0].id);
+    let chosen = failed.form.pool.or(only);
+    failed.form.pools = pools
+        .iter()
+        .map(|pool| {
+            (
+                pool.id.to_string(),
+                pool.name.clone(),
+                chosen == Some(pool.id),
+            )
+        })
+        .collect();
+    let names: HashMap<PoolId, &str> = pools
+        .iter()
+        .map(|pool| (pool.id, pool.name.as_str()))
+        .collect();
+    let views = sites
+        .iter()
+        .map(|(site, hosts)| {
+            let pool = site
+                .pool
+                .and_then(|pool| names.get(&pool))
+                .copied()
+                .unwrap_or_default();
+            view(app, site, hosts, pool, visits.get(&site.id), &failed, &zone)
+        })
+        .collect();
+    // A page that a form failed into has the form's address: the navigation goes to the list.
+    let mut shell = Shell::new(app, reader, "sites");
+    if shell.here.starts_with("/sites/") {
+        shell.here = "/sites".into();
+    }
+    render(&SitesPage {
+        shell,
+        lead: lead(&sites),
+        notice,
+        sites: views,
+        form: failed.form,
+    })
+}
+
+fn lead(sites: &[(Site, Vec<Host>)]) -> String {
+    let hosts = || sites.iter().flat_map(|(_, hosts)| hosts);
+    let waiting = hosts().filter(|host| host.proved_at.is_none()).count();
+    match (sites.len() as u64, hosts().count() as u64, waiting) {
+        (0, ..) => "No site shows numbers yet.".into(),
+        (sites, hosts, 0) => {
+            let every = if hosts == 1 {
+                "which is proved"
+            } else {
+                "all proved"
+            };
+            format!(
+                "{} on {}, {every}.",
+                counted(sites, "site", "sites"),
+                counted(hosts, "host", "hosts")
+            )
+        }
+        (sites, hosts, waiting) => format!(
+            "{} on {}, {waiting} not proved yet.",
+            counted(sites, "site", "sites"),
+            counted(hosts, "host", "hosts")
+        ),
+    }
+}
+
+fn view(
+    app: &App,
+    site: &Site,
+    hosts: &[Host],
+    pool: &str,
+    visits: Option<&SiteVisits>,
+    failed: &Failed,
+    zone: &TimeZone,
+) -> SiteView {
+    let refusals = app.platform.refusals(site.id);
+    let typed = failed.host.as_ref().filter(|(of, ..)| *of == site.id);
+    SiteView {
+        id: site.id.to_string(),
+        name: site.name.clone(),
+        snippet: app.platform.tag_snippet(site),
+        swaps: site.swap_targets.join(", "),
+        pool: pool.to_owned(),
+        visits: counted(visits.map_or(0, |visits| visits.visits), "visit", "visits"),
+        last_seen: visits.map(|visits| Moment::new(visits.last_seen, zone, Show::Ago)),
+        hosts: hosts
+            .iter()
+            .map(|host| host_view(host, failed, zone))
+            .collect(),
+        host_typed: typed.map(|(_, host, _)| host.clone()).unwrap_or_default(),
+        host_wrong: typed.map(|(.., wrong)| wrong.clone()),
+        refused: count(refusals.iter().map(|(_, count)| count).sum()),
+        refusals: refusals
+            .into_iter()
+            .map(|(refusal, times)| Refused {
+                word: refusal.as_str(),
+                text: capital(&refusal.to_string()),
+                count: count(times),
+            })
+            .collect(),
+    }
+}
+
+fn host_view(host: &Host, failed: &Failed, zone: &TimeZone) -> HostView {
+    let how = |proof| match proof {
+        HostProof::Dns => "by a DNS record",
+        HostProof::File => "by a file",
+        HostProof::Meta => "by a meta tag",
+    };
+    let proof = host.proof.zip(host.proved_at);
+    let tried = failed.check.as_ref().filter(|(of, _)| *of == host.id);
+    HostView {
+        id: host.id.to_string(),
+        name: host.name.clone(),
+        proof: proof.map(|(proof, at)| (how(proof), Moment::new(at, zone, Show::Moment))),
+        ways: proof.is_none().then(|| ProofInstructions::of(host)),
+        tried: tried.map(|(_, tried)| tried.clone()).unwrap_or_default(),
+    }
+}
+
+/// Numbers with commas between, each checked to be one and kept as written.
+fn swaps(text: &str, country: &str) -> Result<Vec<String>, String> {
+    let written: Vec<String> = text
+        .split([',', ';'])
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+        .map(str::to_owned)
+        .collect();
+    if written.len() > MOST_SWAPS {
+        return Err(format!(
+            "Expected at most {MOST_SWAPS} numbers, got {}.",
+            written.len()
+        ));
+    }
+    match written
+        .iter()
+        .find_map(|number| E164::parse(number, Some(country)).err())
+    {
+        Some(error) => Err(capital(&error.to_string())),
+        None => Ok(written),
+    }
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
+}
