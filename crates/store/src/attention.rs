@@ -2,7 +2,25 @@
 
 use ringfence_model::{AccountId, SiteId, Timestamp};
 
+use crate::reports::read_hour;
+use crate::row::Reader;
+use crate::value::args;
 use crate::{Db, HourCount, StoreError};
+
+const TO_CALL_BACK: &str = "SELECT COUNT(DISTINCT caller) FROM calls \
+    WHERE account = $1 AND started_at >= $2 AND started_at < $3 AND caller IS NOT NULL \
+    AND disposition IN ('missed', 'abandoned') \
+    AND NOT EXISTS (SELECT 1 FROM calls AS later WHERE later.account = calls.account \
+        AND later.caller = calls.caller AND later.started_at > calls.started_at \
+        AND later.answered_at IS NOT NULL)";
+/// Division of whole numbers: both engines drop the remainder.
+const BY_MINUTE: &str = "SELECT started_at / 60000000 * 60000000, \
+    COUNT(CASE WHEN disposition = 'answered' THEN 1 END), \
+    COUNT(CASE WHEN disposition IN ('missed', 'abandoned') THEN 1 END), COUNT(*) \
+    FROM calls WHERE account = $1 AND started_at >= $2 AND started_at < $3 \
+    GROUP BY 1 ORDER BY 1";
+const BY_SITE: &str = "SELECT site, COUNT(*), MAX(seen_at) FROM visits \
+    WHERE account = $1 AND started_at >= $2 GROUP BY site ORDER BY site";
 
 /// The visits of one site.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,8 +45,10 @@ impl Db {
         from: Timestamp,
         to: Timestamp,
     ) -> Result<u64, StoreError> {
-        let _ = (account, from, to);
-        todo!()
+        let count = self
+            .row(TO_CALL_BACK, args![account, from, to], |row| row.number())
+            .await?;
+        Ok(count.unwrap_or_default())
     }
 
     /// Calls by minute, in order, minutes without calls left out; each [`HourCount`] covers a minute here.
@@ -41,8 +61,8 @@ impl Db {
         from: Timestamp,
         to: Timestamp,
     ) -> Result<Vec<HourCount>, StoreError> {
-        let _ = (account, from, to);
-        todo!()
+        self.rows(BY_MINUTE, args![account, from, to], read_hour)
+            .await
     }
 
     /// Visits by site since `since`; sites without visits left out.
@@ -54,7 +74,14 @@ impl Db {
         account: AccountId,
         since: Timestamp,
     ) -> Result<Vec<SiteVisits>, StoreError> {
-        let _ = (account, since);
-        todo!()
+        self.rows(BY_SITE, args![account, since], read_site).await
     }
+}
+
+fn read_site(row: &mut Reader<'_>) -> Result<SiteVisits, StoreError> {
+    Ok(SiteVisits {
+        site: SiteId(row.uuid()?),
+        visits: row.number()?,
+        last_seen: row.time()?,
+    })
 }

@@ -280,7 +280,7 @@ fn read_totals(row: &mut Reader<'_>) -> Result<CallTotals, StoreError> {
     Ok(totals)
 }
 
-fn read_hour(row: &mut Reader<'_>) -> Result<HourCount, StoreError> {
+pub(crate) fn read_hour(row: &mut Reader<'_>) -> Result<HourCount, StoreError> {
     let start = row.time()?;
     let answered = row.number()?;
     let missed = row.number()?;
