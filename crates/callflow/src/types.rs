@@ -20,8 +20,8 @@ impl Default for Options {
     /// Three minutes of ringing (Timer C, RFC 3261 §16.6), four hours of talk, ten seconds for the recording.
     fn default() -> Self {
         Self {
-            max_ringing: Duration::from_secs(180),
-            max_length: Duration::from_secs(4 * 3600),
+            max_ringing: Duration::from_mins(3),
+            max_length: Duration::from_hours(4),
             closing: Duration::from_secs(10),
         }
     }

@@ -6,11 +6,20 @@
 //!
 //! It knows no plan, no account and no database. SIP's own types stay inside.
 
+mod call;
 mod config;
+mod dialog;
+mod dialogs;
 mod error;
+mod gate;
+mod listen;
+mod message;
+mod peers;
+mod sdp;
 mod seam;
 mod server;
 mod trunks;
+mod wire;
 
 pub use config::TelephonyConfig;
 pub use error::TelephonyError;

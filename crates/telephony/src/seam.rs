@@ -100,7 +100,7 @@ pub enum CallNotice {
         /// What.
         kind: CallEventKind,
     },
-    /// The recording is whole on disk. Comes before its `RecordingFinished`.
+    /// The recording is closed and on disk. Comes before `RecordingFinished`, or tells what there is of one that failed.
     Recorded(RecordingReport),
     /// Nothing more will come. `Ended` came before.
     Finished,

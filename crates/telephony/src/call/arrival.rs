@@ -1,0 +1,145 @@
+//! Requests that a side sends inside its dialog.
+
+use ringfence_callflow::Input;
+use ringfence_model::Party;
+use rsipstack::sip::{Header, Method};
+use rsipstack::transaction::Transaction;
+
+use super::running::Running;
+use crate::dialog::Dialog;
+use crate::dialogs::{Arrival, DialogOf};
+use crate::message;
+use crate::wire::Wire;
+
+/// The largest INFO body that is passed on, in octets; DTMF has 30.
+const MAX_INFO: usize = 1024;
+
+impl Running {
+    pub(super) fn arrive(&mut self, arrival: Arrival) {
+        let Arrival {
+            dialog,
+            transaction,
+        } = arrival;
+        let request = &transaction.original;
+        let method = request.method;
+        let from_tag = message::from_tag(request).map(ToOwned::to_owned);
+        let in_order = {
+            let Some(dialog) = self.dialog_mut(dialog) else {
+                return self.refuse(transaction, 481);
+            };
+            if !dialog.is_with(from_tag.as_deref()) {
+                return self.refuse(transaction, 481);
+            }
+            dialog.accepts(request)
+        };
+        // A request that comes after a later one was lost in time (RFC 3261 §12.2.2).
+        if !in_order || (!self.has_room() && method != Method::Bye) {
+            return self.refuse(transaction, 500);
+        }
+        let by = self.party(dialog);
+        match (method, by) {
+            (Method::Bye, _) => {
+                self.refuse_renegotiation();
+                self.reply(Wire::Other, transaction, 200, Vec::new(), None);
+                // A leg that is not talked to has been hung up by us already.
+                if let Some(by) = by {
+                    self.give(Input::HungUp { by });
+                }
+            }
+            (Method::Invite, Some(by)) => self.reinvite(by, transaction),
+            (Method::Info, Some(by)) => self.pass_info(by, transaction),
+            (Method::Options, _) => {
+                let extra = vec![message::allow()];
+                self.reply(Wire::Other, transaction, 200, extra, None);
+            }
+            // Without a body it only asks whether we are still here (RFC 3311, RFC 4028).
+            (Method::Update, _) if transaction.original.body.is_empty() => {
+                let extra = vec![self.contact_towards(dialog)];
+                self.reply(Wire::Other, transaction, 200, extra, None);
+            }
+            (Method::Refer, _) => self.refuse(transaction, 603),
+            (Method::Invite | Method::Info, None) => self.refuse(transaction, 481),
+            _ => {
+                let extra = vec![message::allow()];
+                self.reply(Wire::Other, transaction, 405, extra, None);
+            }
+        }
+    }
+
+    pub(super) fn refuse(&mut self, transaction: Transaction, code: u16) {
+        self.reply(Wire::Other, transaction, code, Vec::new(), None);
+    }
+
+    /// DTMF as INFO: acknowledged at once, and passed on to the other side.
+    fn pass_info(&mut self, by: Party, transaction: Transaction) {
+        let body = transaction.original.body.clone();
+        let kind = super::content_type(&transaction.original);
+        self.reply(Wire::Other, transaction, 200, Vec::new(), None);
+        if !self.is_confirmed() || body.len() > MAX_INFO {
+            return;
+        }
+        let to = other(by);
+        let extra: Vec<Header> = kind.into_iter().collect();
+        self.request(to, Wire::Other, Method::Info, extra, body);
+    }
+
+    /// Sends a request to a side that is talked to.
+    pub(super) fn request(
+        &mut self,
+        to: Party,
+        wire: Wire,
+        method: Method,
+        extra: Vec<Header>,
+        body: Vec<u8>,
+    ) {
+        let shared = self.shared.clone();
+        let transaction = self.dialog_of(to).and_then(|dialog| {
+            let request = dialog.request(method, &shared.identity, extra, body);
+            dialog.transaction(request, &shared.endpoint)
+        });
+        self.send(wire, transaction);
+    }
+
+    /// The dialog with a side that is talked to.
+    pub(super) fn dialog_of(&mut self, party: Party) -> Option<&mut Dialog> {
+        if party == Party::Caller {
+            return Some(&mut self.caller.dialog);
+        }
+        let id = self.talking?;
+        self.leg_mut(id).map(|leg| &mut leg.dialog)
+    }
+
+    fn dialog_mut(&mut self, dialog: DialogOf) -> Option<&mut Dialog> {
+        match dialog {
+            DialogOf::Caller => Some(&mut self.caller.dialog),
+            DialogOf::Leg(id) => self.leg_mut(id).map(|leg| &mut leg.dialog),
+        }
+    }
+
+    /// Which side of the call a dialog is; `None` for a leg that is not talked to.
+    fn party(&self, dialog: DialogOf) -> Option<Party> {
+        match dialog {
+            DialogOf::Caller => Some(Party::Caller),
+            DialogOf::Leg(id) if self.talking == Some(id) => Some(Party::Callee),
+            DialogOf::Leg(_) => None,
+        }
+    }
+
+    fn contact_towards(&self, dialog: DialogOf) -> Header {
+        let transport = match dialog {
+            DialogOf::Caller => self.caller.dialog.transport(),
+            DialogOf::Leg(id) => self
+                .leg(id)
+                .map_or(self.caller.dialog.transport(), |leg| leg.dialog.transport()),
+        };
+        self.shared.identity.contact(transport)
+    }
+}
+
+/// The side that talks to a side.
+pub(super) const fn other(party: Party) -> Party {
+    match party {
+        Party::Caller => Party::Callee,
+        _ => Party::Caller,
+    }
+}

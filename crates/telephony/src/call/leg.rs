@@ -1,0 +1,268 @@
+//! The legs: ringing targets, giving them up, hanging them up.
+
+use ringfence_callflow::{Input, LegFailure};
+use ringfence_model::{LegId, Party, masked};
+use ringfence_routing::Candidate;
+use rsipstack::sip::{Header, Method, Request, Response, SipMessage, Uri};
+use rsipstack::transaction::Transaction;
+use rsipstack::transaction::key::{TransactionKey, TransactionRole};
+use rsipstack::transport::{SipAddr, SipConnection};
+use tracing::debug;
+
+use super::from_value;
+use super::running::Running;
+use crate::dialog::{self, Dialog};
+use crate::dialogs::{DialogOf, Registration};
+use crate::message;
+use crate::peers::Peer;
+use crate::sdp::{Description, LocalEnd};
+use crate::wire::{Heard, Wire};
+
+/// One target that was rung.
+pub(super) struct Leg {
+    pub id: LegId,
+    pub dialog: Dialog,
+    /// What it says now, from a provisional response or its answer.
+    pub said: Option<Description>,
+    /// Our end towards it.
+    pub end: LocalEnd,
+    invite: Request,
+    /// The way that the INVITE went, once something came back.
+    way: Option<(SipConnection, Option<SipAddr>)>,
+    given_up: bool,
+    cancel_sent: bool,
+    /// A final response came.
+    settled: bool,
+    _registration: Registration,
+    peer: Option<Peer>,
+}
+
+impl Running {
+    /// Sends an INVITE to a candidate; words when that cannot be.
+    pub(super) fn ring(&mut self, candidate: &Candidate) -> Result<(), String> {
+        let shared = &self.shared;
+        let target = Uri::try_from(candidate.uri.as_str())
+            .map_err(|_| "its URI is no SIP URI; correct it".to_owned())?;
+        let (destination, transport) = shared.identity.destination(&target)?;
+        let from = from_value(self.identity.as_ref(), shared.identity.host());
+        let mut dialog = Dialog::outgoing(target, &from, transport);
+        let mut end = self.sound.local_end(Party::Callee);
+        self.sound.reset(Party::Callee);
+        let offer = end.offer(
+            self.caller
+                .said
+                .as_ref()
+                .unwrap_or(&Description::anything()),
+        );
+        let mut invite = dialog.request(
+            Method::Invite,
+            &shared.identity,
+            vec![message::sdp_type()],
+            offer.into_bytes(),
+        );
+        let hops = message::max_forwards(&self.caller.invite.request).saturating_sub(1);
+        invite
+            .headers
+            .unique_push(Header::MaxForwards(hops.min(70).to_string().into()));
+        let mut transaction = dialog
+            .transaction(invite.clone(), &shared.endpoint)
+            .ok_or_else(|| "its INVITE could not be made".to_owned())?;
+        transaction.destination = Some(destination);
+        let registration = shared.dialogs.register(
+            &dialog.call_id,
+            &dialog.local_tag,
+            DialogOf::Leg(candidate.leg),
+            self.inbox_sender.clone(),
+        );
+        debug!(call = %self.id, leg = %candidate.leg, target = %masked(&candidate.uri), "ringing");
+        self.legs.push(Leg {
+            id: candidate.leg,
+            dialog,
+            said: None,
+            end,
+            invite,
+            way: None,
+            given_up: false,
+            cancel_sent: false,
+            settled: false,
+            _registration: registration,
+            peer: None,
+        });
+        self.send(Wire::Leg(candidate.leg), Some(transaction));
+        Ok(())
+    }
+
+    /// Gives a leg up. CANCEL must wait for a provisional response (RFC 3261 §9.1).
+    pub(super) fn cancel(&mut self, id: LegId) {
+        if let Some(leg) = self.leg_mut(id) {
+            leg.given_up = true;
+        }
+        self.send_cancel(id);
+    }
+
+    fn send_cancel(&mut self, id: LegId) {
+        let endpoint = self.shared.endpoint.clone();
+        let Some(leg) = self.leg_mut(id) else {
+            return;
+        };
+        let Some((connection, destination)) = &leg.way else {
+            return;
+        };
+        if !leg.given_up || leg.cancel_sent || leg.settled {
+            return;
+        }
+        leg.cancel_sent = true;
+        let cancel = dialog::cancel_of(&leg.invite);
+        // A transaction of its own, so that a CANCEL that is lost is sent again.
+        let transaction = TransactionKey::from_request(&cancel, TransactionRole::Client)
+            .ok()
+            .map(|key| {
+                let mut transaction =
+                    Transaction::new_client(key, cancel, endpoint, Some(connection.clone()));
+                transaction.destination.clone_from(destination);
+                transaction
+            });
+        self.send(Wire::Other, transaction);
+    }
+
+    /// Sends BYE to a leg that answered.
+    pub(super) fn hang_up_leg(&mut self, id: LegId) {
+        let shared = self.shared.clone();
+        let Some(leg) = self.leg_mut(id) else {
+            return;
+        };
+        let bye = leg
+            .dialog
+            .request(Method::Bye, &shared.identity, Vec::new(), Vec::new());
+        let transaction = leg.dialog.transaction(bye, &shared.endpoint);
+        self.send(Wire::Other, transaction);
+    }
+
+    pub(super) fn hear_leg(&mut self, id: LegId, heard: Heard) {
+        let peers = self.shared.peers.clone();
+        let Some(leg) = self.leg_mut(id) else {
+            return;
+        };
+        let Heard {
+            transaction,
+            message,
+            ..
+        } = heard;
+        let Some(SipMessage::Response(response)) = message else {
+            if !leg.settled {
+                leg.settled = true;
+                let failure = LegFailure::Unreachable("there is no way to its address".into());
+                self.give(Input::LegFailed { leg: id, failure });
+            }
+            return;
+        };
+        if leg.way.is_none()
+            && let Some(connection) = &transaction.connection
+        {
+            leg.way = Some((connection.clone(), transaction.destination.clone()));
+            leg.dialog.pin(Some(connection));
+            let address = transaction
+                .destination
+                .as_ref()
+                .and_then(|destination| destination.get_socketaddr().ok());
+            leg.peer = address.map(|address| peers.enter(address.ip()));
+        }
+        let code = response.status_code.code();
+        match code {
+            0..200 => {
+                self.leg_progressed(id, &response);
+                self.send_cancel(id);
+                self.listen(Wire::Leg(id), transaction);
+            }
+            200..300 => {
+                self.leg_answered(id, &response);
+                self.listen(Wire::Settled(id), transaction);
+            }
+            _ => {
+                leg.settled = true;
+                let failure = if message::is_local(&response) {
+                    LegFailure::Unreachable(match code {
+                        408 => "nothing came back from its address".into(),
+                        _ => "its address takes no connection".into(),
+                    })
+                } else {
+                    LegFailure::Response {
+                        code,
+                        phrase: message::phrase(&response),
+                    }
+                };
+                self.give(Input::LegFailed { leg: id, failure });
+            }
+        }
+    }
+
+    fn leg_progressed(&mut self, id: LegId, response: &Response) {
+        let code = response.status_code.code();
+        let mut early_media = false;
+        if let Some(body) = message::sdp_of(&response.headers, &response.body)
+            && let Ok(said) = Description::parse(body)
+            && let Some(leg) = self.leg_mut(id)
+            && !leg.given_up
+        {
+            leg.said = Some(said.clone());
+            early_media = true;
+            self.sound.set_remote(Party::Callee, &said);
+        }
+        self.give(Input::Progress {
+            leg: id,
+            code,
+            early_media,
+        });
+    }
+
+    fn leg_answered(&mut self, id: LegId, response: &Response) {
+        let Some(leg) = self.leg_mut(id) else {
+            return;
+        };
+        leg.settled = true;
+        leg.dialog.learn(response);
+        let said = match message::sdp_of(&response.headers, &response.body) {
+            Some(body) => Description::parse(body).map_err(|error| error.to_string()),
+            // An answer may have come in a reliable provisional response already.
+            None => leg.said.clone().ok_or_else(|| "it has no SDP".to_owned()),
+        };
+        match said {
+            Ok(said) => {
+                leg.said = Some(said);
+                self.give(Input::Answered { leg: id });
+            }
+            Err(_) if leg.given_up => self.give(Input::Answered { leg: id }),
+            Err(reason) => {
+                self.hang_up_leg(id);
+                let reason = format!("its answer is of no use: {reason}");
+                self.give(Input::LegFailed {
+                    leg: id,
+                    failure: LegFailure::Unreachable(reason),
+                });
+            }
+        }
+    }
+
+    /// After the first 2xx: its retransmissions, and answers of other branches of a forked INVITE, which are
+    /// hung up (RFC 3261 §13.2.2.4). The stack has acknowledged both.
+    pub(super) fn hear_settled(&mut self, id: LegId, heard: Heard) {
+        let Some(SipMessage::Response(response)) = heard.message else {
+            return;
+        };
+        let shared = self.shared.clone();
+        let Some(leg) = self.leg_mut(id) else {
+            return;
+        };
+        let is_answer = (200..300).contains(&response.status_code.code());
+        if is_answer && !leg.dialog.is_with(message::to_tag(&response)) {
+            let mut other = leg.dialog.clone();
+            other.learn(&response);
+            let bye = other.request(Method::Bye, &shared.identity, Vec::new(), Vec::new());
+            let transaction = other.transaction(bye, &shared.endpoint);
+            if self.has_room() {
+                self.send(Wire::Other, transaction);
+            }
+        }
+        self.listen(Wire::Settled(id), heard.transaction);
+    }
+}

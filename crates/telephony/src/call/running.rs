@@ -1,0 +1,492 @@
+//! A call that runs: its flow, both of its sides, its sound, and the one loop that hears them all.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use metrics::counter;
+use ringfence_callflow::{Action, Call, Input, LegFailure, Output};
+use ringfence_model::{CallEventKind, CallId, LegId, Party, Timestamp};
+use rsipstack::sip::{Header, Method, Request, SipMessage, StatusCodeKind};
+use rsipstack::transaction::Transaction;
+use rsipstack::transaction::transaction::TransactionEvent;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use super::hold::Renegotiation;
+use super::leg::Leg;
+use super::outbox::Outbox;
+use super::sound::Sound;
+use super::{Conversations, Invite, TAIL};
+use crate::dialog::Dialog;
+use crate::dialogs::{Arrival, DialogOf, Registration};
+use crate::gate::ActiveCall;
+use crate::sdp::{Description, LocalEnd};
+use crate::server::Shared;
+use crate::wire::{self, Heard, Wire};
+use crate::{CallNotice, CallSetup, message};
+
+/// Requests inside dialogs that may wait for the call's task.
+const INBOX: usize = 16;
+/// Transactions of one call at once; a side that wants more gets 500.
+pub(super) const MAX_CONVERSATIONS: usize = 64;
+
+/// The side that called.
+pub(super) struct Caller {
+    pub dialog: Dialog,
+    pub invite: Invite,
+    /// What it says now; `None` before it has said anything (its INVITE made no offer).
+    pub said: Option<Description>,
+    /// Our end towards it.
+    pub end: Option<LocalEnd>,
+    /// The dialog is confirmed by its ACK.
+    acknowledged: bool,
+    /// Hang up as soon as it is (RFC 3261 §15).
+    hang_up_wanted: bool,
+    /// Its answer is awaited in the ACK.
+    offer_in_answer: bool,
+    _registration: Registration,
+}
+
+/// A call and everything that it holds.
+pub(super) struct Running {
+    pub shared: Arc<Shared>,
+    pub id: CallId,
+    pub flow: Call,
+    /// The caller's number and name, for the targets.
+    pub identity: Option<(String, Option<String>)>,
+    pub caller: Caller,
+    pub legs: Vec<Leg>,
+    /// The leg that answered and is talked to.
+    pub talking: Option<LegId>,
+    pub sound: Sound,
+    pub renegotiation: Option<Renegotiation>,
+    outbox: Outbox,
+    conversations: Conversations,
+    /// Those of them that the end of the call waits for.
+    open: usize,
+    inbox: mpsc::Receiver<Arrival>,
+    pub inbox_sender: mpsc::Sender<Arrival>,
+    clock: (Timestamp, Instant),
+    wake: Option<Timestamp>,
+    active: Option<ActiveCall>,
+    /// When the call was over.
+    over: Option<Instant>,
+    stopped: bool,
+}
+
+impl Running {
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each comes from another step of the call's beginning"
+    )]
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        setup: CallSetup,
+        invite: Invite,
+        dialog: Dialog,
+        identity: Option<(String, Option<String>)>,
+        conversations: Conversations,
+        clock: (Timestamp, Instant),
+        active: ActiveCall,
+    ) -> Self {
+        let (inbox_sender, inbox) = mpsc::channel(INBOX);
+        let registration = shared.dialogs.register(
+            &dialog.call_id,
+            &dialog.local_tag,
+            DialogOf::Caller,
+            inbox_sender.clone(),
+        );
+        let open = conversations.len();
+        let sound = Sound::new(&shared, setup.recording);
+        let mut running = Self {
+            shared,
+            id: setup.call,
+            flow: setup.flow,
+            identity,
+            caller: Caller {
+                dialog,
+                invite,
+                said: None,
+                end: None,
+                acknowledged: false,
+                hang_up_wanted: false,
+                offer_in_answer: false,
+                _registration: registration,
+            },
+            legs: Vec::new(),
+            talking: None,
+            sound,
+            renegotiation: None,
+            outbox: Outbox::new(setup.notices),
+            conversations,
+            open,
+            inbox,
+            inbox_sender,
+            clock,
+            wake: None,
+            active: Some(active),
+            over: None,
+            stopped: false,
+        };
+        running.read_offer();
+        running
+    }
+
+    /// What the caller offers; an offer that is of no use ends the call before it rings anybody.
+    fn read_offer(&mut self) {
+        if let Some(reason) = self.sound.refusal() {
+            return self.give(Input::Broken { code: 503, reason });
+        }
+        let request = &self.caller.invite.request;
+        if let Some(body) = message::sdp_of(&request.headers, &request.body) {
+            match Description::parse(body) {
+                Ok(offer) => {
+                    self.sound.set_remote(Party::Caller, &offer);
+                    self.caller.said = Some(offer);
+                }
+                Err(error) => {
+                    return self.give(Input::Broken {
+                        code: 488,
+                        reason: format!("the caller's SDP: {error}"),
+                    });
+                }
+            }
+        } else if !request.body.is_empty() {
+            return self.give(Input::Broken {
+                code: 415,
+                reason: "the caller's INVITE has a body that is not SDP".to_owned(),
+            });
+        }
+        self.caller.end = Some(self.sound.local_end(Party::Caller));
+    }
+
+    /// The caller gave up while the decision was made.
+    pub(super) fn caller_cancelled(&mut self) {
+        self.give(Input::CallerCancelled);
+    }
+
+    /// Drives the call to its end, and stays until its last message is acknowledged.
+    pub(super) async fn drive(mut self) {
+        loop {
+            self.follow_flow();
+            if self.is_done() {
+                return;
+            }
+            let wake = self.wake_in();
+            tokio::select! {
+                Some(heard) = self.conversations.next(), if !self.conversations.is_empty() => {
+                    self.hear(heard);
+                }
+                Some(arrival) = self.inbox.recv() => self.arrive(arrival),
+                input = self.sound.next() => {
+                    if let Some(report) = self.sound.take_report() {
+                        self.outbox.push(CallNotice::Recorded(report));
+                    }
+                    self.give(input);
+                }
+                () = self.outbox.ready(), if !self.outbox.is_empty() => {}
+                () = self.shared.stop.cancelled(), if !self.stopped => {
+                    self.stopped = true;
+                    self.give(Input::Stop);
+                }
+                () = tokio::time::sleep(wake) => {
+                    if self.over.is_none() {
+                        self.give(Input::Timeout);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Tells the flow something.
+    pub(super) fn give(&mut self, input: Input) {
+        let now = self.now();
+        self.flow.handle(input, now);
+    }
+
+    /// The time of this call: it began by the wall's clock and runs by one that never jumps.
+    fn now(&self) -> Timestamp {
+        self.clock.0 + self.clock.1.elapsed()
+    }
+
+    fn wake_in(&self) -> Duration {
+        match (self.over, self.wake) {
+            (Some(over), _) => TAIL.saturating_sub(over.elapsed()),
+            (None, Some(at)) => at.since(self.now()),
+            (None, None) => TAIL,
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        self.over.is_some_and(|over| {
+            self.outbox.is_empty() && (self.open == 0 || over.elapsed() >= TAIL)
+        })
+    }
+
+    fn follow_flow(&mut self) {
+        loop {
+            match self.flow.poll() {
+                Output::Emit(kind) => self.emit(kind),
+                Output::Do(action) => self.act(action),
+                Output::Timeout(at) => {
+                    self.wake = Some(at);
+                    return;
+                }
+                Output::Idle => {
+                    if self.over.is_none() {
+                        self.over = Some(Instant::now());
+                        self.sound.end();
+                        self.outbox.push(CallNotice::Finished);
+                        self.active = None;
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    fn emit(&mut self, kind: CallEventKind) {
+        if let CallEventKind::Ended {
+            disposition,
+            code,
+            reason,
+        } = &kind
+        {
+            counter!("ringfence_calls_total", "disposition" => disposition.as_str()).increment(1);
+            info!(call = %self.id, disposition = disposition.as_str(), code, reason, "the call ended");
+        }
+        self.outbox.event(self.now(), kind);
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::Ring(candidate) => {
+                let leg = candidate.leg;
+                if let Err(reason) = self.ring(&candidate) {
+                    self.give(Input::LegFailed {
+                        leg,
+                        failure: LegFailure::Unreachable(reason),
+                    });
+                }
+            }
+            Action::RelayProgress {
+                leg,
+                code,
+                early_media,
+            } => self.relay_progress(leg, code, early_media),
+            Action::Cancel { leg } => self.cancel(leg),
+            Action::Bridge { leg } => self.bridge(leg),
+            Action::Release { leg } => self.hang_up_leg(leg),
+            Action::RefuseCaller { code, reason: _ } => {
+                let extra = super::retry_after(code);
+                self.caller.invite.respond(code, extra, None);
+            }
+            Action::HangUp {
+                party: Party::Callee,
+            } => {
+                if let Some(leg) = self.talking {
+                    self.hang_up_leg(leg);
+                }
+            }
+            Action::HangUp { .. } => self.hang_up_caller(),
+            Action::CloseRecording => self.sound.close_recording(),
+        }
+    }
+
+    fn relay_progress(&mut self, leg: LegId, code: u16, early_media: bool) {
+        let said = self
+            .legs
+            .iter()
+            .find(|candidate| candidate.id == leg)
+            .and_then(|leg| leg.said.clone())
+            .filter(|_| early_media);
+        let body = match (&self.caller.said, said, &mut self.caller.end) {
+            (Some(offer), Some(said), Some(end)) => Some(end.answer(offer, &said)),
+            _ => None,
+        };
+        let contact = self.contact_towards_caller();
+        self.caller.invite.respond(code, vec![contact], body);
+    }
+
+    fn bridge(&mut self, leg: LegId) {
+        self.talking = Some(leg);
+        let said = self.leg(leg).and_then(|leg| leg.said.clone());
+        let (Some(said), Some(end)) = (said, &mut self.caller.end) else {
+            return self.give(Input::Broken {
+                code: 500,
+                reason: "the answer has no sound".to_owned(),
+            });
+        };
+        let body = if let Some(offer) = &self.caller.said {
+            end.answer(offer, &said)
+        } else {
+            self.caller.offer_in_answer = true;
+            end.offer(&said)
+        };
+        self.sound.set_remote(Party::Callee, &said);
+        let extra = vec![self.contact_towards_caller(), message::allow()];
+        self.caller.invite.respond(200, extra, Some(body));
+        if let Some(input) = self.sound.start_recording() {
+            self.give(input);
+        }
+    }
+
+    pub(super) fn contact_towards_caller(&self) -> Header {
+        self.shared.identity.contact(self.caller.dialog.transport())
+    }
+
+    fn hang_up_caller(&mut self) {
+        // Before the ACK the caller's side may not have the answer yet (RFC 3261 §15).
+        if self.caller.acknowledged {
+            let Self { caller, shared, .. } = self;
+            let bye = caller
+                .dialog
+                .request(Method::Bye, &shared.identity, Vec::new(), Vec::new());
+            let transaction = caller.dialog.transaction(bye, &shared.endpoint);
+            self.send(Wire::Other, transaction);
+        } else {
+            self.caller.hang_up_wanted = true;
+        }
+    }
+
+    /// Whether this call's sides both know that they talk.
+    pub(super) fn is_confirmed(&self) -> bool {
+        self.caller.acknowledged && self.talking.is_some() && self.flow.is_talking()
+    }
+
+    /// Whether a side may begin another transaction.
+    pub(super) fn has_room(&self) -> bool {
+        self.conversations.len() < MAX_CONVERSATIONS
+    }
+
+    /// Sends a client transaction and listens to it.
+    pub(super) fn send(&mut self, wire: Wire, transaction: Option<Transaction>) {
+        if let Some(transaction) = transaction {
+            self.open += usize::from(wire.keeps_open());
+            self.conversations.push(wire::send(wire, transaction));
+        } else {
+            warn!(call = %self.id, "a request could not be made into a transaction");
+        }
+    }
+
+    /// Listens to a transaction.
+    pub(super) fn listen(&mut self, wire: Wire, transaction: Transaction) {
+        self.open += usize::from(wire.keeps_open());
+        self.conversations.push(wire::listen(wire, transaction));
+    }
+
+    /// Answers a request of a side and listens to its transaction to the end.
+    pub(super) fn reply(
+        &mut self,
+        wire: Wire,
+        transaction: Transaction,
+        code: u16,
+        extra: Vec<Header>,
+        body: Option<String>,
+    ) {
+        let response = message::response(&transaction.original, code, None, extra, body);
+        let _ = transaction
+            .tu_sender
+            .send(TransactionEvent::Respond(response));
+        self.listen(wire, transaction);
+    }
+
+    fn hear(&mut self, heard: Heard) {
+        self.open -= usize::from(heard.wire.keeps_open());
+        match heard.wire {
+            Wire::Caller => self.hear_caller(heard),
+            Wire::Leg(leg) => self.hear_leg(leg, heard),
+            Wire::Settled(leg) => self.hear_settled(leg, heard),
+            Wire::Reinvite(by) => self.hear_reinvite(by, heard),
+            Wire::Forwarded(to) => self.hear_forwarded(to, heard),
+            // Their last word has been said when a client's final response is here; a server's transaction goes
+            // on until it needs no retransmission.
+            Wire::Other => {
+                let is_final = matches!(&heard.message, None | Some(SipMessage::Response(_)))
+                    && !is_provisional(heard.message.as_ref());
+                let is_ack = matches!(&heard.message, Some(SipMessage::Request(request)) if request.method == Method::Ack);
+                if !is_final && !is_ack {
+                    self.listen(Wire::Other, heard.transaction);
+                }
+            }
+        }
+    }
+
+    fn hear_caller(&mut self, heard: Heard) {
+        match heard.message {
+            Some(SipMessage::Request(request)) if request.method == Method::Cancel => {
+                self.give(Input::CallerCancelled);
+                self.listen(Wire::Caller, heard.transaction);
+            }
+            // The stack keeps the response for late retransmissions of the INVITE; we need no more of it.
+            Some(SipMessage::Request(request)) if request.method == Method::Ack => {
+                self.caller.acknowledged = true;
+                if was_accepted(&heard.transaction) {
+                    self.caller_acknowledged(&request);
+                }
+            }
+            Some(_) => self.listen(Wire::Caller, heard.transaction),
+            None => {
+                let accepted = was_accepted(&heard.transaction);
+                let unanswered = !self.caller.invite.answered;
+                self.caller.invite.answered = true;
+                if accepted {
+                    // RFC 3261 §13.3.1.4: no ACK in 64 times T1 ends the session with a BYE.
+                    self.caller.acknowledged = true;
+                    let code = 500;
+                    let reason = "the caller never acknowledged the answer".to_owned();
+                    self.give(Input::Broken { code, reason });
+                    if self.caller.hang_up_wanted {
+                        self.hang_up_caller();
+                    }
+                } else if unanswered {
+                    self.give(Input::CallerCancelled);
+                }
+            }
+        }
+    }
+
+    fn caller_acknowledged(&mut self, ack: &Request) {
+        if std::mem::take(&mut self.caller.offer_in_answer) {
+            match message::sdp_of(&ack.headers, &ack.body).map(Description::parse) {
+                Some(Ok(answer)) => {
+                    self.sound.set_remote(Party::Caller, &answer);
+                    self.caller.said = Some(answer);
+                }
+                Some(Err(error)) => self.give(Input::Broken {
+                    code: 488,
+                    reason: format!("the caller's SDP: {error}"),
+                }),
+                None => self.give(Input::Broken {
+                    code: 488,
+                    reason: "the caller's ACK has no SDP answer".to_owned(),
+                }),
+            }
+        }
+        if std::mem::take(&mut self.caller.hang_up_wanted) {
+            self.hang_up_caller();
+        }
+    }
+
+    pub(super) fn leg(&self, id: LegId) -> Option<&Leg> {
+        self.legs.iter().find(|leg| leg.id == id)
+    }
+
+    pub(super) fn leg_mut(&mut self, id: LegId) -> Option<&mut Leg> {
+        self.legs.iter_mut().find(|leg| leg.id == id)
+    }
+}
+
+/// Whether a server transaction's INVITE was answered with 2xx.
+pub(super) fn was_accepted(transaction: &Transaction) -> bool {
+    transaction
+        .last_response
+        .as_ref()
+        .is_some_and(|response| response.status_code.kind() == StatusCodeKind::Successful)
+}
+
+fn is_provisional(message: Option<&SipMessage>) -> bool {
+    matches!(message, Some(SipMessage::Response(response)) if response.status_code.code() < 200)
+}

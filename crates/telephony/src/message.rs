@@ -1,0 +1,432 @@
+//! Reading and writing the parts of SIP messages (RFC 3261) that Ringfence cares about.
+
+use std::fmt::Write as _;
+
+use rsipstack::sip::prelude::{HeadersExt, UntypedHeader};
+use rsipstack::sip::{Header, Headers, Method, Request, Response, SipMessage, StatusCode, Version};
+use rsipstack::transaction::random_text;
+
+/// What User-Agent and Server say.
+pub(crate) const PRODUCT: &str = "Ringfence";
+/// What Allow says (RFC 3261 §20.5).
+pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO";
+/// The longest text that is taken over from a message, in octets.
+const MAX_TEXT: usize = 256;
+/// The most headers of one message, and their octets together.
+const MAX_HEADERS: usize = 128;
+const MAX_HEADER_OCTETS: usize = 16 * 1024;
+
+/// Why a message is not worked on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flaw {
+    /// Too many headers, or too long ones.
+    TooLarge,
+    /// A header that every message has (RFC 3261 §8.1.1) is missing or contradicts another.
+    Malformed,
+}
+
+/// Looks for what would make a message useless or dangerous further in.
+pub(crate) fn flaw(message: &SipMessage) -> Option<Flaw> {
+    let (headers, body) = match message {
+        SipMessage::Request(request) => (&request.headers, &request.body),
+        SipMessage::Response(response) => (&response.headers, &response.body),
+    };
+    let octets: usize = headers.iter().map(|header| header.value().len()).sum();
+    if headers.len() > MAX_HEADERS || octets > MAX_HEADER_OCTETS {
+        return Some(Flaw::TooLarge);
+    }
+    let sound = (|| {
+        let cseq = message.cseq_header().ok()?;
+        cseq.seq().ok()?;
+        let method = cseq.method().ok()?;
+        if let SipMessage::Request(request) = message
+            && request.method != method
+        {
+            return None;
+        }
+        tag(message.from_header().ok()?.value())?;
+        message.to_header().ok()?;
+        let call_id = message.call_id_header().ok()?.value();
+        message.via_header().ok()?;
+        (!call_id.is_empty() && call_id.len() <= MAX_TEXT).then_some(())
+    })();
+    // A body shorter than its Content-Length was cut on the way.
+    let announced = headers.iter().find_map(|header| match header {
+        Header::ContentLength(length) => length.value().trim().parse::<usize>().ok(),
+        _ => None,
+    });
+    if sound.is_none() || announced.is_some_and(|length| length > body.len()) {
+        return Some(Flaw::Malformed);
+    }
+    None
+}
+
+/// The tag of a From or To value (RFC 3261 §19.3).
+pub(crate) fn tag(value: &str) -> Option<&str> {
+    let parameters = value.rfind('>').map_or(value, |end| &value[end + 1..]);
+    parameters
+        .split(';')
+        .skip(1)
+        .find_map(|parameter| {
+            let (name, tag) = parameter.split_once('=')?;
+            name.trim().eq_ignore_ascii_case("tag").then(|| tag.trim())
+        })
+        .filter(|tag| !tag.is_empty())
+}
+
+/// The From tag of a message.
+pub(crate) fn from_tag(message: &impl HeadersExt) -> Option<&str> {
+    tag(message.from_header().ok()?.value())
+}
+
+/// The To tag of a message.
+pub(crate) fn to_tag(message: &impl HeadersExt) -> Option<&str> {
+    tag(message.to_header().ok()?.value())
+}
+
+/// The Call-ID of a message.
+pub(crate) fn call_id(message: &impl HeadersExt) -> Option<&str> {
+    message.call_id_header().ok().map(UntypedHeader::value)
+}
+
+/// The user part of a name-addr or addr-spec, unescaped: of `"A" <sip:+44…;x=y@host>` the `+44…`.
+/// `None` when there is none, or it is longer than 256 octets.
+pub(crate) fn user_part(value: &str) -> Option<String> {
+    let uri = match (value.find('<'), value.rfind('>')) {
+        (Some(start), Some(end)) if start < end => &value[start + 1..end],
+        _ => value.split(';').next().unwrap_or(value),
+    };
+    let (scheme, rest) = uri.trim().split_once(':')?;
+    let user = match scheme.to_ascii_lowercase().as_str() {
+        "sip" | "sips" => rest.rsplit_once('@')?.0.split(':').next()?,
+        "tel" => rest,
+        _ => return None,
+    };
+    let user = user.split(';').next().unwrap_or(user);
+    let user = unescape(user);
+    (!user.is_empty() && user.len() <= MAX_TEXT).then_some(user)
+}
+
+/// The display name of a name-addr, without its quotes.
+pub(crate) fn display_name(value: &str) -> Option<String> {
+    let name = value[..value.find('<')?].trim();
+    let name = name
+        .strip_prefix('"')
+        .and_then(|name| name.strip_suffix('"'))
+        .unwrap_or(name);
+    let name: String = name
+        .chars()
+        .filter(|character| !character.is_control() && !matches!(character, '"' | '\\'))
+        .take(64)
+        .collect();
+    (!name.trim().is_empty()).then(|| name.trim().to_owned())
+}
+
+/// Who calls: P-Asserted-Identity (RFC 3325), else From; `None` when that is withheld.
+pub(crate) fn caller(request: &Request) -> Option<(String, Option<String>)> {
+    let privacy = request.headers.iter().any(|header| {
+        matches!(header, Header::Privacy(privacy) if privacy
+            .value()
+            .split([';', ','])
+            .any(|word| matches!(word.trim().to_ascii_lowercase().as_str(), "id" | "user" | "header")))
+    });
+    if privacy {
+        return None;
+    }
+    let asserted = request.headers.iter().find_map(|header| match header {
+        Header::PAssertedIdentity(identity) => {
+            let value = identity.value();
+            Some((user_part(value)?, display_name(value)))
+        }
+        _ => None,
+    });
+    let from = request.from_header().ok()?.value();
+    let (number, name) = match asserted {
+        Some(asserted) => asserted,
+        None => (user_part(from)?, display_name(from)),
+    };
+    let withheld = [
+        "anonymous",
+        "unavailable",
+        "restricted",
+        "unknown",
+        "private",
+    ];
+    (!withheld.contains(&number.to_ascii_lowercase().as_str())).then_some((number, name))
+}
+
+/// A user part as it may stand in a URI (RFC 3261 §25.1).
+pub(crate) fn escaped(user: &str) -> String {
+    user.bytes().fold(String::new(), |mut text, octet| {
+        if octet.is_ascii_alphanumeric() || b"-_.!~*'()+".contains(&octet) {
+            text.push(char::from(octet));
+        } else {
+            // Writing into a String cannot fail.
+            let _ = write!(text, "%{octet:02X}");
+        }
+        text
+    })
+}
+
+fn unescape(text: &str) -> String {
+    let mut octets = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, others @ ..] = rest {
+        let escaped = (*first == b'%')
+            .then(|| others.get(..2))
+            .flatten()
+            .and_then(|hex| std::str::from_utf8(hex).ok())
+            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        if let Some(octet) = escaped {
+            octets.push(octet);
+            rest = &others[2..];
+        } else {
+            octets.push(*first);
+            rest = others;
+        }
+    }
+    String::from_utf8_lossy(&octets)
+        .chars()
+        .filter(|character| !character.is_control())
+        .collect()
+}
+
+/// Max-Forwards; 70 when it is missing or no number (RFC 3261 §8.1.1.6).
+pub(crate) fn max_forwards(request: &Request) -> u32 {
+    request
+        .max_forwards_header()
+        .ok()
+        .and_then(|header| header.value().trim().parse().ok())
+        .unwrap_or(70)
+}
+
+/// Option tags that the request insists on (RFC 3261 §20.32). We know none.
+pub(crate) fn required(request: &Request) -> Option<String> {
+    request.headers.iter().find_map(|header| match header {
+        Header::Require(options) if !options.value().trim().is_empty() => {
+            Some(options.value().chars().take(MAX_TEXT).collect())
+        }
+        _ => None,
+    })
+}
+
+/// Whether the body says of itself that it is SDP.
+pub(crate) fn carries_sdp(headers: &Headers, body: &[u8]) -> bool {
+    !body.is_empty()
+        && headers.iter().any(|header| {
+            matches!(header, Header::ContentType(kind) if kind
+                .value()
+                .split(';')
+                .next()
+                .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/sdp")))
+        })
+}
+
+/// The body of a message when it is SDP.
+pub(crate) fn sdp_of<'a>(headers: &Headers, body: &'a [u8]) -> Option<&'a [u8]> {
+    carries_sdp(headers, body).then_some(body)
+}
+
+/// A response to a request (RFC 3261 §8.2.6), with our To tag unless it is 100 or has one.
+pub(crate) fn response(
+    request: &Request,
+    code: u16,
+    our_tag: Option<&str>,
+    extra: Vec<Header>,
+    body: Option<String>,
+) -> Response {
+    let mut headers: Vec<Header> = request
+        .headers
+        .iter()
+        .filter(|header| {
+            matches!(
+                header,
+                Header::Via(_) | Header::CallId(_) | Header::From(_) | Header::CSeq(_)
+            )
+        })
+        .cloned()
+        .collect();
+    // A dialog's route is learnt from the 2xx and 18x (RFC 3261 §12.1.1).
+    if (101..300).contains(&code) {
+        let routes = request.headers.iter();
+        headers.extend(
+            routes
+                .filter(|header| matches!(header, Header::RecordRoute(_)))
+                .cloned(),
+        );
+    }
+    if let Ok(to) = request.to_header() {
+        let value = to.value();
+        headers.push(match our_tag {
+            Some(tag) if code != 100 && self::tag(value).is_none() => {
+                Header::To(format!("{value};tag={tag}").into())
+            }
+            _ => Header::To(value.to_owned().into()),
+        });
+    }
+    headers.push(Header::Server(PRODUCT.to_owned().into()));
+    headers.extend(extra);
+    let body = body.map(String::into_bytes).unwrap_or_default();
+    if !body.is_empty() {
+        headers.push(sdp_type());
+    }
+    headers.push(Header::ContentLength(body.len().to_string().into()));
+    Response {
+        status_code: status(code),
+        wire_reason: None,
+        version: Version::V2,
+        headers: headers.into(),
+        body,
+    }
+}
+
+/// `Content-Type: application/sdp`
+pub(crate) fn sdp_type() -> Header {
+    Header::ContentType("application/sdp".to_owned().into())
+}
+
+/// `Allow`
+pub(crate) fn allow() -> Header {
+    Header::Allow(ALLOW.to_owned().into())
+}
+
+/// A status code with its words.
+pub(crate) fn status(code: u16) -> StatusCode {
+    let words = match code {
+        100..200 => "Session Progress",
+        200..300 => "OK",
+        300..400 => "Moved",
+        400..500 => "Request Failure",
+        500..600 => "Server Failure",
+        _ => "Global Failure",
+    };
+    StatusCode::try_from((code, words)).unwrap_or(StatusCode::ServerInternalError)
+}
+
+/// The words of a response, as they came, at most 128 characters.
+pub(crate) fn phrase(response: &Response) -> String {
+    response
+        .wire_reason
+        .as_deref()
+        .unwrap_or(response.status_code.text())
+        .chars()
+        .filter(|character| !character.is_control())
+        .take(128)
+        .collect()
+}
+
+/// A response that the stack made itself, because nothing came or nothing could be sent: it has no To tag.
+pub(crate) fn is_local(response: &Response) -> bool {
+    matches!(response.status_code.code(), 408 | 503) && to_tag(response).is_none()
+}
+
+/// A tag of our own: 72 bits of chance and more (RFC 3261 §19.3 asks for 32).
+pub(crate) fn new_tag() -> String {
+    random_text(16)
+}
+
+/// A Call-ID of our own.
+pub(crate) fn new_call_id() -> String {
+    random_text(24)
+}
+
+/// Whether a request begins something new: no To tag.
+pub(crate) fn is_initial(request: &Request) -> bool {
+    to_tag(request).is_none()
+}
+
+/// Whether a request is an INVITE that begins a call.
+pub(crate) fn is_new_invite(request: &Request) -> bool {
+    request.method == Method::Invite && is_initial(request)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn request(extra: &str) -> Request {
+        let text = format!(
+            "INVITE sip:+442079460100@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKx\r\n\
+             From: \"A Caller\" <sip:+441632960001@example.com>;tag=abc\r\nTo: <sip:+442079460100@192.0.2.1>\r\n\
+             Call-ID: c1\r\nCSeq: 1 INVITE\r\n{extra}Content-Length: 0\r\n\r\n"
+        );
+        match SipMessage::try_from(text.as_bytes()).expect("it is sound") {
+            SipMessage::Request(request) => request,
+            SipMessage::Response(_) => panic!("it is a request"),
+        }
+    }
+
+    #[test]
+    fn user_parts_are_found_in_every_dress() {
+        for (value, user) in [
+            (
+                "<sip:+441632960001@example.com>;tag=1",
+                Some("+441632960001"),
+            ),
+            ("sip:100@example.com;tag=1", Some("100")),
+            (
+                "\"A <b>\" <sip:1;phone-context=+44@x:5060;user=phone>",
+                Some("1"),
+            ),
+            ("<tel:+441632960001;ext=3>", Some("+441632960001")),
+            ("<sip:a%20b:secret@example.com>", Some("a b")),
+            ("<sip:example.com>", None),
+            ("<mailto:a@example.com>", None),
+            ("", None),
+            ("><", None),
+        ] {
+            assert_eq!(user_part(value).as_deref(), user, "{value}");
+        }
+    }
+
+    #[test]
+    fn the_asserted_identity_comes_before_from_and_privacy_before_both() {
+        let plain = caller(&request("")).expect("it is not withheld");
+        assert_eq!(
+            plain,
+            ("+441632960001".to_owned(), Some("A Caller".to_owned()))
+        );
+        let asserted = caller(&request("P-Asserted-Identity: <sip:+441632960002@x>\r\n"));
+        assert_eq!(asserted, Some(("+441632960002".to_owned(), None)));
+        assert_eq!(caller(&request("Privacy: id\r\n")), None);
+        let anonymous = request("P-Asserted-Identity: <sip:anonymous@anonymous.invalid>\r\n");
+        assert_eq!(caller(&anonymous), None);
+    }
+
+    #[test]
+    fn flaws_are_found() {
+        assert_eq!(flaw(&request("").into()), None);
+        let headers = "X-Filler: y\r\n".repeat(MAX_HEADERS);
+        assert_eq!(flaw(&request(&headers).into()), Some(Flaw::TooLarge));
+        let long = format!("X-Filler: {}\r\n", "y".repeat(MAX_HEADER_OCTETS));
+        assert_eq!(flaw(&request(&long).into()), Some(Flaw::TooLarge));
+        let mut other = request("");
+        other.method = Method::Bye;
+        assert_eq!(flaw(&other.into()), Some(Flaw::Malformed));
+        let mut untagged = request("");
+        untagged
+            .headers
+            .unique_push(Header::From("<sip:a@b>".to_owned().into()));
+        assert_eq!(flaw(&untagged.into()), Some(Flaw::Malformed));
+    }
+
+    #[test]
+    fn a_response_has_our_tag_once() {
+        let request = request("");
+        let ringing = response(&request, 180, Some("ours"), Vec::new(), None);
+        assert_eq!(to_tag(&ringing), Some("ours"));
+        let trying = response(&request, 100, Some("ours"), Vec::new(), None);
+        assert_eq!(to_tag(&trying), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_whatever_breaks_the_readers(value in ".{0,200}") {
+            let _ = tag(&value);
+            let _ = user_part(&value);
+            let _ = display_name(&value);
+            prop_assert!(escaped(&value).is_ascii());
+        }
+    }
+}
