@@ -49,14 +49,21 @@ pub struct Postgres {
 impl Db {
     /// Opens `sqlite:PATH` (made when it does not exist) or `postgres://…`. Tables are made by [`Db::migrate`].
     ///
+    /// `sqlite:PATH?max_page_count=N` keeps the file from growing beyond `N` pages of 4,096 octets: what does not fit is
+    /// refused as [`StoreError::DiskFull`] before the disk is.
+    ///
     /// # Errors
     /// [`StoreError::BadUrl`], or [`StoreError::Unavailable`] when nothing answers there.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         let bad_url = || StoreError::BadUrl(without_password(url));
         match url.split_once(':') {
             Some(("sqlite", path)) if !path.is_empty() && !path.contains(":memory:") => {
+                let (url, pages) = match url.split_once("?max_page_count=") {
+                    Some((url, pages)) => (url, Some(pages.parse().map_err(|_| bad_url())?)),
+                    None => (url, None),
+                };
                 let options = SqliteConnectOptions::from_str(url).map_err(|_| bad_url())?;
-                open_sqlite(options).await
+                open_sqlite(options, pages).await
             }
             Some(("postgres" | "postgresql", _)) => {
                 let options = PgConnectOptions::from_str(url).map_err(|_| bad_url())?;
@@ -166,7 +173,10 @@ impl Db {
     }
 }
 
-async fn open_sqlite(options: SqliteConnectOptions) -> Result<Db, StoreError> {
+async fn open_sqlite(
+    options: SqliteConnectOptions,
+    max_page_count: Option<u32>,
+) -> Result<Db, StoreError> {
     let options = options
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
@@ -175,19 +185,21 @@ async fn open_sqlite(options: SqliteConnectOptions) -> Result<Db, StoreError> {
         .busy_timeout(PATIENCE)
         .statement_cache_capacity(STATEMENTS)
         .disable_statement_logging();
+    // 64 MiB of pages, and 16 MiB of log before it is written back: fewer, larger writes.
+    let mut writing = options
+        .clone()
+        .pragma("cache_size", "-65536")
+        .pragma("wal_autocheckpoint", "4096");
+    if let Some(pages) = max_page_count {
+        writing = writing.pragma("max_page_count", pages.to_string());
+    }
     let writer = SqlitePoolOptions::new()
         .max_connections(1)
         .max_lifetime(None)
         .idle_timeout(None)
         .test_before_acquire(false)
         .acquire_timeout(PATIENCE)
-        .connect_with(
-            options
-                .clone()
-                // 64 MiB of pages, and 16 MiB of log before it is written back: fewer, larger writes.
-                .pragma("cache_size", "-65536")
-                .pragma("wal_autocheckpoint", "4096"),
-        )
+        .connect_with(writing)
         .await
         .map_err(open_error)?;
     let readers = SqlitePoolOptions::new()

@@ -112,10 +112,12 @@ fn taken(database: &dyn DatabaseError) -> StoreError {
 }
 
 fn refused(database: &dyn DatabaseError) -> StoreError {
-    let code = database.code().unwrap_or_default();
-    let message = database.to_string();
-    // PostgreSQL's codes have five characters, SQLite's are numbers below 10,000 with the primary result code
-    // (https://www.sqlite.org/rescode.html) in the low octet.
+    by_code(&database.code().unwrap_or_default(), database.to_string())
+}
+
+/// PostgreSQL's codes have five characters (<https://www.postgresql.org/docs/current/errcodes-appendix.html>), SQLite's
+/// are numbers below 10,000 with the primary result code (<https://www.sqlite.org/rescode.html>) in the low octet.
+fn by_code(code: &str, message: String) -> StoreError {
     if code.len() < 5
         && let Ok(code) = code.parse::<u32>()
     {
@@ -126,13 +128,12 @@ fn refused(database: &dyn DatabaseError) -> StoreError {
             _ => StoreError::Refused(message),
         };
     }
-    // https://www.postgresql.org/docs/current/errcodes-appendix.html
-    match code.as_ref() {
+    match code {
         "53100" => StoreError::DiskFull,
         // read only; serialization failure; deadlock; lock not available
         "25006" | "40001" | "40P01" | "55P03" => StoreError::Unavailable(message),
-        // connection exception; insufficient resources; shutting down or starting up; system error
-        code if ["08", "53", "57", "58"]
+        // connection exception; no such database; insufficient resources; shutting down or starting up; system error
+        code if ["08", "3D", "53", "57", "58"]
             .iter()
             .any(|class| code.starts_with(class)) =>
         {
@@ -149,3 +150,29 @@ const SQLITE_IOERR: u32 = 10;
 const SQLITE_FULL: u32 = 13;
 const SQLITE_CANTOPEN: u32 = 14;
 const SQLITE_PROTOCOL: u32 = 15;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_pass_by_itself_is_told_from_what_does_not() {
+        // SQLITE_BUSY, SQLITE_BUSY_SNAPSHOT, SQLITE_IOERR_WRITE, admin_shutdown, deadlock_detected
+        for code in ["5", "517", "778", "57P01", "40P01"] {
+            assert!(
+                matches!(by_code(code, String::new()), StoreError::Unavailable(_)),
+                "{code}"
+            );
+        }
+        for code in ["13", "53100"] {
+            assert!(matches!(by_code(code, String::new()), StoreError::DiskFull));
+        }
+        // SQLITE_ERROR, SQLITE_CORRUPT, syntax_error, undefined_table
+        for code in ["1", "11", "42601", "42P01", ""] {
+            assert!(
+                matches!(by_code(code, String::new()), StoreError::Refused(_)),
+                "{code}"
+            );
+        }
+    }
+}

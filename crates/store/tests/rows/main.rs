@@ -1,0 +1,17 @@
+//! Every public query of the store, on both engines.
+
+#[path = "../world/mod.rs"]
+mod world;
+
+mod accounts;
+mod calls;
+mod commit;
+mod leases;
+mod migration;
+mod numbers;
+mod paging;
+mod plans;
+mod reports;
+mod sites;
+mod targets;
+mod tenancy;
