@@ -276,4 +276,22 @@ mod tests {
         assert_eq!(held.number, numbers[1]);
         assert_eq!(live.lease(pool(), &wish(2, 2)), LeaseOutcome::Exhausted);
     }
+
+    #[test]
+    fn a_number_that_moves_to_another_pool_is_free_there_when_its_lease_is_over() {
+        let live = Live::new();
+        let (numbers, other) = (numbers(1), PoolId::new(at(0), 2));
+        live.set_pool(pool(), &numbers, at(0));
+        let LeaseOutcome::New(held) = live.lease(pool(), &wish(1, 0)) else {
+            panic!("a number is free");
+        };
+        live.set_pool(other, &numbers, at(10));
+        assert_eq!(live.lease(other, &wish(2, 10)), LeaseOutcome::Exhausted);
+        let later = live.extend(pool(), held.visit, held.lease, at(90_000));
+        assert_eq!(later.unwrap().expires_at, held.expires_at);
+        assert!(matches!(
+            live.lease(other, &wish(2, 1800)),
+            LeaseOutcome::New(_)
+        ));
+    }
 }

@@ -39,7 +39,17 @@ pub(crate) struct Pools(RwLock<HashMap<PoolId, Arc<Mutex<PoolLeases>>>>);
 impl Pools {
     pub(crate) fn set(&self, pool: PoolId, numbers: &[NumberId], now: Timestamp) {
         let leases = self.known(pool);
+        let known: HashSet<NumberId> = leases.lock().numbers().collect();
+        let new: Vec<NumberId> = numbers
+            .iter()
+            .copied()
+            .filter(|number| !known.contains(number))
+            .collect();
+        let moved_in = self.held_elsewhere(pool, &new, now);
         let mut leases = leases.lock();
+        for held in &moved_in {
+            leases.restore(held);
+        }
         let wanted: HashSet<NumberId> = numbers.iter().copied().collect();
         let gone: Vec<NumberId> = leases.numbers().filter(|n| !wanted.contains(n)).collect();
         for number in gone {
@@ -49,6 +59,31 @@ impl Pools {
             leases.add(number);
         }
         leases.sweep(now);
+    }
+
+    /// Leases of numbers that come from another pool: they are live there until they end.
+    fn held_elsewhere(&self, pool: PoolId, numbers: &[NumberId], now: Timestamp) -> Vec<Held> {
+        if numbers.is_empty() {
+            return Vec::new();
+        }
+        let others: Vec<_> = {
+            let pools = self.0.read();
+            let others = pools.iter().filter(|(id, _)| **id != pool);
+            others.map(|(_, leases)| Arc::clone(leases)).collect()
+        };
+        let mut held = Vec::new();
+        for other in others {
+            let mut other = other.lock();
+            let here = numbers
+                .iter()
+                .filter_map(|&number| other.holder(number, now));
+            let here: Vec<Held> = here.collect();
+            for moved in &here {
+                other.remove(moved.number);
+            }
+            held.extend(here);
+        }
+        held
     }
 
     pub(crate) fn restore(&self, lease: &Lease) {

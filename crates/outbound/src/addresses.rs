@@ -23,7 +23,7 @@ const SPECIAL_V4: &[([u8; 4], u8)] = &[
     ([240, 0, 0, 0], 4),
 ];
 
-/// Networks inside 2000::/3 that are not the public internet (IANA IPv6 Special-Purpose Address Registry). Those that
+/// Networks inside `2000::/3` that are not the public internet (IANA IPv6 Special-Purpose Address Registry). Those that
 /// carry an IPv4 address inside (Teredo, 6to4) are among them, for it could be any.
 const SPECIAL_V6: &[([u16; 8], u8)] = &[
     ([0x2001, 0, 0, 0, 0, 0, 0, 0], 23),

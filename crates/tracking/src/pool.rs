@@ -113,7 +113,7 @@ impl PoolLeases {
         self.slots.insert(number, slot);
     }
 
-    /// Leases a number no more; who holds it keeps it until its lease is over.
+    /// Leases a number no more; who holds it keeps it until its lease is over, and it is not extended any more.
     pub fn remove(&mut self, number: NumberId) {
         if let Some(slot) = self.slots.get_mut(&number)
             && !slot.removed
@@ -149,7 +149,7 @@ impl PoolLeases {
 
     /// What to do for a visit that wants a number.
     pub fn decide(&self, visit: VisitId, now: Timestamp) -> Proposal {
-        if let Some(held) = self.held(visit) {
+        if let Some(held) = self.kept(visit, now) {
             return Proposal::Keep {
                 number: held.number,
                 lease: held.lease,
@@ -183,7 +183,7 @@ impl PoolLeases {
             Proposal::Keep { number, seen, .. } | Proposal::Take { number, seen } => (number, seen),
         };
         let takes = matches!(proposal, Proposal::Take { .. });
-        if takes && self.by_visit.contains_key(&visit) {
+        if takes && self.kept(visit, now).is_some() {
             return Err(LostRace);
         }
         let slot = self.slots.get_mut(&number).ok_or(LostRace)?;
@@ -204,7 +204,11 @@ impl PoolLeases {
                 free_before: slot.free_from,
             });
         }
-        let end = expires_at.max(if takes { now } else { slot.free_from });
+        let end = match (takes, slot.removed) {
+            (true, _) => expires_at.max(now),
+            (false, false) => expires_at.max(slot.free_from),
+            (false, true) => slot.free_from,
+        };
         self.moved(number, end);
         Ok(self.held(visit))
     }
@@ -232,8 +236,23 @@ impl PoolLeases {
         expires_at: Timestamp,
     ) -> Option<Held> {
         let held = self.held(visit).filter(|held| held.lease == lease)?;
-        self.moved(held.number, expires_at.max(held.expires_at));
+        if !self.slots[&held.number].removed {
+            self.moved(held.number, expires_at.max(held.expires_at));
+        }
         self.held(visit)
+    }
+
+    /// Who holds a number at `now`.
+    pub fn holder(&self, number: NumberId, now: Timestamp) -> Option<Held> {
+        let visit = self.slots.get(&number)?.last?.visit;
+        self.held(visit)
+            .filter(|held| held.number == number && held.expires_at > now)
+    }
+
+    /// What a visit may go on with: not a number that left the pool and whose lease is over.
+    fn kept(&self, visit: VisitId, now: Timestamp) -> Option<Held> {
+        self.held(visit)
+            .filter(|held| held.expires_at > now || !self.slots[&held.number].removed)
     }
 
     /// Ends a visit's lease at `now` when it would end later. The number is never given back to that visit.
@@ -458,7 +477,10 @@ mod tests {
         let mut pool = PoolLeases::new([number(1)]);
         take(&mut pool, 1, 0, 100).unwrap();
         pool.remove(number(1));
-        assert!(take(&mut pool, 1, 50, 150).is_some());
+        let kept = take(&mut pool, 1, 50, 150).unwrap();
+        assert_eq!(kept.expires_at, at(100), "its end does not move any more");
+        assert_eq!(pool.holder(number(1), at(99)).unwrap().visit, visit(1));
+        assert_eq!(pool.decide(visit(1), at(100)), Proposal::Overflow);
         assert_eq!(pool.decide(visit(2), at(200)), Proposal::Overflow);
         pool.sweep(at(200));
         assert_eq!(pool.held(visit(1)), None);
