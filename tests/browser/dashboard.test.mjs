@@ -47,6 +47,9 @@ async function places(page) {
 }
 const nameOf = (place) => (place === "/" ? "overview" : place.split("/")[1] + (place.split("/").length > 2 ? "-one" : ""));
 
+/** Fonts are there, scripts have had a frame to draw in. */
+const drawn = (page) => page.evaluate(() => document.fonts.ready.then(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))));
+
 for (const [screen, options] of Object.entries(SCREENS)) {
   test(`every page is whole: ${screen}`, async () => {
     const page = await newPage(browser, { ...options, storageState: state });
@@ -56,7 +59,7 @@ for (const [screen, options] of Object.entries(SCREENS)) {
       // The live page keeps a connection open: "load" is all that can be waited for.
       const response = await page.goto(new URL(place, demo.dashboard).href, { waitUntil: "load" });
       assert.equal(response.status(), 200, place);
-      await page.waitForTimeout(300);
+      await drawn(page);
       const { width, needed } = await page.evaluate(() => ({ width: innerWidth, needed: document.documentElement.scrollWidth }));
       assert.ok(needed <= width, `${place} is ${needed} px wide on a screen of ${width} px`);
       await page.screenshot({ path: join(PICTURES, `${nameOf(place)}-${screen}.png`), fullPage: true });
@@ -74,7 +77,7 @@ test("the way in is whole in both themes, and wrong words are answered beside th
     await page.screenshot({ path: join(PICTURES, `sign-in-${screen}.png`) });
     await page.fill("input[type=email]", demo.email);
     await page.fill("input[type=password]", "not the password");
-    await page.click("form button[type=submit], form button:not([type])");
+    await page.getByRole("button", { name: "Sign in" }).click();
     await page.waitForLoadState();
     assert.match(page.url(), /sign-in/);
     assert.ok((await page.locator("[role=alert]").count()) > 0, "it says what is wrong");
@@ -88,9 +91,28 @@ test("the password that the demo prints opens the dashboard", async () => {
   await page.goto(demo.dashboard);
   await page.fill("input[type=email]", demo.email);
   await page.fill("input[type=password]", demo.password);
-  await page.click("form button[type=submit], form button:not([type])");
+  await page.getByRole("button", { name: "Sign in" }).click();
   await page.waitForURL((url) => !/sign-in/.test(url.href));
   assert.equal(await page.locator("nav a[aria-current=page]").count(), 1);
+  assert.deepEqual(page.complaints, []);
+  await page.context().close();
+});
+
+test("the theme that is chosen stays, and who signs out is out", async () => {
+  const page = await newPage(browser, { colorScheme: "light" });
+  await page.goto(demo.dashboard);
+  await page.fill("input[type=email]", demo.email);
+  await page.fill("input[type=password]", demo.password);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.waitForURL((url) => !/sign-in/.test(url.href));
+  await page.getByRole("button", { name: "Theme" }).first().click();
+  await page.waitForFunction(() => document.documentElement.dataset.theme === "dark");
+  await page.goto(new URL("/numbers", demo.dashboard).href);
+  assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), "dark");
+  await page.getByRole("button", { name: "Sign out" }).first().click();
+  await page.waitForURL(/sign-in/);
+  await page.goto(new URL("/calls", demo.dashboard).href);
+  assert.match(page.url(), /sign-in/);
   assert.deepEqual(page.complaints, []);
   await page.context().close();
 });
@@ -99,14 +121,9 @@ test("a call that begins while one looks appears on the live page and leaves it"
   const page = await newPage(browser, { storageState: state });
   await page.goto(new URL("/live", demo.dashboard).href);
   // The demo's own callers ring all the time.
-  const row = page.locator("tbody tr, [data-call]").first();
-  await row.waitFor({ state: "visible", timeout: 60_000 });
-  const caller = await row.textContent();
-  await page.waitForFunction(
-    (before) => ![...document.querySelectorAll("tbody tr, [data-call]")].some((one) => one.textContent === before),
-    caller,
-    { timeout: 60_000 },
-  );
+  const first = await page.waitForSelector("tr[id^=call-]", { timeout: 60_000 });
+  const id = await first.getAttribute("id");
+  await page.waitForFunction((id) => !document.getElementById(id), id, { timeout: 60_000 });
   assert.deepEqual(page.complaints, []);
   await page.context().close();
 });

@@ -10,7 +10,7 @@ try {
   const page = await newPage(browser, { colorScheme, viewport: { width: 1280, height: 860 }, deviceScaleFactor: 2 });
   await page.goto(demo.signIn);
   await page.goto(demo.dashboard);
-  await page.waitForTimeout(500);
+  await page.waitForLoadState("load");
   await page.screenshot({ path: file });
 } finally {
   await browser.close();
