@@ -30,4 +30,5 @@ pub use error::MediaError;
 pub use recorder::{RecordingPlan, RecordingReport};
 pub use recovery::recover;
 pub use session::{Codecs, MediaReport, Notice, Remote, Session, Side, SideReport};
+pub use stream::Reception;
 pub use waveform::{Waveform, waveform};

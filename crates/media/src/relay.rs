@@ -19,7 +19,7 @@ use crate::latch::Latch;
 use crate::ports::PortPair;
 use crate::recorder::Recording;
 use crate::rtp::{self, Packet};
-use crate::stream::{Inbound, Outbound};
+use crate::stream::{Outbound, Reception};
 use crate::{Codecs, Notice, Side, SideReport, rtcp};
 
 /// No voice packet is longer.
@@ -47,7 +47,7 @@ pub struct End {
     /// The stream toward it.
     outbound: Outbound,
     /// The stream from it.
-    inbound: Inbound,
+    inbound: Reception,
     report: SideReport,
 }
 

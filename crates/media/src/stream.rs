@@ -105,9 +105,9 @@ impl Outbound {
     }
 }
 
-/// Counts what is missing from the stream that a side sends (RFC 3550 Appendix A.3).
+/// Counts what is missing from a stream by its sequence numbers (RFC 3550 Appendix A.3).
 #[derive(Debug, Default)]
-pub struct Inbound {
+pub struct Reception {
     run: Option<Run>,
     lost_before: u64,
 }
@@ -120,7 +120,8 @@ struct Run {
     received: u64,
 }
 
-impl Inbound {
+impl Reception {
+    /// Takes note of a packet that came.
     pub fn take(&mut self, header: &Header) {
         match &mut self.run {
             Some(run)
@@ -219,7 +220,7 @@ mod tests {
 
     #[test]
     fn losses_are_counted_over_all_sources() {
-        let mut stream = Inbound::default();
+        let mut stream = Reception::default();
         for sequence in [65_534, 65_535, 1, 2, 0] {
             stream.take(&header(1, sequence, 0));
         }

@@ -2,9 +2,19 @@
 //!
 //! Serves the demo, the tests and the benchmarks; it speaks to Ringfence over real SIP and RTP and knows nothing of it.
 
+mod config;
+mod error;
+mod incoming;
+mod line;
+mod meter;
+mod outcome;
+mod outgoing;
 mod phone;
+mod port;
+mod sdp;
+mod sound;
 
-pub use phone::{
-    Answer, Behaviour, CallRequest, CallResult, Counters, Heard, HungUpBy, Softphone,
-    SoftphoneConfig, SoftphoneError, Then, Transport,
-};
+pub use config::{Answer, Behaviour, CallRequest, Hold, SoftphoneConfig, Then, Transport};
+pub use error::SoftphoneError;
+pub use outcome::{CallResult, Counters, Heard, HungUpBy};
+pub use phone::Softphone;
