@@ -1,8 +1,10 @@
 //! The program: one binary that serves, shows itself, and looks after its data.
 
+mod admin;
 mod cli;
 mod config;
 mod demo;
+mod doctor;
 mod logging;
 mod master_key;
 mod metrics;
@@ -14,7 +16,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::Parser as _;
 
-use cli::{Cli, Command, ConfigCommand};
+use cli::{Cli, Command, ConfigCommand, NumberCommand, UserCommand};
 
 fn main() -> ExitCode {
     match run(Cli::parse().command) {
@@ -43,7 +45,27 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             logging::start(&config::Log { level: level.parse().map_err(anyhow::Error::msg)?, ..config::Log::default() })?;
             return runtime()?.block_on(demo::run(options));
         }
-        _ => return Err(anyhow::anyhow!("not there yet")).context("this command"),
+        Command::Migrate(configured) => {
+            let config = config::load(configured.config.as_deref())?;
+            runtime()?.block_on(admin::migrate(&config))?;
+        }
+        Command::User(UserCommand::Add(add)) => {
+            let config = config::load(add.configured.config.as_deref())?;
+            runtime()?.block_on(admin::user_add(&config, &add))?;
+        }
+        Command::Number(NumberCommand::Import(import)) => {
+            let config = config::load(import.configured.config.as_deref())?;
+            runtime()?.block_on(admin::number_import(&config, &import))?;
+        }
+        Command::Doctor(doctor) => {
+            let findings = match config::load(doctor.configured.config.as_deref()) {
+                Ok(config) => runtime()?.block_on(doctor::examine(&config)),
+                Err(error) => doctor::unread(&error.into()),
+            };
+            if !doctor::print(&findings, doctor.json) {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,0 +1,153 @@
+//! What an operator does from the command line to the rows: `migrate`, `user add`, `number import`.
+
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader, IsTerminal as _};
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use base64::Engine as _;
+use ringfence_model::Account;
+use ringfence_outbound::Outbound;
+use ringfence_platform::number_import;
+use ringfence_platform::{Keys, Platform, now, secret};
+use ringfence_store::Db;
+
+use crate::cli::{NumberImport, UserAdd};
+use crate::config::Config;
+use crate::serve;
+
+/// Octets of randomness in a password that is made here: 128 bits.
+const PASSWORD_OCTETS: usize = 16;
+
+/// Brings the tables to this version.
+///
+/// # Errors
+/// When the database cannot be opened or a migration fails.
+pub async fn migrate(config: &Config) -> anyhow::Result<()> {
+    let db = database(config).await?;
+    println!("the tables in {} are of this version", db.engine_name());
+    db.close().await;
+    Ok(())
+}
+
+/// Adds a user, and the account when there is none yet; prints the password that it made.
+///
+/// # Errors
+/// When the mail address is taken, the password is too short, or the account is not clear.
+pub async fn user_add(config: &Config, add: &UserAdd) -> anyhow::Result<()> {
+    let (password, made) = password(add)?;
+    let platform = platform(config).await?;
+    let account = account_or_new(&platform, add.account.as_deref()).await?;
+    let name = add.name.as_deref().unwrap_or(&add.email);
+    let user = platform
+        .add_user(account.id, &add.email, name, add.role, &password, now())
+        .await?;
+    println!(
+        "{} may sign in to {} as {}",
+        user.email,
+        account.name,
+        user.role.as_str()
+    );
+    if made {
+        println!("password: {password}");
+    }
+    platform.db.close().await;
+    Ok(())
+}
+
+/// Adds the numbers of a file, or none of them.
+///
+/// # Errors
+/// Every wrong line.
+pub async fn number_import(config: &Config, import: &NumberImport) -> anyhow::Result<()> {
+    let file = File::open(&import.file)
+        .with_context(|| format!("expected to read numbers from {}", import.file.display()))?;
+    let db = database(config).await?;
+    let account = account(&db, import.account.as_deref()).await?;
+    let count = number_import::import_numbers(&db, &account, BufReader::new(file), now())
+        .await
+        .with_context(|| import.file.display().to_string())?;
+    println!("{count} numbers imported into {}", account.name);
+    db.close().await;
+    Ok(())
+}
+
+async fn database(config: &Config) -> anyhow::Result<Db> {
+    crate::server::make_folder(&config.data_folder)?;
+    let db = Db::open(&config.database_url())
+        .await
+        .context("opening the database")?;
+    db.migrate()
+        .await
+        .context("bringing the tables to this version")?;
+    Ok(db)
+}
+
+async fn platform(config: &Config) -> anyhow::Result<Arc<Platform>> {
+    let plan = serve::plan(config)?;
+    let db = database(config).await?;
+    let keys = Keys::from_master(&plan.master_key);
+    Ok(Platform::start(db, Outbound::new(plan.outbound), plan.settings, keys).await?)
+}
+
+async fn account(db: &Db, name: Option<&str>) -> anyhow::Result<Account> {
+    let mut accounts = db.accounts().await?;
+    let names: Vec<String> = accounts
+        .iter()
+        .map(|account| account.name.clone())
+        .collect();
+    match name {
+        Some(name) => accounts
+            .into_iter()
+            .find(|account| account.name == name)
+            .with_context(|| {
+                format!(
+                    "expected one of the accounts ({}), got {name:?}",
+                    names.join(", ")
+                )
+            }),
+        None if accounts.len() == 1 => Ok(accounts.remove(0)),
+        None if accounts.is_empty() => {
+            bail!("expected an account, but there is none; `ringfence user add` makes one")
+        }
+        None => bail!("expected --account with one of {}", names.join(", ")),
+    }
+}
+
+async fn account_or_new(platform: &Platform, name: Option<&str>) -> anyhow::Result<Account> {
+    let accounts = platform.db.accounts().await?;
+    let known = name.is_none_or(|name| accounts.iter().any(|account| account.name == name));
+    if known && !accounts.is_empty() {
+        return account(&platform.db, name).await;
+    }
+    let zone = jiff::tz::TimeZone::system();
+    let zone = zone.iana_name().unwrap_or("UTC");
+    Ok(platform
+        .add_account(name.unwrap_or("main"), "GB", zone, now())
+        .await?)
+}
+
+/// The password, and whether it was made here.
+fn password(add: &UserAdd) -> anyhow::Result<(String, bool)> {
+    if !add.password_stdin {
+        let octets = &secret()[..PASSWORD_OCTETS];
+        return Ok((
+            base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(octets),
+            true,
+        ));
+    }
+    let input = io::stdin();
+    if input.is_terminal() {
+        eprintln!("password (it is shown as you type):");
+    }
+    let mut line = String::new();
+    input
+        .lock()
+        .read_line(&mut line)
+        .context("expected a password on standard input")?;
+    let password = line.trim_end_matches(['\r', '\n']).to_owned();
+    if password.is_empty() {
+        bail!("expected a password on standard input, got an empty line");
+    }
+    Ok((password, false))
+}
