@@ -51,6 +51,16 @@ pub enum Admission {
     Visit(VisitCredential),
 }
 
+impl PageHost {
+    /// The host of a page's URL.
+    ///
+    /// # Errors
+    /// [`Refusal::PageMalformed`] when it is no http or https URL with a host.
+    pub fn of(page: &Url) -> Result<Self, Refusal> {
+        page_host(page).map(Self).ok_or(Refusal::PageMalformed)
+    }
+}
+
 /// The host that the `Origin` header (RFC 6454 §7) and the page's URL agree on.
 ///
 /// # Errors
@@ -58,7 +68,7 @@ pub enum Admission {
 /// or [`Refusal::PageMismatch`] when the page is of another origin.
 pub fn agreed_host(origin: Option<&str>, page: &Url) -> Result<PageHost, Refusal> {
     let origin = origin.ok_or(Refusal::OriginMissing)?;
-    let host = page_host(page).ok_or(Refusal::PageMalformed)?;
+    let PageHost(host) = PageHost::of(page)?;
     let same = origin
         .strip_prefix(page.scheme())
         .and_then(|rest| rest.strip_prefix("://"))

@@ -113,9 +113,20 @@ impl Live {
     }
 
     /// Ends a visit's lease now; `None` when it is no longer the visit's.
-    pub fn release(&self, pool: PoolId, visit: VisitId, now: Timestamp) -> Option<Held> {
+    pub fn release(
+        &self,
+        pool: PoolId,
+        visit: VisitId,
+        lease: LeaseId,
+        now: Timestamp,
+    ) -> Option<Held> {
         self.pools
-            .with(pool, |leases| leases.release(visit, now))
+            .with(pool, |leases| {
+                leases
+                    .held(visit)
+                    .filter(|held| held.lease == lease)
+                    .and_then(|_| leases.release(visit, now))
+            })
             .flatten()
     }
 

@@ -1,0 +1,301 @@
+//! What number requests need to know of sites, hosts and pools, kept in memory so that a request reads no rows.
+//!
+//! Bounded. Changes made by this process are seen at once, those of another process within seconds.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use arc_swap::ArcSwapOption;
+use parking_lot::RwLock;
+use ringfence_fence::Signer;
+use ringfence_model::{
+    AccountId, Duration, E164, NumberId, NumberState, PoolId, SiteId, Timestamp, TrackingNumber,
+};
+use ringfence_store::StoreError;
+
+use super::refusals::Refusals;
+use crate::Platform;
+
+/// Facts older than this are read again; the request that finds out waits, others go on with what is known.
+const FRESH_FOR: Duration = Duration::from_secs(10);
+/// Site keys that are known at one time, unknown ones included.
+const SITES_MAX: usize = 10_000;
+/// A request that reads facts again and vanishes is replaced after this time.
+const REFRESH_PATIENCE: Duration = Duration::from_secs(5);
+
+/// What number requests need to know of sites, hosts and pools, kept in memory.
+#[derive(Default)]
+pub struct TagFacts {
+    sites: RwLock<HashMap<Box<str>, Arc<KnownSite>>>,
+    proved_hosts: ArcSwapOption<Known<HashSet<String>>>,
+    /// Counts changes: what was read before one is not kept after it.
+    changes: AtomicU64,
+    pub(super) refusals: Refusals,
+    signer: std::sync::OnceLock<Signer>,
+}
+
+impl std::fmt::Debug for TagFacts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TagFacts")
+            .field("sites", &self.sites.read().len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A site as the tag sees it.
+#[derive(Debug)]
+pub(super) struct SiteFacts {
+    pub id: SiteId,
+    pub account: AccountId,
+    /// Numbers on the page that are replaced, as written there.
+    pub swap: Arc<[String]>,
+    /// Canonical names of its proved hosts.
+    pub hosts: Vec<String>,
+    pub pool: Option<PoolFacts>,
+}
+
+/// A site's pool.
+#[derive(Debug)]
+pub(super) struct PoolFacts {
+    pub id: PoolId,
+    pub hold: Duration,
+    pub overflow: Option<Arc<ShownNumber>>,
+    pub numbers: HashMap<NumberId, Arc<ShownNumber>>,
+}
+
+/// A tracking number in the forms that a page may need, written once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShownNumber {
+    /// Its identifier.
+    pub id: NumberId,
+    /// `+442079460123`
+    pub e164: E164,
+    /// `020 7946 0123`
+    pub national: String,
+    /// `+44 20 7946 0123`
+    pub international: String,
+}
+
+impl ShownNumber {
+    pub(super) fn of(number: &TrackingNumber) -> Self {
+        Self {
+            id: number.id,
+            e164: number.e164.clone(),
+            national: number.e164.national(),
+            international: number.e164.international(),
+        }
+    }
+}
+
+/// That there is no site with a key is known too.
+type KnownSite = Known<Option<Arc<SiteFacts>>>;
+
+/// Something that was read, and when.
+#[derive(Debug)]
+struct Known<T> {
+    facts: T,
+    read_at: Timestamp,
+    /// When a request began to read it again, in microseconds.
+    refresh_began: AtomicI64,
+}
+
+impl<T> Known<T> {
+    fn new(facts: T, now: Timestamp) -> Self {
+        Self {
+            facts,
+            read_at: now,
+            refresh_began: AtomicI64::new(0),
+        }
+    }
+
+    /// It is old, and nobody else is reading it again.
+    fn is_mine_to_refresh(&self, now: Timestamp) -> bool {
+        if now.since(self.read_at) < FRESH_FOR && now >= self.read_at {
+            return false;
+        }
+        let began = self.refresh_began.load(Ordering::Relaxed);
+        let waited = now.since(Timestamp::from_micros(began));
+        waited >= REFRESH_PATIENCE
+            && self
+                .refresh_began
+                .compare_exchange(began, now.as_micros(), Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+    }
+}
+
+impl TagFacts {
+    /// Nothing known yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sites, hosts, pools or numbers were changed: the next request reads them again.
+    pub fn changed(&self) {
+        self.changes.fetch_add(1, Ordering::SeqCst);
+        self.sites.write().clear();
+        self.proved_hosts.store(None);
+    }
+
+    fn keep(&self, key: &str, facts: Option<Arc<SiteFacts>>, now: Timestamp, changes: u64) {
+        let mut sites = self.sites.write();
+        if self.changes.load(Ordering::SeqCst) != changes {
+            return;
+        }
+        if sites.len() >= SITES_MAX && !sites.contains_key(key) {
+            sites.retain(|_, known| known.facts.is_some());
+            if sites.len() >= SITES_MAX {
+                sites.clear();
+            }
+        }
+        sites.insert(key.into(), Arc::new(Known::new(facts, now)));
+    }
+}
+
+impl Platform {
+    pub(super) fn signer(&self) -> &Signer {
+        self.tag_facts
+            .signer
+            .get_or_init(|| Signer::new(&self.keys.tag))
+    }
+
+    /// What is known of the site with this key.
+    pub(super) async fn site_facts(
+        &self,
+        key: &str,
+        now: Timestamp,
+    ) -> Result<Option<Arc<SiteFacts>>, StoreError> {
+        let plausible = (1..=64).contains(&key.len())
+            && key
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+        if !plausible {
+            return Ok(None);
+        }
+        let known = self.tag_facts.sites.read().get(key).map(Arc::clone);
+        if let Some(known) = &known
+            && !known.is_mine_to_refresh(now)
+        {
+            return Ok(known.facts.clone());
+        }
+        let changes = self.tag_facts.changes.load(Ordering::SeqCst);
+        let before = known.and_then(|known| known.facts.clone());
+        match self.read_site_facts(key, before.as_deref(), now).await {
+            Ok(facts) => {
+                self.tag_facts.keep(key, facts.clone(), now, changes);
+                Ok(facts)
+            }
+            Err(error) => match before {
+                Some(before) => {
+                    tracing::warn!(%error, "a site could not be read again; what is known of it stands");
+                    Ok(Some(before))
+                }
+                None => Err(error),
+            },
+        }
+    }
+
+    /// The host is a proved one of some site.
+    pub(super) async fn is_proved(&self, host: &str, now: Timestamp) -> Result<bool, StoreError> {
+        let known = self.tag_facts.proved_hosts.load_full();
+        if let Some(known) = &known
+            && !known.is_mine_to_refresh(now)
+        {
+            return Ok(known.facts.contains(host));
+        }
+        let changes = self.tag_facts.changes.load(Ordering::SeqCst);
+        match (self.db.proved_hosts().await, known) {
+            (Ok(hosts), _) => {
+                let names: HashSet<String> = hosts.into_iter().map(|host| host.name).collect();
+                let proved = names.contains(host);
+                if self.tag_facts.changes.load(Ordering::SeqCst) == changes {
+                    let known = Arc::new(Known::new(names, now));
+                    self.tag_facts.proved_hosts.store(Some(known));
+                }
+                Ok(proved)
+            }
+            (Err(_), Some(known)) => Ok(known.facts.contains(host)),
+            (Err(error), None) => Err(error),
+        }
+    }
+
+    async fn read_site_facts(
+        &self,
+        key: &str,
+        before: Option<&SiteFacts>,
+        now: Timestamp,
+    ) -> Result<Option<Arc<SiteFacts>>, StoreError> {
+        let Some(site) = self.db.site_by_key(key).await? else {
+            return Ok(None);
+        };
+        let hosts = self.db.hosts(site.account, site.id).await?;
+        let pool = match site.pool {
+            Some(pool) => {
+                let before = before.and_then(|before| before.pool.as_ref());
+                self.read_pool_facts(site.account, pool, before, now)
+                    .await?
+            }
+            None => None,
+        };
+        Ok(Some(Arc::new(SiteFacts {
+            id: site.id,
+            account: site.account,
+            swap: site.swap_targets.into(),
+            hosts: hosts
+                .into_iter()
+                .filter(|host| host.proved_at.is_some())
+                .map(|host| host.name)
+                .collect(),
+            pool,
+        })))
+    }
+
+    async fn read_pool_facts(
+        &self,
+        account: AccountId,
+        pool: PoolId,
+        before: Option<&PoolFacts>,
+        now: Timestamp,
+    ) -> Result<Option<PoolFacts>, StoreError> {
+        let Some(pool) = self.db.pool(account, pool).await? else {
+            return Ok(None);
+        };
+        let all = self.db.numbers(account).await?;
+        // Writing ten thousand numbers in two forms takes a while: those that did not change are not written again.
+        let shown = |number: &TrackingNumber| {
+            before
+                .and_then(|before| before.numbers.get(&number.id))
+                .filter(|shown| shown.e164 == number.e164)
+                .cloned()
+                .unwrap_or_else(|| Arc::new(ShownNumber::of(number)))
+        };
+        let usable = |number: &&TrackingNumber| {
+            matches!(number.state, NumberState::Available | NumberState::Assigned)
+        };
+        let overflow = pool.overflow.and_then(|id| {
+            all.iter()
+                .filter(usable)
+                .find(|number| number.id == id)
+                .map(shown)
+        });
+        let numbers: HashMap<NumberId, Arc<ShownNumber>> = all
+            .iter()
+            .filter(usable)
+            .filter(|number| number.pool == Some(pool.id) && Some(number.id) != pool.overflow)
+            .map(|number| (number.id, shown(number)))
+            .collect();
+        // In the order of their digits, so that a pool is used in an order that people expect.
+        let order: Vec<NumberId> = all
+            .iter()
+            .map(|number| number.id)
+            .filter(|id| numbers.contains_key(id))
+            .collect();
+        self.live.set_pool(pool.id, &order, now);
+        Ok(Some(PoolFacts {
+            id: pool.id,
+            hold: pool.hold,
+            overflow,
+            numbers,
+        }))
+    }
+}

@@ -1,0 +1,192 @@
+//! What follows a number: beats that keep its lease alive, and its release.
+
+use ringfence_fence::{Refusal, VisitCredential};
+use ringfence_model::{Duration, LeaseId, SiteId, Timestamp};
+use ringfence_store::Write;
+use ringfence_tracking::shortened;
+
+use super::facts::{PoolFacts, SiteFacts};
+use super::{USER_AGENT_MAX, beat_of, on_proved_host, unavailable};
+use crate::Platform;
+
+/// A request of a visit that was shown a number before.
+#[derive(Debug, Clone, Copy)]
+pub struct FollowUp<'a> {
+    /// The `Origin` header.
+    pub origin: Option<&'a str>,
+    /// The `User-Agent` header.
+    pub user_agent: &'a str,
+    /// The site's key.
+    pub site: &'a str,
+    /// The visit's credential.
+    pub visit: Option<&'a str>,
+    /// The lease that is meant, when the browser names one.
+    pub lease: Option<LeaseId>,
+}
+
+/// What a beat did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BeatAnswer {
+    /// When the lease ends now.
+    pub expires_at: Timestamp,
+    /// How often the browser gives a sign of life.
+    pub beat: Duration,
+}
+
+impl Platform {
+    /// A sign of life: the lease's end moves on, durably.
+    ///
+    /// # Errors
+    /// [`Refusal::LeaseExpired`] when the number is no longer the visit's; any other [`Refusal`] says what is wrong.
+    pub async fn beat(
+        &self,
+        request: &FollowUp<'_>,
+        now: Timestamp,
+    ) -> Result<BeatAnswer, Refusal> {
+        let (site, checked) = self.followed(request, now).await;
+        let answer = match checked {
+            Ok((facts, credential)) => self.extend(&facts, &credential, now).await,
+            Err(refusal) => Err(refusal),
+        };
+        answer.inspect_err(|&refusal| self.count_refusal(site, refusal))
+    }
+
+    /// The visit does without its number: the lease ends now, durably.
+    ///
+    /// # Errors
+    /// The [`Refusal`] that says what is wrong.
+    pub async fn release(&self, request: &FollowUp<'_>, now: Timestamp) -> Result<(), Refusal> {
+        let (site, checked) = self.followed(request, now).await;
+        let answer = match checked {
+            Ok((facts, credential)) => self.end(&facts, &credential, now).await,
+            Err(refusal) => Err(refusal),
+        };
+        answer.inspect_err(|&refusal| self.count_refusal(site, refusal))
+    }
+
+    /// Checks the credential of a request that changes nothing.
+    ///
+    /// # Errors
+    /// The [`Refusal`] that says what is wrong.
+    pub async fn check_visit(&self, request: &FollowUp<'_>, now: Timestamp) -> Result<(), Refusal> {
+        let (site, checked) = self.followed(request, now).await;
+        checked
+            .map(|_| ())
+            .inspect_err(|&refusal| self.count_refusal(site, refusal))
+    }
+
+    async fn followed(
+        &self,
+        request: &FollowUp<'_>,
+        now: Timestamp,
+    ) -> (
+        Option<SiteId>,
+        Result<(std::sync::Arc<SiteFacts>, VisitCredential), Refusal>,
+    ) {
+        let facts = match self.known_site(request.site, now).await {
+            Ok(facts) => facts,
+            Err(refusal) => return (None, Err(refusal)),
+        };
+        let checked = self.checked(request, &facts, now);
+        (
+            Some(facts.id),
+            checked.map(|credential| (facts, credential)),
+        )
+    }
+
+    fn checked(
+        &self,
+        request: &FollowUp<'_>,
+        facts: &SiteFacts,
+        now: Timestamp,
+    ) -> Result<VisitCredential, Refusal> {
+        on_proved_host(request.origin, facts)?;
+        let text = request.visit.ok_or(Refusal::TokenMissing)?;
+        let user_agent = shortened(request.user_agent, USER_AGENT_MAX);
+        let credential = self.signer().check_visit(text, facts.id, user_agent, now)?;
+        if request.lease.is_some_and(|lease| lease != credential.lease) {
+            return Err(Refusal::LeaseExpired);
+        }
+        // Each beat writes a row: a visit has its own allowance, whatever else its network does.
+        let (time, chance) = credential.lease.0.as_u64_pair();
+        if self.live.within_limit(time ^ chance, now) {
+            Ok(credential)
+        } else {
+            Err(Refusal::TooManyRequests)
+        }
+    }
+
+    async fn extend(
+        &self,
+        site: &SiteFacts,
+        credential: &VisitCredential,
+        now: Timestamp,
+    ) -> Result<BeatAnswer, Refusal> {
+        let pool = site.pool.as_ref().ok_or(Refusal::LeaseExpired)?;
+        let expires_at = if credential.overflow {
+            self.overflow_end(site, pool, credential, now).await?
+        } else {
+            self.live
+                .extend(pool.id, credential.visit, credential.lease, now + pool.hold)
+                .filter(|held| held.expires_at > now)
+                .ok_or(Refusal::LeaseExpired)?
+                .expires_at
+        };
+        self.db
+            .write(vec![Write::LeaseExtended {
+                account: site.account,
+                lease: credential.lease,
+                expires_at,
+            }])
+            .await
+            .map_err(|error| unavailable(&error))?;
+        Ok(BeatAnswer {
+            expires_at,
+            beat: beat_of(pool),
+        })
+    }
+
+    /// The overflow number's leases bind nothing, so only their rows know them.
+    async fn overflow_end(
+        &self,
+        site: &SiteFacts,
+        pool: &PoolFacts,
+        credential: &VisitCredential,
+        now: Timestamp,
+    ) -> Result<Timestamp, Refusal> {
+        let lease = self
+            .db
+            .lease(site.account, credential.lease)
+            .await
+            .map_err(|error| unavailable(&error))?;
+        let is_current = |number| pool.overflow.as_ref().is_some_and(|o| o.id == number);
+        lease
+            .filter(|lease| lease.expires_at > now && is_current(lease.number))
+            .map(|lease| lease.expires_at.max(now + pool.hold))
+            .ok_or(Refusal::LeaseExpired)
+    }
+
+    async fn end(
+        &self,
+        site: &SiteFacts,
+        credential: &VisitCredential,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        self.db
+            .write(vec![Write::LeaseEnded {
+                account: site.account,
+                lease: credential.lease,
+                at: now,
+            }])
+            .await
+            .map_err(|error| unavailable(&error))?;
+        // Only now: a number that somebody else is shown must not have an older lease that rows call live.
+        if let Some(pool) = &site.pool
+            && !credential.overflow
+        {
+            self.live
+                .release(pool.id, credential.visit, credential.lease, now);
+        }
+        Ok(())
+    }
+}
