@@ -1,0 +1,137 @@
+//! A power cut under load: what was answered has its row, what was open is closed, what was cut plays.
+
+mod support;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use ringfence_media::tone;
+use ringfence_model::{Call, Disposition, RecordingState};
+use ringfence_softphone::{Answer, Behaviour, CallRequest, Softphone, SoftphoneConfig, Then};
+use ringfence_store::{CallFilter, Db};
+use ringfence_testing::TestDatabase;
+use support::World;
+
+const CALLS_PER_SECOND: u64 = 50;
+const SECONDS: u64 = 4;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_sqlite_a_killed_server_loses_no_answered_call() {
+    killed_under_load(TestDatabase::sqlite()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_postgresql_a_killed_server_loses_no_answered_call() {
+    killed_under_load(TestDatabase::postgres().await).await;
+}
+
+async fn killed_under_load(database: TestDatabase) {
+    let agent = Softphone::start(SoftphoneConfig {
+        behaviour: Behaviour {
+            ring: Duration::ZERO,
+            then: Then::Answer(Answer { tone_hz: 880.0, hang_up_after: None }),
+            early_media: false,
+        },
+        ..SoftphoneConfig::default()
+    })
+    .await
+    .unwrap();
+    let world = World::new(database);
+    let rows = world.rows(&[agent.uri()], Duration::from_secs(5), 10).await;
+    let server = world.serve();
+
+    let callers = Softphone::start(SoftphoneConfig::default()).await.unwrap();
+    let answered = Arc::new(AtomicUsize::new(0));
+    let mut made = Vec::new();
+    let mut beat = tokio::time::interval(Duration::from_micros(1_000_000 / CALLS_PER_SECOND));
+    for index in 0..CALLS_PER_SECOND * SECONDS {
+        beat.tick().await;
+        let from = format!("+441632960{index:03}");
+        let request = CallRequest {
+            server: world.sip,
+            to: rows.numbers[usize::try_from(index).unwrap() % rows.numbers.len()].e164.to_string(),
+            from: from.clone(),
+            tone_hz: 440.0,
+            // Every third call is over before the cut, the others are cut.
+            talk: if index % 3 == 0 { Duration::from_millis(800) } else { Duration::from_secs(30) },
+            give_up_after: None,
+            expect: vec![440.0, 880.0],
+        };
+        let (callers, counter) = (callers.clone(), Arc::clone(&answered));
+        made.push(tokio::spawn(async move {
+            let result = callers.call(request).await;
+            if result.as_ref().is_ok_and(|result| result.answered) {
+                counter.fetch_add(1, Ordering::Relaxed);
+            }
+            (from, result)
+        }));
+    }
+    let before = agent.counters();
+    assert!(before.answered > 50, "the load never came: {before:?}\n{}", world.said());
+    server.kill();
+    // Nobody answers the callers' BYE any more, so their phones are shut and each call is told as it stood.
+    callers.shutdown().await;
+    agent.shutdown().await;
+
+    let restarted = world.serve();
+    let db = world.db().await;
+    let calls = all_calls(&db, rows.account).await;
+    let mut by_caller: HashMap<String, Vec<&Call>> = HashMap::new();
+    for call in &calls {
+        let caller = call.caller.as_ref().expect("every caller showed a number").to_string();
+        by_caller.entry(caller).or_default().push(call);
+    }
+    let mut seen_200 = 0;
+    for call in made {
+        let (from, result) = call.await.unwrap();
+        if result.is_ok_and(|result| result.answered) {
+            seen_200 += 1;
+            assert_eq!(by_caller.get(&from).map(Vec::len), Some(1), "{from} got a 200 and has no row of its own");
+        }
+    }
+    assert!(seen_200 > 50, "only {seen_200} calls were answered");
+
+    let interrupted: Vec<&Call> = calls
+        .iter()
+        .filter(|call| call.reason.as_deref().is_some_and(|reason| reason.contains("interrupted")))
+        .collect();
+    assert!(!interrupted.is_empty(), "no call was cut");
+    assert!(calls.iter().all(|call| call.ended_at.is_some() && call.disposition.is_some()));
+    assert!(interrupted.iter().all(|call| call.disposition == Some(Disposition::Failed)));
+
+    let mut played = 0;
+    for call in &interrupted {
+        if let Some(recording) = db.recording_of_call(rows.account, call.id).await.unwrap() {
+            assert_eq!(recording.state, RecordingState::Recovered, "{recording:?}");
+            let path = world.recordings().join(&recording.path);
+            let mut wav = hound::WavReader::open(&path).unwrap();
+            let samples: Vec<i16> = wav.samples::<i16>().map(Result::unwrap).collect();
+            // What was cut right after its answer may hold nothing yet.
+            if samples.len() > 2 * 8_000 {
+                let left: Vec<i16> = samples.iter().copied().step_by(2).collect();
+                let right: Vec<i16> = samples.iter().copied().skip(1).step_by(2).collect();
+                let heard = [left, right].map(|side| tone::dominant(&side, 8_000, &[440.0, 880.0]).map(|(hz, _)| hz));
+                assert_eq!(heard, [Some(440.0), Some(880.0)], "{}", path.display());
+                played += 1;
+            }
+        }
+    }
+    assert!(played > 10, "only {played} cut recordings play");
+    db.close().await;
+    restarted.stop();
+}
+
+async fn all_calls(db: &Db, account: ringfence_model::AccountId) -> Vec<Call> {
+    let mut calls = Vec::new();
+    let mut after = None;
+    loop {
+        let page = db.calls(account, &CallFilter::default(), after, 500).await.unwrap();
+        calls.extend(page.calls);
+        after = page.next;
+        if after.is_none() {
+            return calls;
+        }
+    }
+}
