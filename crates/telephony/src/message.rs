@@ -92,7 +92,7 @@ pub(crate) fn call_id(message: &impl HeadersExt) -> Option<&str> {
 /// The user part of a name-addr or addr-spec, unescaped: of `"A" <sip:+44…;x=y@host>` the `+44…`.
 /// `None` when there is none, or it is longer than 256 octets.
 pub(crate) fn user_part(value: &str) -> Option<String> {
-    let uri = match (value.find('<'), value.rfind('>')) {
+    let uri = match (value.rfind('<'), value.rfind('>')) {
         (Some(start), Some(end)) if start < end => &value[start + 1..end],
         _ => value.split(';').next().unwrap_or(value),
     };
@@ -109,7 +109,7 @@ pub(crate) fn user_part(value: &str) -> Option<String> {
 
 /// The display name of a name-addr, without its quotes.
 pub(crate) fn display_name(value: &str) -> Option<String> {
-    let name = value[..value.find('<')?].trim();
+    let name = value[..value.rfind('<')?].trim();
     let name = name
         .strip_prefix('"')
         .and_then(|name| name.strip_suffix('"'))

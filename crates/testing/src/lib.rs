@@ -2,6 +2,8 @@
 //!
 //! It must not be a dependency of anything that ships, only a dev-dependency.
 
+pub mod sipp;
+
 mod cluster;
 
 use std::sync::atomic::{AtomicU32, Ordering};

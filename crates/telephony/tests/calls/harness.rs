@@ -1,0 +1,259 @@
+//! A small platform: it lets every call ring the targets that a test names, and keeps what each call tells.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use ringfence_callflow::{Call, Options};
+use ringfence_media::{MediaConfig, MediaEngine};
+use ringfence_model::{
+    CallEventKind, CallId, Disposition, LegId, LegOutcome, RecordingId, TargetId, Timestamp,
+    TrunkId,
+};
+use ringfence_routing::{Candidate, Route};
+use ringfence_telephony::{
+    CallDecision, CallNotice, CallSetup, IncomingCall, InviteFacts, RecordingPlan, RecordingReport,
+    Telephony, TelephonyConfig, TrunkAddress, TrunkDirectory,
+};
+use ringfence_testing::sipp::Sipp;
+use tempfile::TempDir;
+use tokio::sync::mpsc;
+
+pub const NUMBER: &str = "+442079460123";
+
+/// What the platform does with every call.
+#[derive(Debug, Clone, Default)]
+pub struct Policy {
+    /// URIs and how long each rings.
+    pub targets: Vec<(String, Duration)>,
+    pub record: bool,
+    pub refuse: Option<u16>,
+    /// Never decide.
+    pub dither: bool,
+    pub options: Options,
+}
+
+impl Policy {
+    pub fn ringing<'a>(targets: impl IntoIterator<Item = &'a Sipp>) -> Self {
+        Self {
+            targets: targets
+                .into_iter()
+                .map(|target| (target.uri(), Duration::from_secs(20)))
+                .collect(),
+            ..Self::default()
+        }
+    }
+}
+
+/// One call, as it was told.
+#[derive(Debug)]
+pub struct Log {
+    pub facts: InviteFacts,
+    pub events: Vec<CallEventKind>,
+    pub recorded: Option<RecordingReport>,
+}
+
+impl Log {
+    pub fn ended(&self) -> (Disposition, Option<u16>) {
+        match self.events.last() {
+            Some(CallEventKind::Ended {
+                disposition, code, ..
+            }) => (*disposition, *code),
+            other => panic!("expected the call to end with Ended, got {other:?}"),
+        }
+    }
+
+    pub fn outcomes(&self) -> Vec<LegOutcome> {
+        self.events
+            .iter()
+            .filter_map(|event| match event {
+                CallEventKind::LegFailed { outcome, .. } => Some(*outcome),
+                _ => None,
+            })
+            .collect()
+    }
+
+    pub fn has(&self, event: &CallEventKind) -> bool {
+        self.events.contains(event)
+    }
+
+    /// The kinds of its events, as words.
+    pub fn words(&self) -> Vec<&'static str> {
+        self.events
+            .iter()
+            .map(|event| match event {
+                CallEventKind::Arrived => "arrived",
+                CallEventKind::Attributed { .. } => "attributed",
+                CallEventKind::Ringing { .. } => "ringing",
+                CallEventKind::Progress { .. } => "progress",
+                CallEventKind::LegFailed { .. } => "leg failed",
+                CallEventKind::Answered { .. } => "answered",
+                CallEventKind::Held { .. } => "held",
+                CallEventKind::Resumed { .. } => "resumed",
+                CallEventKind::RecordingStarted { .. } => "recording started",
+                CallEventKind::RecordingFailed { .. } => "recording failed",
+                CallEventKind::RecordingFinished { .. } => "recording finished",
+                CallEventKind::HungUp { .. } => "hung up",
+                CallEventKind::Ended { .. } => "ended",
+            })
+            .collect()
+    }
+}
+
+pub struct Server {
+    pub telephony: Telephony,
+    pub trunks: TrunkDirectory,
+    pub address: SocketAddr,
+    pub folder: TempDir,
+    calls: mpsc::UnboundedReceiver<Log>,
+}
+
+impl Server {
+    pub async fn start(policy: Policy) -> Self {
+        Self::start_with(policy, TelephonyConfig::default()).await
+    }
+
+    /// Starts a server on free ports of 127.0.0.1, whose one trunk is 127.0.0.1.
+    pub async fn start_with(policy: Policy, config: TelephonyConfig) -> Self {
+        let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let config = TelephonyConfig {
+            udp: Some(loopback),
+            tcp: Some(loopback),
+            ..config
+        };
+        let trunks = TrunkDirectory::new(vec![TrunkAddress {
+            net: "127.0.0.1/32".parse().expect("a prefix"),
+            trunk: TrunkId::new(now(), rand::random()),
+            country: Some("GB".into()),
+        }]);
+        let first = 14_000 + rand::random_range(0..16) * 1_000;
+        let media = MediaEngine::new(MediaConfig {
+            ports: first..=first + 999,
+            ..MediaConfig::default()
+        })
+        .expect("there are ports");
+        let (telephony, incoming) = Telephony::start(config, trunks.clone(), media)
+            .await
+            .expect("free ports can be bound");
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (logs, calls) = mpsc::unbounded_channel();
+        tokio::spawn(decide(incoming, policy, folder.path().to_owned(), logs));
+        Self {
+            address: telephony.udp_address().expect("it listens on UDP"),
+            telephony,
+            trunks,
+            folder,
+            calls,
+        }
+    }
+
+    /// The next call to end.
+    pub async fn ended(&mut self) -> Log {
+        tokio::time::timeout(Duration::from_secs(30), self.calls.recv())
+            .await
+            .expect("a call ends in time")
+            .expect("the platform runs")
+    }
+
+    /// A caller with this scenario, who dials [`NUMBER`] here.
+    pub fn caller(&self, name: &str) -> Sipp {
+        scenario(name).remote(self.address, NUMBER)
+    }
+
+    pub fn tcp_caller(&self, name: &str) -> Sipp {
+        let address = self.telephony.tcp_address().expect("it listens on TCP");
+        scenario(name).remote(address, NUMBER).tcp()
+    }
+}
+
+/// SIPp with one of our scenarios and its usual settings. What is set before stays set.
+pub fn scenario(name: &str) -> Sipp {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
+    Sipp::new(folder.join(format!("{name}.xml")))
+}
+
+/// A target with its usual settings: no pause, no lingering.
+pub fn target(name: &str) -> Sipp {
+    scenario(name).set("linger", "1").set("talk", "100")
+}
+
+
+async fn decide(
+    mut incoming: mpsc::Receiver<IncomingCall>,
+    policy: Policy,
+    folder: PathBuf,
+    logs: mpsc::UnboundedSender<Log>,
+) {
+    let mut undecided = Vec::new();
+    while let Some(IncomingCall { facts, decision }) = incoming.recv().await {
+        if policy.dither {
+            undecided.push(decision);
+            continue;
+        }
+        if let Some(code) = policy.refuse {
+            let reason = "refused by the test".to_owned();
+            decision
+                .send(CallDecision::Refuse { code, reason })
+                .expect("the call waits");
+            continue;
+        }
+        let (notices, told) = mpsc::channel(4);
+        let call = CallId::new(now(), rand::random());
+        let setup = CallSetup {
+            call,
+            flow: Call::new(route(&policy), policy.options, now()),
+            recording: policy.record.then(|| RecordingPlan {
+                recording: RecordingId::new(now(), rand::random()),
+                path: folder.join(format!("{call}.wav")),
+            }),
+            notices,
+        };
+        decision
+            .send(CallDecision::Proceed(Box::new(setup)))
+            .expect("the call waits");
+        tokio::spawn(keep(facts, told, logs.clone()));
+    }
+}
+
+async fn keep(
+    facts: InviteFacts,
+    mut told: mpsc::Receiver<CallNotice>,
+    logs: mpsc::UnboundedSender<Log>,
+) {
+    let mut log = Log {
+        facts,
+        events: Vec::new(),
+        recorded: None,
+    };
+    while let Some(notice) = told.recv().await {
+        match notice {
+            CallNotice::Event { kind, .. } => log.events.push(kind),
+            CallNotice::Recorded(report) => log.recorded = Some(report),
+            CallNotice::Finished => break,
+        }
+    }
+    let _ = logs.send(log);
+}
+
+fn route(policy: &Policy) -> Route {
+    Route {
+        candidates: policy
+            .targets
+            .iter()
+            .enumerate()
+            .map(|(index, (uri, ring_timeout))| Candidate {
+                leg: LegId::new(now(), rand::random()),
+                target: TargetId::new(now(), rand::random()),
+                name: format!("Target {index}"),
+                uri: uri.clone(),
+                ring_timeout: *ring_timeout,
+                reason: "the next".into(),
+            })
+            .collect(),
+        refuse: None,
+    }
+}
+
+fn now() -> Timestamp {
+    Timestamp::from(SystemTime::now())
+}
