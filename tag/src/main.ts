@@ -29,6 +29,8 @@ interface NumberOptions {
 type Callback = (number: Lent | null, reason?: string) => void;
 
 const PATIENCE = 10_000;
+// Reasons to refuse a beat that say nothing of its lease.
+const TRANSIENT = /^(too_many|unavailable)/;
 const refuse = (reason: string): Answer => ({ number: null, reason });
 // In a task of its own: an error in the page's callback is the page's, and is seen as such.
 const tell = (callback: unknown, { number, reason }: Answer) => {
@@ -87,6 +89,7 @@ function run(script: HTMLScriptElement): void {
 
   const question = async (campaign: string | null, started: number, signal: AbortSignal): Promise<Reply> => {
     const mine = (visit = currentVisit(site, visit));
+    if (token === mine.spent) token = "";
     for (let asked = false; ; ) {
       if (!mine.credential && !token) {
         asked = true;
@@ -95,7 +98,10 @@ function run(script: HTMLScriptElement): void {
         token = fresh;
       }
       const proof = mine.credential ? { visit: mine.credential } : { token };
-      if (!mine.credential) token = "";
+      if (!mine.credential) {
+        mine.spent = token;
+        token = "";
+      }
       const reply = await send("number", { ...proof, ...here(), first: mine.first, language: navigator.language, campaign, tags }, signal);
       if (reply.visit) mine.credential = reply.visit;
       if (started === era) remember(site, mine);
@@ -148,8 +154,8 @@ function run(script: HTMLScriptElement): void {
       last = Date.now();
       remember(site, visit!);
       const { reason } = await report("beat", { lease });
+      if (!reason || TRANSIENT.test(reason) || beats.get(campaign) !== stop) return;
       // The lease is over, and the number may be somebody else's.
-      if (!reason || beats.get(campaign) !== stop) return;
       const again = inTurn(campaign, targets);
       if (campaign === activated) called ? (called = again) : (own = again);
     };

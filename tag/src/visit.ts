@@ -9,6 +9,8 @@ export interface Visit {
   first: Place;
   /** The campaign parameters that it began with. */
   marks: string;
+  /** The token that it spent: a script from the browser's cache may carry it again. */
+  spent?: string;
   /** The last sign of life, ms since 1970. */
   seen: number;
 }
@@ -39,7 +41,7 @@ export function currentVisit(site: string, inMemory?: Visit): Visit {
   }
   const marks = (location.search.match(/\b(utm_\w+|\w*clid)=[^&]*/g) ?? []).join("&");
   if (!visit?.first || !(Date.now() - visit.seen < IDLE) || (marks && marks !== visit.marks))
-    visit = { credential: "", first: here(), marks, seen: 0 };
+    visit = { credential: "", first: here(), marks, spent: visit?.spent, seen: 0 };
   return visit;
 }
 

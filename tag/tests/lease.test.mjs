@@ -97,6 +97,17 @@ for (const [name, script] of Object.entries({
   });
 }
 
+test("a script from the cache does not show its spent token again", async () => {
+  const token = world.ringfence.token();
+  world.ringfence.script = () => token;
+  const page = await world.show(OWN, { path: "/?utm_source=news" });
+  await page.goto(`${world.site.origin}/?utm_source=radio`);
+  await answered(page);
+  assert.equal(await shown(page), LONDON.national);
+  assert.deepEqual(world.ringfence.log.map(({ path, body }) => body?.token ?? path), [token, "/t/token", "token-2"]);
+  await close(page);
+});
+
 test("a server that refuses every token is asked twice and no more", async () => {
   world.ringfence.lend = () => ({ number: null, reason: "token_expired" });
   const page = await world.show(OWN);
@@ -332,15 +343,16 @@ test("a consent taken back while the question is under way keeps nothing", async
 test("beats go out while the page is looked at, and a lease that is over is asked for anew", async () => {
   world.ringfence.beat = 1;
   let beats = 0;
-  world.ringfence.beaten = () => (++beats === 2 ? { reason: "lease_ended" } : {});
+  world.ringfence.beaten = () => [{}, { reason: "too_many_requests" }, { reason: "unavailable" }, { reason: "lease_expired" }][beats++] ?? {};
   const page = await world.show(OWN);
   world.ringfence.number = { e164: "+442079460124", national: "020 7946 0124", international: "+44 20 7946 0124" };
   await page.waitForFunction(() => document.querySelector("p").textContent.endsWith("0124"));
+  assert.equal(world.ringfence.sent("/t/number").length, 2);
   assert.deepEqual(world.ringfence.sent("/t/beat")[0], { site: "KEY", visit: "visit-1", lease: "lease-visit-1-" });
   assert.equal(world.ringfence.sent("/t/number")[1].visit, "visit-1");
   // A lease that cannot be had again leaves the page's own number.
   world.ringfence.lend = () => ({ number: null, reason: "no_number" });
-  beats = 1;
+  beats = 3;
   await page.waitForFunction(() => document.querySelector("p").textContent.endsWith("0000"));
   assert.deepEqual(page.complaints, []);
   await close(page);
