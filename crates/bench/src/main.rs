@@ -1,1 +1,51 @@
-fn main() {}
+//! Every figure of performance, with its limit or its peer measured in the same run. For development only.
+
+mod calls;
+mod client;
+mod kamailio;
+mod process;
+mod program;
+mod report;
+mod rows;
+mod sipp;
+mod tag;
+
+use clap::{Args, Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(
+    name = "ringfence-bench",
+    about = "Measures Ringfence beside its limits and its peers"
+)]
+struct Arguments {
+    #[command(subcommand)]
+    bench: Bench,
+}
+
+#[derive(Subcommand)]
+enum Bench {
+    /// Durable leases a second, beside a bare handler of the same HTTP stack
+    Tag(tag::Options),
+    /// Calls through the whole program, beside Kamailio as a stateful proxy where it is installed
+    Calls(calls::Options),
+}
+
+/// What every bench takes.
+#[derive(Debug, Clone, Args)]
+struct Common {
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+fn main() -> anyhow::Result<()> {
+    if cfg!(debug_assertions) {
+        eprintln!(
+            "this is a debug build: its figures mean nothing; use cargo run --release -p ringfence-bench"
+        );
+    }
+    match Arguments::parse().bench {
+        Bench::Tag(options) => tag::run(&options),
+        Bench::Calls(options) => calls::run(&options),
+    }
+}
