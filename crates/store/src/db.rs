@@ -17,7 +17,7 @@ use crate::row::{Read, Reader};
 use crate::value::{Value, postgres_query, sqlite_query};
 
 /// How long a connection waits for another program's lock, and a caller for a connection.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Connections that read at the same time.
 const READERS: u32 = 8;
 /// Prepared statements that a connection keeps.
