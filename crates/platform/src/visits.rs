@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use ringfence_fence::{
-    AddressPrefix, Admission, HostFacts, PageHost, Refusal, RequestFacts, TOKEN_LIFE, TokenFacts,
+    AddressPrefix, Admission, HostFacts, PageHost, RequestFacts, TOKEN_LIFE, TokenFacts,
     VISIT_CREDENTIAL_LIFE, VisitCredential, admit, agreed_host, normalise_host, origin_host,
 };
 use ringfence_live::{LeaseOutcome, NewLease};
@@ -29,6 +29,7 @@ use crate::{Platform, random};
 
 pub use facts::{ShownNumber, TagFacts};
 pub use follow_up::{BeatAnswer, FollowUp};
+pub use ringfence_fence::Refusal;
 
 use facts::{PoolFacts, SiteFacts};
 
