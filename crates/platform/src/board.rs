@@ -149,7 +149,7 @@ impl BoardNews {
 #[derive(Debug)]
 pub struct Board {
     calls: Mutex<HashMap<CallId, Arc<BoardCall>>>,
-    news: Mutex<Option<broadcast::Sender<BoardNews>>>,
+    news: broadcast::Sender<BoardNews>,
 }
 
 impl Default for Board {
@@ -163,7 +163,7 @@ impl Board {
     pub fn new() -> Self {
         Self {
             calls: Mutex::new(HashMap::new()),
-            news: Mutex::new(Some(broadcast::channel(MOST_CHANGES_BEHIND).0)),
+            news: broadcast::channel(MOST_CHANGES_BEHIND).0,
         }
     }
 
@@ -227,21 +227,14 @@ impl Board {
     }
 
     /// News of all accounts from now on (the watcher keeps to its own). Subscribe first, then take the
-    /// snapshot: news carries whole calls, so what is in both does no harm. `None` once closed.
-    pub fn subscribe(&self) -> Option<broadcast::Receiver<BoardNews>> {
-        self.news.lock().as_ref().map(broadcast::Sender::subscribe)
-    }
-
-    /// Ends every subscription, so that a server that stops need not wait for its watchers.
-    pub fn close(&self) {
-        self.news.lock().take();
+    /// snapshot: news carries whole calls, so what is in both does no harm.
+    pub fn subscribe(&self) -> broadcast::Receiver<BoardNews> {
+        self.news.subscribe()
     }
 
     fn tell(&self, news: BoardNews) {
-        if let Some(sender) = self.news.lock().as_ref() {
-            // An error only says that nobody watches.
-            let _ = sender.send(news);
-        }
+        // An error only says that nobody watches.
+        let _ = self.news.send(news);
     }
 }
 
@@ -317,7 +310,7 @@ mod tests {
     fn a_call_is_told_from_arriving_to_gone() {
         let board = Board::new();
         let account = AccountId::new(Timestamp::from_micros(0), 1);
-        let mut news = board.subscribe().unwrap();
+        let mut news = board.subscribe();
         let call = a_call(account, 1);
         let id = call.id;
         let at = Timestamp::from_micros(2_000_000);
@@ -357,17 +350,5 @@ mod tests {
         board.began(a_call(theirs, 2));
         assert_eq!(board.snapshot(mine).len(), 1);
         assert_eq!(board.snapshot(mine)[0].account, mine);
-    }
-
-    #[test]
-    fn closing_ends_every_subscription() {
-        let board = Board::new();
-        let mut news = board.subscribe().unwrap();
-        board.close();
-        assert!(matches!(
-            news.try_recv(),
-            Err(broadcast::error::TryRecvError::Closed)
-        ));
-        assert!(board.subscribe().is_none());
     }
 }

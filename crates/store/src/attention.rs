@@ -46,7 +46,7 @@ impl Db {
         to: Timestamp,
     ) -> Result<u64, StoreError> {
         let count = self
-            .row(TO_CALL_BACK, args![account, from, to], |row| row.number())
+            .row(TO_CALL_BACK, args![account, from, to], Reader::number)
             .await?;
         Ok(count.unwrap_or_default())
     }

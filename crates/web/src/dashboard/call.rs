@@ -38,7 +38,6 @@ struct Sound {
 #[template(path = "call.html")]
 struct CallPage {
     shell: Shell,
-    id: String,
     title: String,
     state: StateWords,
     reason: String,
@@ -76,7 +75,6 @@ pub(super) async fn show(
     let (confidence, bars) = confidence(call.confidence);
     render(&CallPage {
         shell: Shell::new(&app, &reader, "calls"),
-        id: call.id.to_string(),
         title: caller(call.caller.as_ref(), account),
         state: state_of(call.disposition),
         reason: call.reason.clone().unwrap_or_default(),

@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 use ringfence_model::Timestamp;
 use ringfence_platform::reports::{Bar, Period};
 
-use super::words::{Moment, Show, count, counted};
+use super::words::{count, counted};
 
 /// How tall the drawing is, in its own units.
 const HEIGHT: f64 = 152.0;
@@ -22,7 +22,8 @@ pub(super) struct Chart {
     pub(super) width: usize,
     pub(super) summary: String,
     pub(super) bars: Vec<BarView>,
-    pub(super) labels: Vec<Label>,
+    /// What stands below each bar; mostly nothing.
+    pub(super) labels: Vec<String>,
     pub(super) rows: Vec<Row>,
 }
 
@@ -34,12 +35,6 @@ pub(super) struct BarView {
     pub(super) answered: (f64, f64),
     pub(super) missed: (f64, f64),
     pub(super) other: (f64, f64),
-}
-
-/// What stands below a bar; mostly nothing.
-pub(super) struct Label {
-    pub(super) moment: Option<Moment>,
-    pub(super) text: String,
 }
 
 /// A line of the table behind the chart.
@@ -79,7 +74,7 @@ pub(super) fn chart(bars: &[Bar], period: Period, zone: &TimeZone) -> Chart {
     Chart {
         unit,
         unit_title,
-        zone_words: zone_words(period, zone),
+        zone_words: zone_words(zone),
         top: count(top),
         middle: count(top / 2),
         width: (bars.len() * STEP).max(STEP),
@@ -143,41 +138,30 @@ fn title(start: Timestamp, period: Period, zone: &TimeZone) -> String {
         .to_string()
 }
 
-fn labels(bars: &[Bar], period: Period, zone: &TimeZone) -> Vec<Label> {
-    let last = bars.len() - bars.len().min(bars.len() / 16 + 1);
+fn labels(bars: &[Bar], period: Period, zone: &TimeZone) -> Vec<String> {
+    // A label that begins below the last bars would not fit.
+    let last = bars.len().saturating_sub(bars.len() / 16 + 1);
     bars.iter()
         .enumerate()
         .map(|(nth, bar)| {
             let local = bar.start.to_jiff().to_zoned(zone.clone());
-            let nothing = Label {
-                moment: None,
-                text: String::new(),
+            let pattern = match period {
+                _ if nth > last => "",
+                Period::Hour if local.minute() % 10 == 0 => "%H:%M",
+                Period::Day if local.hour() % 4 == 0 => "%H:%M",
+                Period::Week if local.hour() == 0 => "%a %-d",
+                Period::Month if nth % 5 == 0 => "%-d %b",
+                _ => "",
             };
-            let clock = || Label {
-                moment: Some(Moment::new(bar.start, zone, Show::Clock)),
-                text: String::new(),
-            };
-            let day = |pattern| Label {
-                moment: None,
-                text: local.strftime(pattern).to_string(),
-            };
-            match period {
-                _ if nth > last => nothing,
-                Period::Hour if local.minute() % 10 == 0 => clock(),
-                Period::Day if local.hour() % 4 == 0 => clock(),
-                Period::Week if local.hour() == 0 => day("%a %-d"),
-                Period::Month if nth % 5 == 0 => day("%-d %b"),
-                _ => nothing,
-            }
+            local.strftime(pattern).to_string()
         })
         .collect()
 }
 
-fn zone_words(period: Period, zone: &TimeZone) -> String {
-    match (period, zone.iana_name()) {
-        (Period::Hour, _) | (_, None) => String::new(),
-        (_, Some(name)) => format!("Time of {}", name.replace('_', " ")),
-    }
+fn zone_words(zone: &TimeZone) -> String {
+    zone.iana_name()
+        .map(|name| format!("Time of {}", name.replace('_', " ")))
+        .unwrap_or_default()
 }
 
 /// The smallest even number of a short list that is not below `most`, so that its half is whole.

@@ -189,9 +189,7 @@ pub(super) async fn events(
         )
             .into_response();
     };
-    let Some(news) = app.platform.board.subscribe() else {
-        return (StatusCode::SERVICE_UNAVAILABLE, "the server is stopping\n").into_response();
-    };
+    let news = app.platform.board.subscribe();
     let token = token_of(&headers).unwrap_or_default();
     let watcher = Watcher {
         platform: app.platform,
@@ -225,8 +223,10 @@ impl Watcher {
             let mut check = tokio::time::interval(CHECK_SESSION);
             check.tick().await;
             yield Ok(event(&self.all()));
+            let stopping = self.platform.stopping.clone();
             loop {
                 tokio::select! {
+                    () = stopping.cancelled() => break,
                     news = self.news.recv() => match news {
                         Ok(news) if news.account() == self.account() => yield Ok(event(&self.one(&news))),
                         Ok(_) => {}

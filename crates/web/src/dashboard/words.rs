@@ -108,12 +108,12 @@ pub(super) fn short_length(time: Duration) -> String {
     }
 }
 
-/// In national format for numbers of the account's country, international otherwise.
+/// In national format for numbers that people in the account's country dial so, international otherwise.
 pub(super) fn phone(number: &E164, account: &Account) -> String {
-    if number.country().as_deref() == Some(account.country.as_str()) {
-        number.national()
-    } else {
-        number.international()
+    let national = number.national();
+    match E164::parse(&national, Some(&account.country)) {
+        Ok(dialled) if dialled == *number => national,
+        _ => number.international(),
     }
 }
 
@@ -140,14 +140,29 @@ pub(super) fn counted(value: u64, one: &str, many: &str) -> String {
     format!("{} {}", count(value), if value == 1 { one } else { many })
 }
 
+/// Sources that nearly everybody has: each keeps a colour that no other source has.
+const KNOWN: [(&str, &str); 6] = [
+    ("Google Ads", "s0"),
+    ("Google", "s1"),
+    ("Microsoft Ads", "s2"),
+    ("Meta Ads", "s3"),
+    ("Bing", "s5"),
+    ("Direct", "s8"),
+];
+
+/// What the others share.
+const COLOURS: [&str; 6] = ["s4", "s6", "s7", "s9", "s10", "s11"];
+
 /// The class that gives a source its colour, the same one everywhere.
 pub(super) fn colour_of(source: &str) -> &'static str {
-    const CLASSES: [&str; 8] = ["s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7"];
+    if let Some((_, colour)) = KNOWN.iter().find(|(known, _)| *known == source) {
+        return colour;
+    }
     // FNV-1a: any hash would do that never changes.
     let hash = source.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
         (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
     });
-    CLASSES[(hash ^ (hash >> 15)) as usize % CLASSES.len()]
+    COLOURS[(hash ^ (hash >> 15)) as usize % COLOURS.len()]
 }
 
 /// A state as it is shown: the class of its colour, its icon, its word.
