@@ -19,7 +19,7 @@ const RECEIVE_BUFFER: usize = 128 * 1024;
 /// Expedited forwarding (RFC 3246), as it stands in the IPv4 header.
 const EXPEDITED: u32 = 0xb8;
 /// Foreign programs may sit on ports of the range; after so many of them in a row the range counts as full.
-const TRIES: usize = 64;
+const TRIES: usize = 512;
 
 /// The free pairs of the range.
 #[derive(Debug)]
@@ -46,10 +46,13 @@ struct Lease {
 impl PortPool {
     pub fn new(address: IpAddr, range: RangeInclusive<u16>) -> Result<Arc<Self>, MediaError> {
         let (first, last) = (*range.start(), *range.end());
-        let free: VecDeque<u16> = (first.max(2)..last).filter(|port| port % 2 == 0).collect();
+        let mut free: VecDeque<u16> = (first.max(2)..last).filter(|port| port % 2 == 0).collect();
         if free.len() < 2 {
             return Err(MediaError::PortRange { first, last });
         }
+        // Two programs that share a range, or one that was started again at once, begin at different places of it.
+        let begin = std::process::id() as usize * 64 % free.len();
+        free.rotate_left(begin);
         Ok(Arc::new(Self {
             address,
             range,

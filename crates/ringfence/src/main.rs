@@ -42,7 +42,10 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Demo(options) => {
             let level = if options.json { "error" } else { "warn" };
-            logging::start(&config::Log { level: level.parse().map_err(anyhow::Error::msg)?, ..config::Log::default() })?;
+            logging::start(&config::Log {
+                level: level.parse().map_err(anyhow::Error::msg)?,
+                ..config::Log::default()
+            })?;
             return runtime()?.block_on(demo::run(options));
         }
         Command::Migrate(configured) => {
@@ -73,5 +76,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     // One provider of cryptography for the whole process, chosen here so that no library has to guess.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("starting the runtime")
 }

@@ -13,10 +13,16 @@ use anyhow::{Context as _, bail};
 /// When the file cannot be read or written, or holds no key.
 pub fn load_or_make(file: &Path) -> anyhow::Result<[u8; 32]> {
     match fs::read_to_string(file) {
-        Ok(text) => parse(text.trim())
-            .with_context(|| format!("expected 64 hexadecimal digits in {}; restore it from your backup", file.display())),
+        Ok(text) => parse(text.trim()).with_context(|| {
+            format!(
+                "expected 64 hexadecimal digits in {}; restore it from your backup",
+                file.display()
+            )
+        }),
         Err(error) if error.kind() == ErrorKind::NotFound => make(file),
-        Err(error) => Err(error).with_context(|| format!("reading the master key from {}", file.display())),
+        Err(error) => {
+            Err(error).with_context(|| format!("reading the master key from {}", file.display()))
+        }
     }
 }
 

@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(30 * 60);
 /// What could not be brought up.
 pub async fn serve(config: Config) -> anyhow::Result<()> {
     let metrics = Metrics::start()?;
-    let server = Server::start(plan(&config)?, metrics).await?;
+    let mut server = Server::start(plan(&config)?, metrics).await?;
     let recovered = server.recovered;
     if recovered.calls > 0 {
         tracing::warn!(
@@ -41,8 +41,14 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         "ready"
     );
     stop_signal().await?;
-    tracing::info!(calls = server.telephony.active_calls(), "stopping: no new calls; a second signal ends those under way");
-    server.stop(PATIENCE, async { stop_signal().await.unwrap_or(()) }).await;
+    tracing::info!(
+        calls = server.telephony.active_calls(),
+        "stopping: no new calls; a second signal ends those under way"
+    );
+    server
+        .end_calls(PATIENCE, async { stop_signal().await.unwrap_or(()) })
+        .await;
+    server.stop().await;
     tracing::info!("stopped");
     Ok(())
 }
@@ -61,8 +67,18 @@ pub fn plan(config: &Config) -> anyhow::Result<ServerPlan> {
         settings: Settings {
             recordings_folder: config.recordings_folder(),
             record_calls: config.recording.enabled,
-            public_url: config.http.public_url.as_ref().map(ToString::to_string).unwrap_or_default(),
-            trusted_proxies: config.http.trusted_proxies.iter().map(|network| network.0).collect(),
+            public_url: config
+                .http
+                .public_url
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
+            trusted_proxies: config
+                .http
+                .trusted_proxies
+                .iter()
+                .map(|network| network.0)
+                .collect(),
             number_requests_per_minute: config.tag.number_requests_per_minute,
             late_call_window: Duration::from_secs(config.tag.late_call_window.into()),
         },
@@ -79,7 +95,10 @@ pub fn plan(config: &Config) -> anyhow::Result<ServerPlan> {
             ports: config.media.ports.first..=config.media.ports.last,
             ..MediaConfig::default()
         },
-        outbound: OutboundPolicy { allow_private: config.outbound.allow_private, ..OutboundPolicy::default() },
+        outbound: OutboundPolicy {
+            allow_private: config.outbound.allow_private,
+            ..OutboundPolicy::default()
+        },
     })
 }
 

@@ -25,6 +25,9 @@ const TRUNKS_EVERY: Duration = Duration::from_secs(5);
 /// How long HTTP requests may take to end once the server stops; live pages are cut before.
 const HTTP_PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long the last rows of calls may wait for the database once the server stops.
+const ROWS_PATIENCE: Duration = Duration::from_secs(10);
+
 /// What a server is made from.
 pub struct ServerPlan {
     /// `sqlite:PATH` or `postgres://…`
@@ -57,6 +60,7 @@ pub struct Server {
     pub trunks: TrunkDirectory,
     calls: JoinHandle<()>,
     web: JoinHandle<std::io::Result<()>>,
+    drained: CancellationToken,
     stop: CancellationToken,
 }
 
@@ -67,54 +71,95 @@ impl Server {
     /// The first thing that could not be brought up, with what to do about it.
     pub async fn start(mut plan: ServerPlan, metrics: Metrics) -> anyhow::Result<Self> {
         let listener = listen(plan.http).await?;
-        let http = listener.local_addr().context("the address of the HTTP listener")?;
+        let http = listener
+            .local_addr()
+            .context("the address of the HTTP listener")?;
         if plan.settings.public_url.is_empty() {
             plan.settings.public_url = format!("http://{http}");
         }
         make_folder(&plan.settings.recordings_folder)?;
 
-        let db = Db::open(&plan.database_url).await.context("opening the database")?;
-        db.migrate().await.context("bringing the tables to this version")?;
+        let db = Db::open(&plan.database_url)
+            .await
+            .context("opening the database")?;
+        db.migrate()
+            .await
+            .context("bringing the tables to this version")?;
         let outbound = Outbound::new(plan.outbound);
         let keys = Keys::from_master(&plan.master_key);
-        let platform =
-            Platform::start(db, outbound, plan.settings, keys).await.context("reading what was leased")?;
-        let recovered = platform.recover(now()).await.context("closing what an earlier run left open")?;
+        let platform = Platform::start(db, outbound, plan.settings, keys)
+            .await
+            .context("reading what was leased")?;
+        let recovered = platform
+            .recover(now())
+            .await
+            .context("closing what an earlier run left open")?;
 
         if plan.media.address.is_unspecified() {
-            plan.media.address = plan.telephony.advertised.filter(|a| is_own(*a)).unwrap_or_else(own_address);
+            plan.media.address = plan
+                .telephony
+                .advertised
+                .filter(|a| is_own(*a))
+                .unwrap_or_else(own_address);
         }
         let media = MediaEngine::new(plan.media).context("laying out the media ports")?;
         let trunks = TrunkDirectory::default();
-        platform.load_trunks(&trunks).await.context("reading the trunks")?;
+        platform
+            .load_trunks(&trunks)
+            .await
+            .context("reading the trunks")?;
         let (telephony, incoming) = Telephony::start(plan.telephony, trunks.clone(), media)
             .await
             .context("starting SIP")?;
 
         let stop = platform.stopping.clone();
-        let calls = tokio::spawn(calls::serve(Arc::clone(&platform), incoming));
-        tokio::spawn(keep_trunks(Arc::clone(&platform), trunks.clone(), stop.clone()));
-        tokio::spawn(metrics.clone().keep());
-        let router = ringfence_web::router(
+        let drained = CancellationToken::new();
+        let calls = tokio::spawn(calls::serve(
             Arc::clone(&platform),
-            Arc::new(move || metrics.render()),
-        );
+            incoming,
+            drained.clone(),
+        ));
+        tokio::spawn(keep_trunks(
+            Arc::clone(&platform),
+            trunks.clone(),
+            stop.clone(),
+        ));
+        tokio::spawn(metrics.clone().keep());
+        let router =
+            ringfence_web::router(Arc::clone(&platform), Arc::new(move || metrics.render()));
         let web = tokio::spawn(serve_http(listener, router, stop.clone()));
-        Ok(Self { platform, telephony, http, recovered, trunks, calls, web, stop })
+        Ok(Self {
+            platform,
+            telephony,
+            http,
+            recovered,
+            trunks,
+            calls,
+            web,
+            drained,
+            stop,
+        })
     }
 
-    /// Takes no new calls, lets those under way go on for `patience` or until `hurry` resolves, then ends them, writes
-    /// their last rows and stops.
-    pub async fn stop(self, patience: Duration, hurry: impl Future<Output = ()>) {
+    /// Takes no new calls, lets those under way go on for `patience` or until `hurry` resolves, then ends them and
+    /// waits for their last rows. The dashboard is still there afterwards.
+    pub async fn end_calls(&mut self, patience: Duration, hurry: impl Future<Output = ()>) {
         tokio::select! {
             () = self.telephony.drain(patience) => {}
             () = hurry => self.telephony.drain(Duration::ZERO).await,
         }
-        // The journals end when their calls do; the sender of new calls ends with telephony.
-        drop(self.telephony);
-        if tokio::time::timeout(HTTP_PATIENCE, self.calls).await.is_err() {
-            tracing::error!("the last rows of some calls could not be written in time; the next start closes them");
+        self.drained.cancel();
+        match tokio::time::timeout(ROWS_PATIENCE, &mut self.calls).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!("the keeper of calls stopped: {error}"),
+            Err(_) => tracing::error!(
+                "the last rows of some calls could not be written in time; the next start closes them"
+            ),
         }
+    }
+
+    /// Stops what is left once calls have ended.
+    pub async fn stop(self) {
         self.stop.cancel();
         match tokio::time::timeout(HTTP_PATIENCE, self.web).await {
             Ok(Ok(Ok(()))) => {}
@@ -126,9 +171,15 @@ impl Server {
     }
 }
 
-async fn serve_http(listener: TcpListener, router: axum::Router, stop: CancellationToken) -> std::io::Result<()> {
+async fn serve_http(
+    listener: TcpListener,
+    router: axum::Router,
+    stop: CancellationToken,
+) -> std::io::Result<()> {
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await
+    axum::serve(listener, service)
+        .with_graceful_shutdown(stop.cancelled_owned())
+        .await
 }
 
 async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
@@ -164,7 +215,12 @@ pub fn make_folder(folder: &PathBuf) -> anyhow::Result<()> {
         .recursive(true)
         .mode(0o700)
         .create(folder)
-        .with_context(|| format!("making the folder {}; may this user write there?", folder.display()))
+        .with_context(|| {
+            format!(
+                "making the folder {}; may this user write there?",
+                folder.display()
+            )
+        })
 }
 
 fn is_own(address: IpAddr) -> bool {
@@ -174,7 +230,10 @@ fn is_own(address: IpAddr) -> bool {
 /// The address that this machine sends from when it reaches for the world; loopback when it is alone.
 fn own_address() -> IpAddr {
     // Connecting a datagram socket sends nothing: it only asks the routing table. 192.0.2.1 is kept for documentation.
-    let asked = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))
-        .and_then(|socket| socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).and_then(|()| socket.local_addr()));
+    let asked = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).and_then(|socket| {
+        socket
+            .connect((Ipv4Addr::new(192, 0, 2, 1), 9))
+            .and_then(|()| socket.local_addr())
+    });
     asked.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |address| address.ip())
 }

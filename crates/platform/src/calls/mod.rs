@@ -19,6 +19,7 @@ use ringfence_store::{StoreError, Write};
 use ringfence_telephony::{CallDecision, CallSetup, IncomingCall, InviteFacts, RecordingPlan};
 use ringfence_tracking::{Attribution, attribute};
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::board::{BoardCall, BoardState};
@@ -70,10 +71,17 @@ impl RefusedCall {
     }
 }
 
-/// Decides about every call that `incoming` brings, until it closes; then waits for the calls' last rows.
-pub async fn serve(platform: Arc<Platform>, mut incoming: mpsc::Receiver<IncomingCall>) {
+/// Decides about every call that `incoming` brings, until it closes or `drained` is cancelled; then waits for the calls'
+/// last rows.
+pub async fn serve(
+    platform: Arc<Platform>,
+    mut incoming: mpsc::Receiver<IncomingCall>,
+    drained: CancellationToken,
+) {
     let calls = TaskTracker::new();
-    while let Some(IncomingCall { facts, decision }) = incoming.recv().await {
+    while let Some(Some(IncomingCall { facts, decision })) =
+        drained.run_until_cancelled(incoming.recv()).await
+    {
         let platform = Arc::clone(&platform);
         let tracker = calls.clone();
         calls.spawn(async move {

@@ -34,20 +34,39 @@ impl Agents {
     /// Puts everybody in the mood that the demo's `call`th call (from 0) meets, so that each kind of call is seen soon.
     pub fn meet(&self, call: usize) {
         let answer = |ring: u64, hang_up_after| {
-            let answer = Answer { tone_hz: AGENT_TONE, hang_up_after };
+            let answer = Answer {
+                tone_hz: AGENT_TONE,
+                hang_up_after,
+            };
             (Duration::from_millis(ring), Then::Answer(answer))
         };
         let busy = (Duration::ZERO, Then::Busy);
         let moods = match call % 9 {
             1 => [busy, answer(400, None), answer(400, None)],
-            3 => [(Duration::ZERO, Then::Silent), answer(300, None), answer(400, None)],
-            5 => [(Duration::ZERO, Then::Refuse(503)), answer(300, None), answer(400, None)],
+            3 => [
+                (Duration::ZERO, Then::Silent),
+                answer(300, None),
+                answer(400, None),
+            ],
+            5 => [
+                (Duration::ZERO, Then::Refuse(503)),
+                answer(300, None),
+                answer(400, None),
+            ],
             7 => [busy.clone(), busy.clone(), busy],
-            8 => [answer(400, Some(Duration::from_secs(2))), answer(400, None), answer(400, None)],
+            8 => [
+                answer(400, Some(Duration::from_secs(2))),
+                answer(400, None),
+                answer(400, None),
+            ],
             _ => [answer(500, None), answer(400, None), answer(400, None)],
         };
         for ((_, phone), (ring, then)) in self.phones.iter().zip(moods) {
-            phone.set_behaviour(Behaviour { ring, then, early_media: false });
+            phone.set_behaviour(Behaviour {
+                ring,
+                then,
+                early_media: false,
+            });
         }
     }
 

@@ -42,11 +42,14 @@ const DATA_FOLDER: &str = "ringfence-data/demo";
 /// When something could not be brought up.
 pub async fn run(options: cli::Demo) -> anyhow::Result<ExitCode> {
     let began = now();
-    let data = options.data.clone().unwrap_or_else(|| PathBuf::from(DATA_FOLDER));
+    let data = options
+        .data
+        .clone()
+        .unwrap_or_else(|| PathBuf::from(DATA_FOLDER));
     make_folder(&data)?;
     let site = site::Site::bind(free_tcp(options.site_port)?).await?;
     let http = free_tcp(options.port)?;
-    let server = Server::start(plan(&options, &data, http)?, Metrics::start()?).await?;
+    let mut server = Server::start(plan(&options, &data, http)?, Metrics::start()?).await?;
     let agents = Agents::start().await?;
     let seeded = seed::seed(&server, &site, &agents).await?;
     if !options.json {
@@ -54,8 +57,10 @@ pub async fn run(options: cli::Demo) -> anyhow::Result<ExitCode> {
     }
 
     let tally = Arc::new(Tally::new(seeded.account.id, began));
-    let crowd = visitors::Crowd::start(&server, &seeded, agents.clone(), Arc::clone(&tally)).await?;
-    let progress = (!options.json).then(|| tokio::spawn(tally::show(Arc::clone(&tally), server.platform.clone())));
+    let crowd =
+        visitors::Crowd::start(&server, &seeded, agents.clone(), Arc::clone(&tally)).await?;
+    let progress = (!options.json)
+        .then(|| tokio::spawn(tally::show(Arc::clone(&tally), server.platform.clone())));
     wait(options.run_for).await?;
 
     if !options.json {
@@ -70,22 +75,38 @@ pub async fn run(options: cli::Demo) -> anyhow::Result<ExitCode> {
         progress.abort();
     }
     // Rows are counted while the database is open, so calls come to their end first.
-    server.telephony.drain(PATIENCE).await;
-    let summary = tally.summary(&server.platform).await.context("counting what happened")?;
+    server
+        .end_calls(Duration::ZERO, std::future::pending())
+        .await;
+    let summary = tally
+        .summary(&server.platform)
+        .await
+        .context("counting what happened")?;
     agents.shutdown().await;
-    server.stop(Duration::ZERO, std::future::pending()).await;
+    server.stop().await;
     if options.json {
-        println!("{}", serde_json::to_string(&summary).context("writing the summary")?);
+        println!(
+            "{}",
+            serde_json::to_string(&summary).context("writing the summary")?
+        );
     } else {
         print!("{summary}");
     }
     for fault in &summary.faults {
         eprintln!("ringfence demo: {fault}");
     }
-    Ok(if summary.faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if summary.faults.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
-fn plan(options: &cli::Demo, data: &std::path::Path, http: SocketAddr) -> anyhow::Result<ServerPlan> {
+fn plan(
+    options: &cli::Demo,
+    data: &std::path::Path,
+    http: SocketAddr,
+) -> anyhow::Result<ServerPlan> {
     let sip = free_sip(options.sip_port)?;
     Ok(ServerPlan {
         database_url: format!("sqlite:{}", data.join("ringfence.db").display()),
@@ -100,17 +121,29 @@ fn plan(options: &cli::Demo, data: &std::path::Path, http: SocketAddr) -> anyhow
             number_requests_per_minute: 600,
             late_call_window: Duration::from_secs(3600),
         },
-        telephony: TelephonyConfig { udp: Some(sip), tcp: Some(sip), ..TelephonyConfig::default() },
-        media: MediaConfig { address: Ipv4Addr::LOCALHOST.into(), ..MediaConfig::default() },
+        telephony: TelephonyConfig {
+            udp: Some(sip),
+            tcp: Some(sip),
+            ..TelephonyConfig::default()
+        },
+        media: MediaConfig {
+            address: Ipv4Addr::LOCALHOST.into(),
+            ..MediaConfig::default()
+        },
         // The demo site is on this machine.
-        outbound: OutboundPolicy { allow_private: true, ..OutboundPolicy::default() },
+        outbound: OutboundPolicy {
+            allow_private: true,
+            ..OutboundPolicy::default()
+        },
     })
 }
 
 async fn wait(run_for: Option<Duration>) -> anyhow::Result<()> {
     match run_for {
         None => stop_signal().await,
-        Some(time) => tokio::time::timeout(time, stop_signal()).await.unwrap_or(Ok(())),
+        Some(time) => tokio::time::timeout(time, stop_signal())
+            .await
+            .unwrap_or(Ok(())),
     }
 }
 
@@ -118,10 +151,14 @@ async fn wait(run_for: Option<Duration>) -> anyhow::Result<()> {
 fn free_tcp(port: u16) -> anyhow::Result<SocketAddr> {
     let wanted = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let listener = match StdTcpListener::bind(wanted) {
-        Err(error) if error.kind() == ErrorKind::AddrInUse => StdTcpListener::bind((Ipv4Addr::LOCALHOST, 0)),
+        Err(error) if error.kind() == ErrorKind::AddrInUse => {
+            StdTcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        }
         other => other,
     };
-    listener.and_then(|listener| listener.local_addr()).with_context(|| format!("finding a free port near {wanted}"))
+    listener
+        .and_then(|listener| listener.local_addr())
+        .with_context(|| format!("finding a free port near {wanted}"))
 }
 
 fn free_sip(port: u16) -> anyhow::Result<SocketAddr> {
@@ -138,15 +175,31 @@ fn free_sip(port: u16) -> anyhow::Result<SocketAddr> {
             return Ok(any);
         }
     }
-    anyhow::bail!("expected a port that is free for SIP over UDP and TCP, found none; close some programs and try again")
+    anyhow::bail!(
+        "expected a port that is free for SIP over UDP and TCP, found none; close some programs and try again"
+    )
 }
 
-fn welcome(options: &cli::Demo, data: &std::path::Path, server: &Server, seeded: &Seeded) -> String {
+fn welcome(
+    options: &cli::Demo,
+    data: &std::path::Path,
+    server: &Server,
+    seeded: &Seeded,
+) -> String {
     let dashboard = format!("http://localhost:{}", server.http.port());
-    let sip = server.telephony.udp_address().map_or_else(String::new, |address| address.to_string());
+    let sip = server
+        .telephony
+        .udp_address()
+        .map_or_else(String::new, |address| address.to_string());
     let site = &seeded.page;
-    let moved = [(server.http.port(), options.port), (site.port(), options.site_port)];
-    let note = if moved.iter().any(|(got, wanted)| got != wanted && *wanted != 0) {
+    let moved = [
+        (server.http.port(), options.port),
+        (site.port(), options.site_port),
+    ];
+    let note = if moved
+        .iter()
+        .any(|(got, wanted)| got != wanted && *wanted != 0)
+    {
         "\n  (Some of the usual ports are taken, so others are used.)\n"
     } else {
         ""

@@ -6,8 +6,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use base64::Engine as _;
 use ringfence_model::{
-    Account, AccountId, E164, NumberId, NumberState, PlanId, Pool, PoolId, Role, Site, TargetId, Timestamp,
-    TrackingNumber,
+    Account, AccountId, E164, NumberId, NumberState, PlanId, Pool, PoolId, Role, Site, TargetId,
+    Timestamp, TrackingNumber,
 };
 use ringfence_platform::{Platform, now, random, secret};
 
@@ -24,8 +24,18 @@ const RING_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Numbers kept for drama and examples (Ofcom; NANPA 555-0100 to 555-0199).
 const NUMBERS: [&str; 12] = [
-    "+442079460110", "+442079460121", "+442079460132", "+442079460143", "+442079460154", "+442079460165",
-    "+442079460176", "+442079460187", "+442079460198", "+12125550101", "+12125550122", "+12125550143",
+    "+442079460110",
+    "+442079460121",
+    "+442079460132",
+    "+442079460143",
+    "+442079460154",
+    "+442079460165",
+    "+442079460176",
+    "+442079460187",
+    "+442079460198",
+    "+12125550101",
+    "+12125550122",
+    "+12125550143",
 ];
 
 /// What the rest of the demo needs to know.
@@ -60,7 +70,11 @@ impl Page {
 
     /// The port that it is served on.
     pub fn port(&self) -> u16 {
-        self.host.rsplit(':').next().and_then(|port| port.parse().ok()).unwrap_or(80)
+        self.host
+            .rsplit(':')
+            .next()
+            .and_then(|port| port.parse().ok())
+            .unwrap_or(80)
     }
 }
 
@@ -74,12 +88,20 @@ impl std::fmt::Display for Page {
 ///
 /// # Errors
 /// When rows cannot be written, or the demo site cannot be proved.
-pub async fn seed(server: &Server, site: &super::site::Site, agents: &Agents) -> anyhow::Result<Seeded> {
+pub async fn seed(
+    server: &Server,
+    site: &super::site::Site,
+    agents: &Agents,
+) -> anyhow::Result<Seeded> {
     let platform = &*server.platform;
     let now = now();
     let account = match platform.db.first_account().await? {
         Some(account) => account,
-        None => platform.add_account("Harbour Lane Plumbing", "GB", "Europe/London", now).await?,
+        None => {
+            platform
+                .add_account("Harbour Lane Plumbing", "GB", "Europe/London", now)
+                .await?
+        }
     };
     let (password, sign_in_link) = admin(platform, &account, now).await?;
     let targets = targets(platform, account.id, agents, now).await?;
@@ -89,7 +111,10 @@ pub async fn seed(server: &Server, site: &super::site::Site, agents: &Agents) ->
     let web = web_site(platform, account.id, pool.id, now).await?;
     prove(platform, &web, site, now).await?;
     Ok(Seeded {
-        sign_in_link: format!("{}/sign-in/link?token={sign_in_link}", platform.settings.public_url),
+        sign_in_link: format!(
+            "{}/sign-in/link?token={sign_in_link}",
+            platform.settings.public_url
+        ),
         account,
         email: EMAIL,
         password,
@@ -99,16 +124,27 @@ pub async fn seed(server: &Server, site: &super::site::Site, agents: &Agents) ->
     })
 }
 
-async fn admin(platform: &Platform, account: &Account, now: Timestamp) -> anyhow::Result<(String, String)> {
+async fn admin(
+    platform: &Platform,
+    account: &Account,
+    now: Timestamp,
+) -> anyhow::Result<(String, String)> {
     let password = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(&secret()[..12]);
     let user = match platform.db.user_by_email(EMAIL).await? {
         Some(user) => {
             platform.set_password(&user, &password).await?;
             user
         }
-        None => platform.add_user(account.id, EMAIL, "Demo admin", Role::Owner, &password, now).await?,
+        None => {
+            platform
+                .add_user(account.id, EMAIL, "Demo admin", Role::Owner, &password, now)
+                .await?
+        }
     };
-    Ok((password, platform.sign_in_link(&user, Duration::from_secs(3600), now)))
+    Ok((
+        password,
+        platform.sign_in_link(&user, Duration::from_secs(3600), now),
+    ))
 }
 
 async fn targets(
@@ -122,11 +158,19 @@ async fn targets(
     for (name, phone) in &agents.phones {
         let id = match known.iter().find(|target| target.name == *name) {
             Some(target) => {
-                let moved = ringfence_model::Target { uri: phone.uri(), ..target.clone() };
+                let moved = ringfence_model::Target {
+                    uri: phone.uri(),
+                    ..target.clone()
+                };
                 platform.db.update_target(&moved).await?;
                 target.id
             }
-            None => platform.add_target(account, name, &phone.uri(), now).await?.id,
+            None => {
+                platform
+                    .add_target(account, name, &phone.uri(), now)
+                    .await?
+                    .id
+            }
         };
         ids.push(id);
     }
@@ -142,15 +186,22 @@ async fn plan(
     if let Some(plan) = platform.db.plans(account).await?.first() {
         return Ok(plan.id);
     }
-    let group = platform.add_target_group(account, "Plumbers", targets, RING_TIMEOUT, now).await?;
-    Ok(platform.add_ring_plan(account, "Ring the plumbers", group.id, now).await?.id)
+    let group = platform
+        .add_target_group(account, "Plumbers", targets, RING_TIMEOUT, now)
+        .await?;
+    Ok(platform
+        .add_ring_plan(account, "Ring the plumbers", group.id, now)
+        .await?
+        .id)
 }
 
 async fn trunk(server: &Server, account: AccountId, now: Timestamp) -> anyhow::Result<()> {
     let platform = &server.platform;
     if platform.db.trunks(account).await?.is_empty() {
         let addresses = vec!["127.0.0.0/8".into(), "::1".into()];
-        platform.add_trunk(account, "This machine", addresses, Some("GB"), now).await?;
+        platform
+            .add_trunk(account, "This machine", addresses, Some("GB"), now)
+            .await?;
     }
     platform.load_trunks(&server.trunks).await?;
     Ok(())
@@ -165,7 +216,9 @@ async fn numbers(
     if let Some(pool) = platform.db.pools(account).await?.into_iter().next() {
         return Ok((pool, platform.db.numbers(account).await?));
     }
-    let pool = platform.add_pool(account, "Web visitors", HOLD, None, now).await?;
+    let pool = platform
+        .add_pool(account, "Web visitors", HOLD, None, now)
+        .await?;
     let mut numbers = Vec::new();
     for (index, digits) in NUMBERS.iter().enumerate() {
         let e164: E164 = digits.parse().context("a number of the demo")?;
@@ -174,7 +227,11 @@ async fn numbers(
         numbers.push(TrackingNumber {
             id: NumberId::new(now, random()),
             account,
-            label: if overflow { "Overflow".into() } else { format!("Web {}", index + 1) },
+            label: if overflow {
+                "Overflow".into()
+            } else {
+                format!("Web {}", index + 1)
+            },
             e164,
             state: NumberState::Assigned,
             pool: (!overflow).then_some(pool.id),
@@ -183,26 +240,54 @@ async fn numbers(
         });
     }
     platform.db.add_numbers(numbers.clone()).await?;
-    let pool = Pool { overflow: numbers.last().map(|number| number.id), ..pool };
+    let pool = Pool {
+        overflow: numbers.last().map(|number| number.id),
+        ..pool
+    };
     platform.db.update_pool(&pool).await?;
     Ok((pool, numbers))
 }
 
-async fn web_site(platform: &Platform, account: AccountId, pool: PoolId, now: Timestamp) -> anyhow::Result<Site> {
+async fn web_site(
+    platform: &Platform,
+    account: AccountId,
+    pool: PoolId,
+    now: Timestamp,
+) -> anyhow::Result<Site> {
     if let Some(site) = platform.db.sites(account).await?.into_iter().next() {
         return Ok(site);
     }
     let swap_targets = vec!["+44 20 7946 0000".into()];
-    Ok(platform.add_site(account, "Harbour Lane Plumbing", swap_targets, Some(pool), now).await?)
+    Ok(platform
+        .add_site(
+            account,
+            "Harbour Lane Plumbing",
+            swap_targets,
+            Some(pool),
+            now,
+        )
+        .await?)
 }
 
-async fn prove(platform: &Platform, web: &Site, site: &super::site::Site, now: Timestamp) -> anyhow::Result<()> {
+async fn prove(
+    platform: &Platform,
+    web: &Site,
+    site: &super::site::Site,
+    now: Timestamp,
+) -> anyhow::Result<()> {
     let hosts = platform.db.hosts(web.account, web.id).await?;
     let host = match hosts.into_iter().find(|host| host.name == site.host()) {
         Some(host) => host,
-        None => platform.add_host(web.account, web.id, &site.host(), now).await?,
+        None => {
+            platform
+                .add_host(web.account, web.id, &site.host(), now)
+                .await?
+        }
     };
     site.fill(&platform.settings.public_url, &web.key, &host.challenge);
-    platform.prove_host(web.account, host.id, now).await.context("proving the demo site by its file")?;
+    platform
+        .prove_host(web.account, host.id, now)
+        .await
+        .context("proving the demo site by its file")?;
     Ok(())
 }

@@ -37,14 +37,30 @@ impl Site {
     /// # Errors
     /// When the address cannot be bound.
     pub async fn bind(address: SocketAddr) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind(address).await.with_context(|| format!("serving the demo site on {address}"))?;
-        let address = listener.local_addr().context("the address of the demo site")?;
+        let listener = TcpListener::bind(address)
+            .await
+            .with_context(|| format!("serving the demo site on {address}"))?;
+        let address = listener
+            .local_addr()
+            .context("the address of the demo site")?;
         let filled = Filled::default();
         let router = Router::new()
-            .route("/", get(|State(filled): State<Filled>| async move { page(&filled, HOME) }))
-            .route("/index.html", get(|State(filled): State<Filled>| async move { page(&filled, HOME) }))
-            .route("/boilers.html", get(|State(filled): State<Filled>| async move { page(&filled, BOILERS) }))
-            .route("/style.css", get(|| async { ([(header::CONTENT_TYPE, "text/css")], STYLE) }))
+            .route(
+                "/",
+                get(|State(filled): State<Filled>| async move { page(&filled, HOME) }),
+            )
+            .route(
+                "/index.html",
+                get(|State(filled): State<Filled>| async move { page(&filled, HOME) }),
+            )
+            .route(
+                "/boilers.html",
+                get(|State(filled): State<Filled>| async move { page(&filled, BOILERS) }),
+            )
+            .route(
+                "/style.css",
+                get(|| async { ([(header::CONTENT_TYPE, "text/css")], STYLE) }),
+            )
             .route("/.well-known/ringfence.txt", get(proof))
             .with_state(Arc::clone(&filled));
         tokio::spawn(async move {
@@ -75,7 +91,9 @@ fn page(filled: &Filled, template: &str) -> Response {
     let Some(filling) = filled.get() else {
         return (StatusCode::SERVICE_UNAVAILABLE, "the demo is starting").into_response();
     };
-    let html = template.replace("{{TAG_ORIGIN}}", &filling.tag_origin).replace("{{SITE_KEY}}", &filling.site_key);
+    let html = template
+        .replace("{{TAG_ORIGIN}}", &filling.tag_origin)
+        .replace("{{SITE_KEY}}", &filling.site_key);
     Html(html).into_response()
 }
 

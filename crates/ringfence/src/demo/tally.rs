@@ -117,14 +117,18 @@ impl Tally {
     /// When rows cannot be read.
     pub async fn summary(&self, platform: &Platform) -> Result<Summary, StoreError> {
         let until = now() + Duration::from_secs(1);
-        let rows = platform.db.row_counts(self.account, self.began, until).await?;
+        let rows = platform
+            .db
+            .row_counts(self.account, self.began, until)
+            .await?;
         let calls = self.calls(platform).await?;
         let mut counts = CallCounts::default();
         let mut recordings = RecordingCounts::default();
         for call in &calls {
             counts.add(call);
             if call.disposition == Some(Disposition::Answered) {
-                self.check_recording(platform, call, &mut recordings).await?;
+                self.check_recording(platform, call, &mut recordings)
+                    .await?;
             }
         }
         self.check_placed(platform, &calls).await?;
@@ -139,7 +143,10 @@ impl Tally {
     }
 
     async fn calls(&self, platform: &Platform) -> Result<Vec<Call>, StoreError> {
-        let filter = CallFilter { from: Some(self.began), ..CallFilter::default() };
+        let filter = CallFilter {
+            from: Some(self.began),
+            ..CallFilter::default()
+        };
         let mut calls = Vec::new();
         let mut after = None;
         loop {
@@ -166,8 +173,12 @@ impl Tally {
                 self.fault(format!("lease {} was shown but has no row", made.lease));
                 continue;
             };
-            let logged = by_caller.get(made.from.as_str()).map_or(&[][..], Vec::as_slice);
-            let Some(call) = logged.iter().find(|call| call.number == lease.number && call.started_at >= lease.started_at)
+            let logged = by_caller
+                .get(made.from.as_str())
+                .map_or(&[][..], Vec::as_slice);
+            let Some(call) = logged
+                .iter()
+                .find(|call| call.number == lease.number && call.started_at >= lease.started_at)
             else {
                 self.fault(format!(
                     "a call from {} ended with {} but is not in the call log",
@@ -176,12 +187,19 @@ impl Tally {
                 ));
                 continue;
             };
-            let right = call.visit == Some(lease.visit) || (lease.overflow && call.source.is_some());
+            let right =
+                call.visit == Some(lease.visit) || (lease.overflow && call.source.is_some());
             if !right {
-                self.fault(format!("call {} is not attributed to the visit that was shown its number", call.id));
+                self.fault(format!(
+                    "call {} is not attributed to the visit that was shown its number",
+                    call.id
+                ));
             }
             if made.result.answered != (call.disposition == Some(Disposition::Answered)) {
-                self.fault(format!("call {} is logged as {:?}, its caller saw {}", call.id, call.disposition, made.result.final_code));
+                self.fault(format!(
+                    "call {} is logged as {:?}, its caller saw {}",
+                    call.id, call.disposition, made.result.final_code
+                ));
             }
         }
         Ok(())
@@ -201,12 +219,23 @@ impl Tally {
         let path = platform.settings.recordings_folder.join(&recording.path);
         let heard = tokio::task::spawn_blocking(move || channels(&path)).await;
         match heard {
-            Ok(Ok(heard)) if recording.state == RecordingState::Closed && heard == [Some(CALLER_TONE), Some(AGENT_TONE)] => {
+            Ok(Ok(heard))
+                if recording.state == RecordingState::Closed
+                    && heard == [Some(CALLER_TONE), Some(AGENT_TONE)] =>
+            {
                 counts.verified += 1;
             }
-            Ok(Ok(heard)) => tracing::warn!(call = %call.id, ?heard, state = recording.state.as_str(), "a recording holds other tones"),
-            Ok(Err(error)) => self.fault(format!("the recording of call {} cannot be read: {error}", call.id)),
-            Err(error) => self.fault(format!("the recording of call {} was not read: {error}", call.id)),
+            Ok(Ok(heard)) => {
+                tracing::warn!(call = %call.id, ?heard, state = recording.state.as_str(), "a recording holds other tones")
+            }
+            Ok(Err(error)) => self.fault(format!(
+                "the recording of call {} cannot be read: {error}",
+                call.id
+            )),
+            Err(error) => self.fault(format!(
+                "the recording of call {} was not read: {error}",
+                call.id
+            )),
         }
         Ok(())
     }
@@ -230,7 +259,8 @@ fn channels(path: &std::path::Path) -> anyhow::Result<[Option<f64>; 2]> {
 impl CallCounts {
     fn add(&mut self, call: &Call) {
         self.total += 1;
-        self.failed_over += u64::from(call.failed_over && call.disposition == Some(Disposition::Answered));
+        self.failed_over +=
+            u64::from(call.failed_over && call.disposition == Some(Disposition::Answered));
         match call.disposition {
             Some(Disposition::Answered) => self.answered += 1,
             Some(Disposition::Missed) => self.missed += 1,

@@ -27,21 +27,48 @@ const LIVELY: Duration = Duration::from_secs(60);
 
 /// Where visitors come from: what is behind the page's address, and the referrer.
 const WAYS: [(&str, &str); 8] = [
-    ("?utm_source=google&utm_medium=cpc&utm_campaign=emergency&utm_term=burst+pipe&gclid=demo-click-1", "https://www.google.com/"),
-    ("?utm_source=google&utm_medium=cpc&utm_campaign=boilers&utm_term=boiler+repair&gclid=demo-click-2", "https://www.google.com/"),
-    ("?utm_source=bing&utm_medium=cpc&utm_campaign=emergency&msclkid=demo-click-3", "https://www.bing.com/"),
-    ("?utm_source=newsletter&utm_medium=email&utm_campaign=winter-check", ""),
-    ("?utm_source=facebook&utm_medium=paid_social&utm_campaign=bathrooms&fbclid=demo-click-4", "https://www.facebook.com/"),
+    (
+        "?utm_source=google&utm_medium=cpc&utm_campaign=emergency&utm_term=burst+pipe&gclid=demo-click-1",
+        "https://www.google.com/",
+    ),
+    (
+        "?utm_source=google&utm_medium=cpc&utm_campaign=boilers&utm_term=boiler+repair&gclid=demo-click-2",
+        "https://www.google.com/",
+    ),
+    (
+        "?utm_source=bing&utm_medium=cpc&utm_campaign=emergency&msclkid=demo-click-3",
+        "https://www.bing.com/",
+    ),
+    (
+        "?utm_source=newsletter&utm_medium=email&utm_campaign=winter-check",
+        "",
+    ),
+    (
+        "?utm_source=facebook&utm_medium=paid_social&utm_campaign=bathrooms&fbclid=demo-click-4",
+        "https://www.facebook.com/",
+    ),
     ("", "https://www.google.com/"),
     ("", "https://directory.example.com/plumbers"),
     ("", ""),
 ];
 
 const BROWSERS: [(&str, &str); 4] = [
-    ("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/146.0.0.0 Safari/537.36", "en-GB"),
-    ("Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/19.0 Mobile/15E148 Safari/604.1", "en-GB"),
-    ("Mozilla/5.0 (Linux; Android 16; Pixel 9) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/146.0.0.0 Mobile Safari/537.36", "de-DE"),
-    ("Mozilla/5.0 (X11; Linux x86_64; rv:150.0) Gecko/20100101 Firefox/150.0", "fr-FR"),
+    (
+        "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/146.0.0.0 Safari/537.36",
+        "en-GB",
+    ),
+    (
+        "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/19.0 Mobile/15E148 Safari/604.1",
+        "en-GB",
+    ),
+    (
+        "Mozilla/5.0 (Linux; Android 16; Pixel 9) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/146.0.0.0 Mobile Safari/537.36",
+        "de-DE",
+    ),
+    (
+        "Mozilla/5.0 (X11; Linux x86_64; rv:150.0) Gecko/20100101 Firefox/150.0",
+        "fr-FR",
+    ),
 ];
 
 /// Networks that are kept for documentation (RFC 5737): where visitors pretend to be.
@@ -72,7 +99,12 @@ impl Crowd {
     ///
     /// # Errors
     /// When the callers' softphone cannot be started.
-    pub async fn start(server: &Server, seeded: &Seeded, agents: Agents, tally: Arc<Tally>) -> anyhow::Result<Self> {
+    pub async fn start(
+        server: &Server,
+        seeded: &Seeded,
+        agents: Agents,
+        tally: Arc<Tally>,
+    ) -> anyhow::Result<Self> {
         let town = Arc::new(Town {
             http: reqwest::Client::builder()
                 .timeout(Duration::from_secs(10))
@@ -81,15 +113,23 @@ impl Crowd {
             server: format!("http://localhost:{}", server.http.port()),
             origin: seeded.page.origin(),
             site_key: seeded.site_key.clone(),
-            sip: server.telephony.udp_address().context("the demo needs SIP over UDP")?,
+            sip: server
+                .telephony
+                .udp_address()
+                .context("the demo needs SIP over UDP")?,
             caller_phone: Softphone::start(SoftphoneConfig::default()).await?,
             agents,
             tally,
             visitors: AtomicUsize::new(0),
             callers: AtomicUsize::new(0),
         });
-        let crowd = Self { arrivals: CancellationToken::new(), people: TaskTracker::new() };
-        crowd.people.spawn(arrive(town, crowd.people.clone(), crowd.arrivals.clone()));
+        let crowd = Self {
+            arrivals: CancellationToken::new(),
+            people: TaskTracker::new(),
+        };
+        crowd
+            .people
+            .spawn(arrive(town, crowd.people.clone(), crowd.arrivals.clone()));
         Ok(crowd)
     }
 
@@ -106,8 +146,16 @@ async fn arrive(town: Arc<Town>, people: TaskTracker, stop: CancellationToken) {
     loop {
         people.spawn(visit(Arc::clone(&town)));
         let lively = began.elapsed() < LIVELY;
-        let pause = if lively { rand::rng().random_range(600..1_000) } else { rand::rng().random_range(2_500..6_000) };
-        if stop.run_until_cancelled(tokio::time::sleep(Duration::from_millis(pause))).await.is_none() {
+        let pause = if lively {
+            rand::rng().random_range(600..1_000)
+        } else {
+            rand::rng().random_range(2_500..6_000)
+        };
+        if stop
+            .run_until_cancelled(tokio::time::sleep(Duration::from_millis(pause)))
+            .await
+            .is_none()
+        {
             return;
         }
     }
@@ -118,7 +166,8 @@ async fn visit(town: Arc<Town>) {
     let number = match town.ask(index).await {
         Ok(number) => number,
         Err(error) => {
-            town.tally.fault(format!("a visitor got no number: {error:#}"));
+            town.tally
+                .fault(format!("a visitor got no number: {error:#}"));
             return;
         }
     };
@@ -162,8 +211,16 @@ impl Town {
                 .header("Accept-Language", language)
                 .header("X-Forwarded-For", &address)
         };
-        get(page.clone()).send().await?.error_for_status()?.bytes().await?;
-        let script = get(format!("{}/tag.js", self.server)).header("Referer", &page).send().await?;
+        get(page.clone())
+            .send()
+            .await?
+            .error_for_status()?
+            .bytes()
+            .await?;
+        let script = get(format!("{}/tag.js", self.server))
+            .header("Referer", &page)
+            .send()
+            .await?;
         script.error_for_status()?.bytes().await?;
         let token: TokenAnswer = get(format!("{}/t/token?site={}", self.server, self.site_key))
             .header("Origin", &self.origin)
@@ -196,7 +253,10 @@ impl Town {
                 self.tally.number_shown();
                 Ok(number)
             }
-            None => bail!("the server says {}", answer.reason.as_deref().unwrap_or("nothing")),
+            None => bail!(
+                "the server says {}",
+                answer.reason.as_deref().unwrap_or("nothing")
+            ),
         }
     }
 
@@ -204,7 +264,10 @@ impl Town {
         let call = self.callers.fetch_add(1, Ordering::Relaxed);
         self.agents.meet(call);
         // +44 1632 960000 to 960999 are kept for drama; a caller in eight rings again.
-        let from = format!("+441632960{:03}", if call % 8 == 6 { 5 } else { call % 1_000 });
+        let from = format!(
+            "+441632960{:03}",
+            if call % 8 == 6 { 5 } else { call % 1_000 }
+        );
         let gives_up = call % 9 == 6;
         let request = CallRequest {
             server: self.sip,
@@ -212,13 +275,23 @@ impl Town {
             from: from.clone(),
             tone_hz: CALLER_TONE,
             talk: Duration::from_millis(rand::rng().random_range(2_500..6_000)),
-            give_up_after: Some(if gives_up { Duration::from_millis(250) } else { Duration::from_secs(20) }),
+            give_up_after: Some(if gives_up {
+                Duration::from_millis(250)
+            } else {
+                Duration::from_secs(20)
+            }),
             expect: vec![CALLER_TONE, AGENT_TONE],
         };
         self.tally.dialled();
         match self.caller_phone.call(request).await {
-            Ok(result) => self.tally.placed(PlacedCall { from, lease: number.lease, result }),
-            Err(error) => self.tally.fault(format!("a call could not be made: {error}")),
+            Ok(result) => self.tally.placed(PlacedCall {
+                from,
+                lease: number.lease,
+                result,
+            }),
+            Err(error) => self
+                .tally
+                .fault(format!("a call could not be made: {error}")),
         }
     }
 }
