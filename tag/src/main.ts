@@ -29,6 +29,8 @@ interface NumberOptions {
 type Callback = (number: Lent | null, reason?: string) => void;
 
 const PATIENCE = 10_000;
+// The server's tokens hold for five minutes.
+const FRESH = 4 * 60_000;
 // Reasons to refuse a beat that say nothing of its lease.
 const TRANSIENT = /^(too_many|unavailable)/;
 const refuse = (reason: string): Answer => ({ number: null, reason });
@@ -48,6 +50,7 @@ function run(script: HTMLScriptElement): void {
 
   // The server puts its token here.
   let token = "__RINGFENCE_TOKEN__";
+  const loaded = Date.now();
   if (/^__/.test(token)) token = "";
   let visit: Visit | undefined;
   let tags: Record<string, string> = {};
@@ -89,7 +92,7 @@ function run(script: HTMLScriptElement): void {
 
   const question = async (campaign: string | null, started: number, signal: AbortSignal): Promise<Reply> => {
     const mine = (visit = currentVisit(site, visit));
-    if (token === mine.spent) token = "";
+    if (token === mine.spent || Date.now() - loaded > FRESH) token = "";
     for (let asked = false; ; ) {
       if (!mine.credential && !token) {
         asked = true;

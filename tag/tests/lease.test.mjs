@@ -298,6 +298,17 @@ test("without consent nothing is asked and nothing kept, and with it both", asyn
   await close(page);
 });
 
+test("a consent that comes late does not show a token that is too old", async () => {
+  world.site.pages.set("/", world.html(OWN, { head: world.tag(`data-consent="wait"`) }));
+  const page = await world.open("/", { prepare: (page) => page.clock.install() });
+  await page.waitForLoadState("load");
+  await page.clock.runFor(5 * 60_000);
+  await page.evaluate(() => ringfence("consent", true));
+  await page.waitForFunction(() => document.querySelector("p").textContent.endsWith("0123"));
+  assert.deepEqual(world.ringfence.log.map(({ path, body }) => body?.token ?? path), ["/t/token", "token-2"]);
+  await close(page);
+});
+
 test("a consent given before the script has loaded counts, and a refusal is told", async () => {
   const head = world.tag(`data-consent="wait"`);
   const page = await world.show(OWN + `<script>ringfence("consent", true)</script>`, { head });
