@@ -10,6 +10,7 @@
 
 mod engine;
 mod error;
+mod finish;
 pub mod g711;
 mod latch;
 mod ports;
@@ -24,6 +25,7 @@ mod timeline;
 pub mod tone;
 mod wav;
 mod waveform;
+mod writer;
 
 pub use engine::{MediaConfig, MediaEngine};
 pub use error::MediaError;

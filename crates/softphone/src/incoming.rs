@@ -170,8 +170,16 @@ impl Incoming<'_> {
                         acknowledge(&handle).await;
                     }
                     Some(DialogState::Terminated(_, reason)) => {
-                        if !acknowledged && matches!(reason, TerminatedReason::UacCancel) {
-                            self.counters.lock().cancelled += 1;
+                        match reason {
+                            TerminatedReason::UacCancel if !acknowledged => {
+                                self.counters.lock().cancelled += 1;
+                            }
+                            // The ACK was lost, and the BYE was faster than its repetition.
+                            TerminatedReason::UacBye if !acknowledged => {
+                                acknowledged = true;
+                                self.confirmed();
+                            }
+                            _ => {}
                         }
                         break;
                     }
