@@ -1,6 +1,7 @@
 //! `calls`: SIPp calls SIPp through the whole program (rows, routing, attribution, SIP, ports for sound), and, where it is
 //! installed, through Kamailio as a stateful proxy on the same machine in the same run.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -98,14 +99,14 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
 }
 
 async fn ringfence(options: &Options, program: &Path) -> anyhow::Result<Figures> {
-    let folder = tempfile::tempdir()?;
+    let folder = disk()?;
     let place = Place {
         sip: free_port()?,
         http: free_port()?,
         recording: options.record,
         rate: options.rate.saturating_mul(4),
     };
-    let (callee, caller) = (free_port()?, free_port()?);
+    let answers_at = free_port()?;
     let url = options
         .database
         .clone()
@@ -113,7 +114,7 @@ async fn ringfence(options: &Options, program: &Path) -> anyhow::Result<Figures>
     let db = Db::open(&url).await?;
     db.migrate().await?;
     let mut rows = rows::site(&db, NUMBERS, Duration::from_hours(1)).await?;
-    rows::callable(&db, &mut rows, callee).await?;
+    rows::callable(&db, &mut rows, answers_at).await?;
     let server = program::serve(program, folder.path(), &url, &place)?;
     let numbers: Vec<String> = rows
         .numbers
@@ -126,8 +127,7 @@ async fn ringfence(options: &Options, program: &Path) -> anyhow::Result<Figures>
         options,
         folder.path(),
         place.sip,
-        caller,
-        callee,
+        answers_at,
         &numbers,
         &[pid],
     )?;
@@ -150,17 +150,24 @@ async fn ringfence(options: &Options, program: &Path) -> anyhow::Result<Figures>
     ))
 }
 
+/// A folder beside this program: the usual place for temporary files may be in memory, where commits cost nothing.
+fn disk() -> anyhow::Result<tempfile::TempDir> {
+    let own = std::env::current_exe()?;
+    Ok(tempfile::tempdir_in(
+        own.parent().context("a program lies in a folder")?,
+    )?)
+}
+
 fn peer(options: &Options, program: &Path) -> anyhow::Result<Figures> {
     let folder = tempfile::tempdir()?;
-    let (at, callee, caller) = (free_port()?, free_port()?, free_port()?);
-    let proxy = kamailio::start(program, folder.path(), at, callee)?;
+    let (at, answers_at) = (free_port()?, free_port()?);
+    let proxy = kamailio::start(program, folder.path(), at, answers_at)?;
     let family = process::family(proxy.0.id());
     let mut measured = measure(
         options,
         folder.path(),
         at,
-        caller,
-        callee,
+        answers_at,
         &["+12125550100".into()],
         &family,
     )?;
@@ -194,18 +201,18 @@ struct Measured {
 fn measure(
     options: &Options,
     folder: &Path,
-    server: std::net::SocketAddr,
-    caller: std::net::SocketAddr,
-    callee: std::net::SocketAddr,
+    server: SocketAddr,
+    answers_at: SocketAddr,
     numbers: &[String],
     processes: &[u32],
 ) -> anyhow::Result<Measured> {
-    let longest = Duration::from_secs(u64::from(options.seconds)) + Duration::from_secs(120);
-    let _callee = sipp::answer(folder, callee, longest)?;
+    let longest = Duration::from_secs(u64::from(options.seconds)) + Duration::from_mins(2);
+    let calls_from = free_port()?;
+    let _callee = sipp::answer(folder, answers_at, longest)?;
     let warm = sipp::call(
         folder,
         server,
-        caller,
+        calls_from,
         numbers,
         WARM_UP.0,
         WARM_UP.0 * WARM_UP.1,
@@ -221,7 +228,7 @@ fn measure(
     );
     let cpu_before = processes.iter().map(|pid| process::cpu_seconds(*pid)).sum();
     let calls = options.rate.saturating_mul(options.seconds);
-    let outcome = sipp::call(folder, server, caller, numbers, options.rate, calls)?;
+    let outcome = sipp::call(folder, server, calls_from, numbers, options.rate, calls)?;
     if outcome.failed > 0 {
         eprintln!(
             "{} calls failed; the first lines of what SIPp says:\n{}",

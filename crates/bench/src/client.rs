@@ -39,10 +39,13 @@ impl Requests {
         after: &str,
     ) -> Self {
         let length = before.len() + words.first().map_or(0, String::len) + after.len();
-        let headers: String = headers
-            .iter()
-            .map(|(name, value)| format!("{name}: {value}\r\n"))
-            .collect();
+        let headers = headers.iter().fold(String::new(), |all, (name, value)| {
+            all + name
+                + ": "
+                + value
+                + "
+"
+        });
         let head = format!(
             "POST {path} HTTP/1.1\r\n{headers}Content-Type: text/plain\r\nContent-Length: {length}\r\n\r\n"
         );

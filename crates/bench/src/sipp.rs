@@ -29,8 +29,6 @@ pub struct Outcome {
     pub retransmissions: u64,
     /// From the INVITE to the 200.
     pub setup: Times,
-    /// How long it took, in seconds.
-    pub seconds: f64,
 }
 
 /// A process that ends with this value.
@@ -94,7 +92,6 @@ pub fn call(
     }
     remove_response_times(folder)?;
     let length = Duration::from_secs(u64::from(calls / rate.max(1)));
-    let began = Instant::now();
     let status = sipp(folder, "caller", from, length + PATIENCE)
         .args(["-sf", "caller.xml", "-inf", "numbers.csv"])
         .args([
@@ -119,7 +116,6 @@ pub fn call(
         .arg(to.to_string())
         .status()
         .context("starting SIPp")?;
-    let seconds = began.elapsed().as_secs_f64();
     // 0: all went well, 1: some calls failed; both leave statistics.
     if !matches!(status.code(), Some(0 | 1)) {
         let said = fs::read_to_string(folder.join("caller.log")).unwrap_or_default();
@@ -135,7 +131,6 @@ pub fn call(
         failed: field("FailedCall(C)")?,
         retransmissions: field("Retransmissions(C)")?,
         setup: response_times(folder)?,
-        seconds,
     })
 }
 

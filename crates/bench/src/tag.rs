@@ -18,7 +18,6 @@ use ringfence_platform::{Keys, Platform, Settings, now};
 use ringfence_store::Db;
 use serde::Serialize;
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 
 use crate::client::{self, Requests, Round};
 use crate::report::{Times, float, rounded, shown, table};
@@ -170,11 +169,7 @@ impl Server {
         };
         let outbound = Outbound::new(OutboundPolicy::default());
         let platform = Platform::start(db, outbound, settings, Keys::from_master(&[7; 32])).await?;
-        let router = ringfence_web::router(
-            Arc::clone(&platform),
-            Arc::new(String::new),
-            CancellationToken::new(),
-        );
+        let router = ringfence_web::router(Arc::clone(&platform), Arc::new(String::new));
         let tag = serve(router).await?;
         let server = Self {
             platform,
