@@ -3,8 +3,10 @@
 //! A number is shown only after its lease is durable. Whatever goes wrong has a reason, is counted, and leaves the
 //! page's own number standing.
 
+mod arrival;
 mod facts;
 mod follow_up;
+mod placing;
 mod refusals;
 
 use std::net::IpAddr;
@@ -12,17 +14,12 @@ use std::sync::Arc;
 
 use ringfence_fence::{
     AddressPrefix, Admission, HostFacts, PageHost, RequestFacts, TOKEN_LIFE, TokenFacts,
-    VISIT_CREDENTIAL_LIFE, VisitCredential, admit, agreed_host, normalise_host, origin_host,
+    VISIT_CREDENTIAL_LIFE, VisitCredential, admit, agreed_host, origin_host,
 };
-use ringfence_live::{LeaseOutcome, NewLease};
-use ringfence_model::{
-    Duration, Lease, LeaseId, SiteId, Source, Timestamp, Visit, VisitId, VisitorId,
-};
-use ringfence_store::{StoreError, Write};
-use ringfence_tracking::{
-    LANDING_STORED_MAX, Landing, PAGE_URL_MAX, SourceRules, VALUE_MAX, VisitFacts, classify,
-    device, parse_landing, shortened,
-};
+use ringfence_live::SpendError;
+use ringfence_model::{Duration, LeaseId, SiteId, Timestamp};
+use ringfence_store::StoreError;
+use ringfence_tracking::{PAGE_URL_MAX, shortened};
 use url::Url;
 
 use crate::{Platform, random};
@@ -31,12 +28,11 @@ pub use facts::{ShownNumber, TagFacts};
 pub use follow_up::{BeatAnswer, FollowUp};
 pub use ringfence_fence::Refusal;
 
+use arrival::new_visit;
 use facts::{PoolFacts, SiteFacts};
 
 /// Leases that ended this long before a start are read back too: they tell which numbers have been free the longest.
 const REMEMBERED: Duration = Duration::from_hours(2);
-/// The longest language tag that is kept (RFC 5646 §4.4.1).
-const LANGUAGE_MAX: usize = 35;
 /// Octets of a user agent that tokens are bound to.
 const USER_AGENT_MAX: usize = 512;
 
@@ -264,8 +260,8 @@ impl Platform {
                 self.live
                     .spend(token.nonce, token.expires_at, now)
                     .map_err(|error| match error {
-                        ringfence_live::SpendError::Spent => Refusal::TokenSpent,
-                        ringfence_live::SpendError::Full => Refusal::Unavailable,
+                        SpendError::Spent => Refusal::TokenSpent,
+                        SpendError::Full => Refusal::Unavailable,
                     })?;
                 let visit = new_visit(site, &page, request, now);
                 let shown = self.begin_visit(pool, visit, token.nonce, now).await;
@@ -280,8 +276,8 @@ impl Platform {
             }
         };
         let credential = VisitCredential {
-            visit: shown.visit.id,
-            visitor: shown.visit.visitor,
+            visit: shown.visit,
+            visitor: shown.visitor,
             lease: shown.lease,
             overflow: shown.overflow,
             expires_at: now + VISIT_CREDENTIAL_LIFE.max(pool.hold),
@@ -290,203 +286,11 @@ impl Platform {
             number: shown.number,
             lease: shown.lease,
             expires_at: shown.expires_at,
-            campaign: shown.visit.source.campaign,
+            campaign: shown.campaign,
             swap: Arc::clone(&site.swap),
             visit: self.signer().visit(&credential, site.id, user_agent),
             beat: beat_of(pool),
         })
-    }
-
-    async fn begin_visit(
-        &self,
-        pool: &PoolFacts,
-        visit: Visit,
-        nonce: [u8; 16],
-        now: Timestamp,
-    ) -> Result<Shown, Refusal> {
-        let nonce = format!("{:032x}", u128::from_be_bytes(nonce));
-        let placed = self.place(pool, &visit, now)?;
-        let lease = placed.lease(pool, &visit, Some(nonce));
-        let shown = Shown::of(&placed, &lease, visit.clone());
-        let writes = vec![Write::Visit(Box::new(visit)), Write::Lease(Box::new(lease))];
-        self.written(writes, pool, &placed).await?;
-        Ok(shown)
-    }
-
-    /// The same visit on a later page: it keeps its number as long as that is not another's.
-    async fn continue_visit(
-        &self,
-        site: &SiteFacts,
-        pool: &PoolFacts,
-        credential: &VisitCredential,
-        now: Timestamp,
-    ) -> Result<Shown, Refusal> {
-        let visit = self
-            .db
-            .visit(site.account, credential.visit)
-            .await
-            .map_err(|error| unavailable(&error))?
-            .ok_or(Refusal::VisitExpired)?;
-        let visit = Visit {
-            seen_at: now,
-            ..visit
-        };
-        let placed = self.place(pool, &visit, now)?;
-        let lease = placed.lease(pool, &visit, None);
-        let shown = Shown::of(&placed, &lease, visit.clone());
-        let mut writes = vec![Write::Visit(Box::new(visit))];
-        if let Placed::Kept { .. } = placed {
-            let extended = Write::LeaseExtended {
-                account: lease.account,
-                lease: lease.id,
-                expires_at: lease.expires_at,
-            };
-            if lease.id != credential.lease {
-                // Another page of the visit began it a moment ago, and its row may not be there yet.
-                writes.push(Write::Lease(Box::new(lease)));
-            }
-            writes.push(extended);
-        } else {
-            writes.push(Write::Lease(Box::new(lease)));
-        }
-        self.written(writes, pool, &placed).await?;
-        Ok(shown)
-    }
-
-    /// Takes a number for a visit: its own, one that is free, or the pool's overflow number.
-    fn place(&self, pool: &PoolFacts, visit: &Visit, now: Timestamp) -> Result<Placed, Refusal> {
-        let new = NewLease {
-            visit: visit.id,
-            lease: LeaseId::new(now, random()),
-            now,
-            expires_at: now + pool.hold,
-        };
-        let placed = match self.live.lease(pool.id, &new) {
-            LeaseOutcome::New(held) => pool.numbers.get(&held.number).map(|number| Placed::New {
-                held,
-                number: Arc::clone(number),
-            }),
-            LeaseOutcome::Kept(held) => pool.numbers.get(&held.number).map(|number| Placed::Kept {
-                held,
-                number: Arc::clone(number),
-            }),
-            LeaseOutcome::Exhausted => {
-                metrics::counter!("ringfence_pool_exhausted_total").increment(1);
-                let overflow = pool.overflow.as_ref().ok_or(Refusal::PoolExhausted)?;
-                Some(Placed::Overflow {
-                    new,
-                    number: Arc::clone(overflow),
-                })
-            }
-            LeaseOutcome::UnknownPool => None,
-        };
-        // The pool changed between two looks at it; what is known is read again for the next request.
-        placed.ok_or_else(|| {
-            self.tag_facts.changed();
-            Refusal::Unavailable
-        })
-    }
-
-    /// Waits until the writes are durable; a lease that cannot be is taken back.
-    async fn written(
-        &self,
-        writes: Vec<Write>,
-        pool: &PoolFacts,
-        placed: &Placed,
-    ) -> Result<(), Refusal> {
-        let kind = placed.word();
-        match self.db.write(writes).await {
-            Ok(()) => {
-                metrics::counter!("ringfence_numbers_shown_total", "lease" => kind).increment(1);
-                Ok(())
-            }
-            Err(error) => {
-                if let Placed::New { held, .. } = placed {
-                    self.live.take_back(pool.id, held);
-                }
-                Err(match error {
-                    StoreError::NonceSpent => Refusal::TokenSpent,
-                    error => unavailable(&error),
-                })
-            }
-        }
-    }
-}
-
-/// A number that a visit was given in memory, and that is to become durable.
-enum Placed {
-    New {
-        held: ringfence_live::Held,
-        number: Arc<ShownNumber>,
-    },
-    Kept {
-        held: ringfence_live::Held,
-        number: Arc<ShownNumber>,
-    },
-    Overflow {
-        new: NewLease,
-        number: Arc<ShownNumber>,
-    },
-}
-
-impl Placed {
-    const fn word(&self) -> &'static str {
-        match self {
-            Self::New { .. } => "new",
-            Self::Kept { .. } => "kept",
-            Self::Overflow { .. } => "overflow",
-        }
-    }
-
-    const fn number(&self) -> &Arc<ShownNumber> {
-        match self {
-            Self::New { number, .. }
-            | Self::Kept { number, .. }
-            | Self::Overflow { number, .. } => number,
-        }
-    }
-
-    fn lease(&self, pool: &PoolFacts, visit: &Visit, nonce: Option<String>) -> Lease {
-        let (id, started_at, expires_at) = match self {
-            Self::New { held, .. } | Self::Kept { held, .. } => {
-                (held.lease, held.started_at, held.expires_at)
-            }
-            Self::Overflow { new, .. } => (new.lease, new.now, new.expires_at),
-        };
-        let number = self.number();
-        Lease {
-            id,
-            account: visit.account,
-            pool: pool.id,
-            number: number.id,
-            e164: number.e164.clone(),
-            visit: visit.id,
-            started_at,
-            expires_at,
-            overflow: matches!(self, Self::Overflow { .. }),
-            nonce,
-        }
-    }
-}
-
-/// What the answer needs of a visit and its lease.
-struct Shown {
-    number: Arc<ShownNumber>,
-    lease: LeaseId,
-    overflow: bool,
-    expires_at: Timestamp,
-    visit: Visit,
-}
-
-impl Shown {
-    fn of(placed: &Placed, lease: &Lease, visit: Visit) -> Self {
-        Self {
-            number: Arc::clone(placed.number()),
-            lease: lease.id,
-            overflow: lease.overflow,
-            expires_at: lease.expires_at,
-            visit,
-        }
     }
 }
 
@@ -511,59 +315,4 @@ fn unavailable(error: &StoreError) -> Refusal {
 /// A tenth of the time that a lease lives without one.
 fn beat_of(pool: &PoolFacts) -> Duration {
     (pool.hold / 10).clamp(Duration::from_secs(5), Duration::from_mins(1))
-}
-
-fn new_visit(site: &SiteFacts, page: &Url, request: &NumberRequest<'_>, now: Timestamp) -> Visit {
-    // The first page counts when it is one of the site's own; the browser says what it likes.
-    let first = request
-        .first_page
-        .filter(|first| *first != request.page)
-        .and_then(|first| parse_landing(first).ok())
-        .filter(|first| normalise_host(&first.host).is_ok_and(|host| site.hosts.contains(&host)));
-    let (landing, referrer) = match first {
-        Some(first) => (first, request.first_referrer),
-        None => (
-            Landing::from_url(page),
-            request.first_referrer.or(request.referrer),
-        ),
-    };
-    let referrer = referrer.map(str::trim).filter(|text| !text.is_empty());
-    let source = classify(
-        &VisitFacts {
-            landing: &landing,
-            referrer: referrer.filter(|text| text.len() <= PAGE_URL_MAX),
-            own_hosts: &site.hosts,
-        },
-        &SourceRules::default(),
-    );
-    let asked_for = request
-        .campaign
-        .map(|campaign| shortened(campaign.trim(), VALUE_MAX))
-        .filter(|campaign| !campaign.is_empty());
-    let device = device(shortened(request.user_agent, USER_AGENT_MAX));
-    Visit {
-        id: VisitId::new(now, random()),
-        account: site.account,
-        site: site.id,
-        visitor: VisitorId::new(now, random()),
-        started_at: now,
-        seen_at: now,
-        landing_page: landing.url,
-        referrer: referrer.map(|text| shortened(text, LANDING_STORED_MAX).to_string()),
-        source: Source {
-            campaign: asked_for.map(str::to_string).or(source.campaign),
-            ..source
-        },
-        utm: landing.utm,
-        click_id: landing.click_id,
-        language: request.language.and_then(language),
-        device: device.map(str::to_string),
-        address_prefix: Some(AddressPrefix::of(request.address).to_string()),
-    }
-}
-
-fn language(text: &str) -> Option<String> {
-    let plausible = (2..=LANGUAGE_MAX).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    plausible.then(|| text.to_string())
 }

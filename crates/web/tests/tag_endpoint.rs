@@ -1,6 +1,9 @@
 //! The tag's endpoint over real HTTP and real rows: who is shown a number, and who is not.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should say where"
+)]
 
 mod place;
 
@@ -22,7 +25,12 @@ async fn a_page_of_a_proved_host_is_shown_a_number_whose_lease_is_durable() {
         .await
         .unwrap();
     assert_eq!(script.headers()["cache-control"], "private, max-age=300");
-    assert!(script.headers()["content-type"].to_str().unwrap().starts_with("text/javascript"));
+    assert!(
+        script.headers()["content-type"]
+            .to_str()
+            .unwrap()
+            .starts_with("text/javascript")
+    );
     let token = token_in(&script.text().await.unwrap());
     let mut body = place.body(&token);
     body["page"] = json!(page);
@@ -42,12 +50,27 @@ async fn a_page_of_a_proved_host_is_shown_a_number_whose_lease_is_durable() {
     assert_eq!(answer.body["swap"], json!(["020 7946 0999"]));
     assert_eq!(answer.body["beat"], 60);
     let lease_id = number["lease"].as_str().unwrap().parse().unwrap();
-    let lease = place.platform.db.lease(place.account.id, lease_id).await.unwrap().unwrap();
+    let lease = place
+        .platform
+        .db
+        .lease(place.account.id, lease_id)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(lease.number, place.numbers[0].id);
     assert_eq!(number["expires"], lease.expires_at.to_string());
-    let visit = place.platform.db.visit(place.account.id, lease.visit).await.unwrap().unwrap();
+    let visit = place
+        .platform
+        .db
+        .visit(place.account.id, lease.visit)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(visit.landing_page, page);
-    assert_eq!((visit.source.kind, visit.source.name.as_str()), (SourceKind::Paid, "Google Ads"));
+    assert_eq!(
+        (visit.source.kind, visit.source.name.as_str()),
+        (SourceKind::Paid, "Google Ads")
+    );
     assert_eq!(visit.click_id.unwrap().value, "abc");
     assert_eq!(visit.language.as_deref(), Some("en-GB"));
     assert_eq!(visit.device.as_deref(), Some("desktop"));
@@ -57,30 +80,61 @@ async fn a_page_of_a_proved_host_is_shown_a_number_whose_lease_is_durable() {
 #[tokio::test]
 async fn a_token_can_be_asked_for_when_the_script_has_none() {
     let place = Place::new().await;
-    let script = place.get("/tag.js").send().await.unwrap().text().await.unwrap();
-    assert_eq!(token_in(&script), "", "without a Referer there is nothing to bind a token to");
+    let script = place
+        .get("/tag.js")
+        .send()
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
+    assert_eq!(
+        token_in(&script),
+        "",
+        "without a Referer there is nothing to bind a token to"
+    );
     let path = format!("/t/token?site={}", place.site.key);
     let answer = Answer::of(place.get(&path).header("Origin", &place.origin)).await;
     assert_eq!(answer.allowed_origin(), Some(place.origin.as_str()));
     let shown = place
-        .ask(Some(&place.origin), &place.body(answer.body["token"].as_str().unwrap()))
+        .ask(
+            Some(&place.origin),
+            &place.body(answer.body["token"].as_str().unwrap()),
+        )
         .await;
     assert_eq!(shown.status, 200);
-    Answer::of(place.get(&path)).await.assert_refused(403, "origin_missing");
+    Answer::of(place.get(&path))
+        .await
+        .assert_refused(403, "origin_missing");
     Answer::of(place.get(&path).header("Origin", "https://evil.test"))
         .await
         .assert_refused(403, "host_not_proved");
-    Answer::of(place.get("/t/token?site=nobody").header("Origin", &place.origin))
-        .await
-        .assert_refused(404, "unknown_site");
+    Answer::of(
+        place
+            .get("/t/token?site=nobody")
+            .header("Origin", &place.origin),
+    )
+    .await
+    .assert_refused(404, "unknown_site");
 }
 
 #[tokio::test]
 async fn a_token_of_a_script_without_a_site_holds_for_the_pages_site() {
     let place = Place::new().await;
-    let script = place.get("/tag.js").header("Referer", place.page("")).send().await.unwrap();
+    let script = place
+        .get("/tag.js")
+        .header("Referer", place.page(""))
+        .send()
+        .await
+        .unwrap();
     let token = token_in(&script.text().await.unwrap());
-    assert_eq!(place.ask(Some(&place.origin), &place.body(&token)).await.status, 200);
+    assert_eq!(
+        place
+            .ask(Some(&place.origin), &place.body(&token))
+            .await
+            .status,
+        200
+    );
 }
 
 #[tokio::test]
@@ -105,7 +159,11 @@ async fn a_token_is_good_for_one_number_only() {
     assert_eq!(place.ask(Some(&place.origin), &body).await.status, 200);
     let replayed = place.ask(Some(&place.origin), &body).await;
     replayed.assert_refused(403, "token_spent");
-    assert_eq!(replayed.allowed_origin(), Some(place.origin.as_str()), "so that the tag can ask for a new one");
+    assert_eq!(
+        replayed.allowed_origin(),
+        Some(place.origin.as_str()),
+        "so that the tag can ask for a new one"
+    );
     let refusals = place.platform.refusals(place.site.id);
     assert_eq!(refusals.len(), 1);
     assert_eq!((refusals[0].0.as_str(), refusals[0].1), ("token_spent", 1));
@@ -117,7 +175,10 @@ async fn of_many_requests_with_one_token_one_is_shown_a_number() {
     let body = place.body(&place.token(&place.page("")).await);
     let asked = (0..8).map(|_| place.ask(Some(&place.origin), &body));
     let answers = futures::future::join_all(asked).await;
-    assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), 1);
+    assert_eq!(
+        answers.iter().filter(|answer| answer.status == 200).count(),
+        1
+    );
     assert_eq!(place.platform.live.occupancy(place.pool.id, now()).0, 1);
 }
 
@@ -129,24 +190,50 @@ async fn a_token_that_is_not_this_pages_is_refused_by_name() {
     let mut forged = good.clone().into_bytes();
     forged[40] = if forged[40] == b'A' { b'B' } else { b'A' };
     let forged = String::from_utf8(forged).unwrap();
-    place.ask(origin, &place.body(&forged)).await.assert_refused(403, "token_forged");
-    place.ask(origin, &place.body("nonsense")).await.assert_refused(403, "token_malformed");
+    place
+        .ask(origin, &place.body(&forged))
+        .await
+        .assert_refused(403, "token_forged");
+    place
+        .ask(origin, &place.body("nonsense"))
+        .await
+        .assert_refused(403, "token_malformed");
     let other_host = place.token("https://www.example.com/").await;
-    place.ask(origin, &place.body(&other_host)).await.assert_refused(403, "token_wrong_host");
-    let other_site = place.get("/tag.js?site=another").header("Referer", place.page("")).send().await.unwrap();
+    place
+        .ask(origin, &place.body(&other_host))
+        .await
+        .assert_refused(403, "token_wrong_host");
+    let other_site = place
+        .get("/tag.js?site=another")
+        .header("Referer", place.page(""))
+        .send()
+        .await
+        .unwrap();
     let other_site = token_in(&other_site.text().await.unwrap());
-    place.ask(origin, &place.body(&other_site)).await.assert_refused(403, "token_wrong_site");
+    place
+        .ask(origin, &place.body(&other_site))
+        .await
+        .assert_refused(403, "token_wrong_site");
     let from = |name, value: &str| {
         place
             .post("/t/number", place.body(&good).to_string())
             .header("Origin", &place.origin)
             .header(name, value)
     };
-    Answer::of(from("X-Forwarded-For", "203.0.113.7")).await.assert_refused(403, "token_wrong_address");
+    Answer::of(from("X-Forwarded-For", "203.0.113.7"))
+        .await
+        .assert_refused(403, "token_wrong_address");
     let mut none = place.body("");
     none.as_object_mut().unwrap().remove("token");
-    place.ask(origin, &none).await.assert_refused(403, "token_missing");
-    assert_eq!(place.ask(origin, &place.body(&good)).await.status, 200, "the good one is still good");
+    place
+        .ask(origin, &none)
+        .await
+        .assert_refused(403, "token_missing");
+    assert_eq!(
+        place.ask(origin, &place.body(&good)).await.status,
+        200,
+        "the good one is still good"
+    );
 }
 
 #[tokio::test]
@@ -174,7 +261,10 @@ async fn a_token_is_too_old_after_five_minutes() {
         user_agent: BROWSER,
         address: "127.0.0.1".parse().unwrap(),
     };
-    let token = place.platform.issue_token(&request, now() - Duration::from_mins(6)).unwrap();
+    let token = place
+        .platform
+        .issue_token(&request, now() - Duration::from_mins(6))
+        .unwrap();
     place
         .ask(Some(&place.origin), &place.body(&token))
         .await
@@ -201,7 +291,10 @@ async fn a_page_that_is_not_on_a_proved_host_is_shown_nothing() {
     }
     assert_eq!(place.platform.live.occupancy(place.pool.id, now).0, 0);
     let refusals = place.platform.refusals(place.site.id);
-    assert_eq!((refusals[0].0.as_str(), refusals[0].1), ("host_not_proved", 2));
+    assert_eq!(
+        (refusals[0].0.as_str(), refusals[0].1),
+        ("host_not_proved", 2)
+    );
 }
 
 #[tokio::test]
@@ -209,20 +302,35 @@ async fn origin_page_and_site_must_agree() {
     let place = Place::new().await;
     let token = place.token(&place.page("")).await;
     let body = place.body(&token);
-    place.ask(None, &body).await.assert_refused(403, "origin_missing");
+    place
+        .ask(None, &body)
+        .await
+        .assert_refused(403, "origin_missing");
     let foreign = place.ask(Some("https://evil.test"), &body).await;
     foreign.assert_refused(403, "foreign_origin");
     assert_eq!(foreign.allowed_origin(), None);
-    place.ask(Some("null"), &body).await.assert_refused(403, "foreign_origin");
+    place
+        .ask(Some("null"), &body)
+        .await
+        .assert_refused(403, "foreign_origin");
     let mut elsewhere = body.clone();
     elsewhere["page"] = json!("https://evil.test/");
-    place.ask(Some(&place.origin), &elsewhere).await.assert_refused(403, "page_mismatch");
+    place
+        .ask(Some(&place.origin), &elsewhere)
+        .await
+        .assert_refused(403, "page_mismatch");
     let mut nowhere = body.clone();
     nowhere["page"] = json!("about:blank");
-    place.ask(Some(&place.origin), &nowhere).await.assert_refused(400, "page_malformed");
+    place
+        .ask(Some(&place.origin), &nowhere)
+        .await
+        .assert_refused(400, "page_malformed");
     let mut unknown = body.clone();
     unknown["site"] = json!("nobody");
-    place.ask(Some(&place.origin), &unknown).await.assert_refused(404, "unknown_site");
+    place
+        .ask(Some(&place.origin), &unknown)
+        .await
+        .assert_refused(404, "unknown_site");
     assert_eq!(place.ask(Some(&place.origin), &body).await.status, 200);
 }
 
@@ -241,7 +349,12 @@ async fn another_sites_host_is_not_this_sites() {
         .await
         .unwrap();
     let proof = Some((HostProof::File, now));
-    place.platform.db.set_host_proof(place.account.id, host.id, proof).await.unwrap();
+    place
+        .platform
+        .db
+        .set_host_proof(place.account.id, host.id, proof)
+        .await
+        .unwrap();
     place.platform.tag_facts.changed();
     let page = "https://other.example.com/";
     let mut body = place.body(&place.token(page).await);
@@ -256,17 +369,33 @@ async fn what_is_no_request_of_the_tag_is_refused_with_what_is_wrong() {
     let place = Place::new().await;
     let origin = place.origin.clone();
     let post = |body: String| Answer::of(place.post("/t/number", body).header("Origin", &origin));
-    for body in ["", "{", "[]", "null", "7", "{\"site\":7}", "{\"site\":\"x\"}", "\u{0}\u{1}"] {
-        post(body.into()).await.assert_refused(400, "body_malformed");
+    for body in [
+        "",
+        "{",
+        "[]",
+        "null",
+        "7",
+        "{\"site\":7}",
+        "{\"site\":\"x\"}",
+        "\u{0}\u{1}",
+    ] {
+        post(body.into())
+            .await
+            .assert_refused(400, "body_malformed");
     }
     let mut strange = place.body("x");
     strange["colour"] = json!("red");
     let answer = post(strange.to_string()).await;
     answer.assert_refused(400, "body_malformed");
-    assert!(answer.body["detail"].as_str().unwrap().contains("colour"), "{answer:?}");
+    assert!(
+        answer.body["detail"].as_str().unwrap().contains("colour"),
+        "{answer:?}"
+    );
     let mut huge = place.body("x");
     huge["referrer"] = json!("a".repeat(9000));
-    post(huge.to_string()).await.assert_refused(413, "body_too_large");
+    post(huge.to_string())
+        .await
+        .assert_refused(413, "body_too_large");
     let form = place
         .post("/t/number", "a=b")
         .header("Origin", &origin)
@@ -274,7 +403,9 @@ async fn what_is_no_request_of_the_tag_is_refused_with_what_is_wrong() {
     assert_eq!(Answer::of(form).await.status, 400);
     let mut long = place.body("x");
     long["page"] = json!(format!("{}?{}", place.page(""), "a".repeat(5000)));
-    post(long.to_string()).await.assert_refused(400, "page_malformed");
+    post(long.to_string())
+        .await
+        .assert_refused(400, "page_malformed");
 }
 
 #[tokio::test]
@@ -289,11 +420,23 @@ async fn a_full_pool_shows_its_overflow_number_and_says_nothing_else_is_left() {
     assert_ne!(one.e164(), two.e164());
     assert_eq!(three.e164(), place.numbers[2].e164.as_str());
     assert_eq!(four.e164(), three.e164());
-    let lease_id = three.body["number"]["lease"].as_str().unwrap().parse().unwrap();
-    let lease = place.platform.db.lease(place.account.id, lease_id).await.unwrap().unwrap();
+    let lease_id = three.body["number"]["lease"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    let lease = place
+        .platform
+        .db
+        .lease(place.account.id, lease_id)
+        .await
+        .unwrap()
+        .unwrap();
     assert!(lease.overflow);
     let beat = json!({"site": place.site.key, "visit": three.credential(), "lease": lease_id});
-    let beat = place.post("/t/beat", beat.to_string()).header("Origin", &place.origin);
+    let beat = place
+        .post("/t/beat", beat.to_string())
+        .header("Origin", &place.origin);
     assert_eq!(Answer::of(beat).await.status, 200);
 }
 
@@ -321,11 +464,18 @@ async fn a_restart_keeps_leases_and_spent_tokens() {
     let first = place.ask(Some(&place.origin), &spent).await;
     assert_eq!(first.status, 200);
     place.restart().await;
-    place.ask(Some(&place.origin), &spent).await.assert_refused(403, "token_spent");
+    place
+        .ask(Some(&place.origin), &spent)
+        .await
+        .assert_refused(403, "token_spent");
     let mut shown = HashSet::from([first.e164().to_string()]);
     for _ in 0..4 {
         let other = place.visit().await;
-        assert!(shown.insert(other.e164().to_string()), "{} is shown twice", other.e164());
+        assert!(
+            shown.insert(other.e164().to_string()),
+            "{} is shown twice",
+            other.e164()
+        );
     }
     let mut body = place.body("");
     body["token"] = Value::Null;
@@ -338,8 +488,20 @@ async fn a_restart_keeps_leases_and_spent_tokens() {
 async fn a_beat_moves_the_end_of_the_lease_on_and_a_release_ends_it() {
     let place = Place::new().await;
     let shown = place.visit().await;
-    let lease_id = shown.body["number"]["lease"].as_str().unwrap().parse().unwrap();
-    let lease = || async { place.platform.db.lease(place.account.id, lease_id).await.unwrap().unwrap() };
+    let lease_id = shown.body["number"]["lease"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    let lease = || async {
+        place
+            .platform
+            .db
+            .lease(place.account.id, lease_id)
+            .await
+            .unwrap()
+            .unwrap()
+    };
     let before = lease().await.expires_at;
     let send = |path: &str, body: Value, origin: &str| {
         let request = place.post(path, body.to_string()).header("Origin", origin);
@@ -354,19 +516,28 @@ async fn a_beat_moves_the_end_of_the_lease_on_and_a_release_ends_it() {
 
     let mut forged = beat.clone();
     forged["visit"] = json!("x");
-    send("/t/beat", forged, &place.origin).await.assert_refused(403, "visit_malformed");
-    send("/t/beat", beat.clone(), "https://evil.test").await.assert_refused(403, "host_not_proved");
+    send("/t/beat", forged, &place.origin)
+        .await
+        .assert_refused(403, "visit_malformed");
+    send("/t/beat", beat.clone(), "https://evil.test")
+        .await
+        .assert_refused(403, "host_not_proved");
 
     let mut event = beat.clone();
     event["kind"] = json!("event");
     event["name"] = json!("form_sent");
     event["data"] = json!({"value": 7});
-    assert_eq!(send("/t/event", event.clone(), &place.origin).await.status, 204);
+    assert_eq!(
+        send("/t/event", event.clone(), &place.origin).await.status,
+        204
+    );
     event["kind"] = json!("release");
     assert_eq!(send("/t/event", event, &place.origin).await.status, 204);
     assert!(lease().await.expires_at <= now());
     assert_eq!(place.platform.live.occupancy(place.pool.id, now()).0, 0);
-    send("/t/beat", beat, &place.origin).await.assert_refused(200, "lease_expired");
+    send("/t/beat", beat, &place.origin)
+        .await
+        .assert_refused(200, "lease_expired");
 }
 
 #[tokio::test]
@@ -376,7 +547,10 @@ async fn a_preflight_is_answered_for_proved_hosts() {
     let allowed = ask(&place.origin).await;
     assert_eq!(allowed.status, 204);
     assert_eq!(allowed.allowed_origin(), Some(place.origin.as_str()));
-    assert_eq!(allowed.headers["access-control-allow-headers"], "Content-Type");
+    assert_eq!(
+        allowed.headers["access-control-allow-headers"],
+        "Content-Type"
+    );
     assert_eq!(ask("https://evil.test").await.allowed_origin(), None);
 }
 
@@ -396,7 +570,9 @@ async fn a_network_that_asks_too_often_has_to_wait() {
         .post("/t/number", place.body("x").to_string())
         .header("Origin", &place.origin)
         .header("X-Forwarded-For", "203.0.113.7");
-    Answer::of(elsewhere).await.assert_refused(403, "token_malformed");
+    Answer::of(elsewhere)
+        .await
+        .assert_refused(403, "token_malformed");
 }
 
 #[tokio::test]
@@ -405,7 +581,10 @@ async fn a_lease_that_cannot_be_stored_is_shown_to_nobody_and_taken_back() {
     assert_eq!(place.visit().await.status, 200);
     let body = place.body(&place.token(&place.page("")).await);
     place.platform.db.close().await;
-    place.ask(Some(&place.origin), &body).await.assert_refused(503, "unavailable");
+    place
+        .ask(Some(&place.origin), &body)
+        .await
+        .assert_refused(503, "unavailable");
     assert_eq!(place.platform.live.occupancy(place.pool.id, now()).0, 1);
 }
 
@@ -413,7 +592,8 @@ async fn a_lease_that_cannot_be_stored_is_shown_to_nobody_and_taken_back() {
 async fn a_first_page_of_the_same_site_is_where_the_visit_came_from() {
     let place = Place::new().await;
     let mut body = place.body(&place.token(&place.page("")).await);
-    body["first"] = json!({"page": place.page("?utm_source=flyer"), "referrer": "https://news.test/"});
+    body["first"] =
+        json!({"page": place.page("?utm_source=flyer"), "referrer": "https://news.test/"});
     body["campaign"] = json!("spring");
     let shown = place.ask(Some(&place.origin), &body).await;
     assert_eq!(shown.body["number"]["campaign"], "spring");
@@ -421,13 +601,31 @@ async fn a_first_page_of_the_same_site_is_where_the_visit_came_from() {
     foreign["first"] = json!({"page": "https://evil.test/?gclid=1", "referrer": null});
     let other = place.ask(Some(&place.origin), &foreign).await;
     let source = async |answer: &Answer| {
-        let lease = answer.body["number"]["lease"].as_str().unwrap().parse().unwrap();
-        let lease = place.platform.db.lease(place.account.id, lease).await.unwrap().unwrap();
-        let visit = place.platform.db.visit(place.account.id, lease.visit).await.unwrap();
+        let lease = answer.body["number"]["lease"]
+            .as_str()
+            .unwrap()
+            .parse()
+            .unwrap();
+        let lease = place
+            .platform
+            .db
+            .lease(place.account.id, lease)
+            .await
+            .unwrap()
+            .unwrap();
+        let visit = place
+            .platform
+            .db
+            .visit(place.account.id, lease.visit)
+            .await
+            .unwrap();
         visit.unwrap().source
     };
     let first = source(&shown).await;
-    assert_eq!((first.kind, first.name.as_str()), (SourceKind::Campaign, "flyer"));
+    assert_eq!(
+        (first.kind, first.name.as_str()),
+        (SourceKind::Campaign, "flyer")
+    );
     assert_eq!(first.campaign.as_deref(), Some("spring"));
     assert_eq!(source(&other).await.kind, SourceKind::Direct);
 }

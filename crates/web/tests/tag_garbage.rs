@@ -1,6 +1,9 @@
 //! Whatever a stranger sends to `/t/`, the server answers, and never with an error of its own.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should say where"
+)]
 
 mod place;
 

@@ -14,9 +14,7 @@ use std::sync::{Arc, OnceLock};
 use axum::Router;
 use axum::routing::get;
 use reqwest::header::HeaderMap;
-use ringfence_model::{
-    Account, Duration, Host, NumberId, NumberState, Pool, Site, TrackingNumber,
-};
+use ringfence_model::{Account, Duration, Host, NumberId, NumberState, Pool, Site, TrackingNumber};
 use ringfence_outbound::{Outbound, OutboundPolicy};
 use ringfence_platform::{Keys, Platform, Settings, now, random};
 use ringfence_store::Db;
@@ -116,7 +114,12 @@ impl Place {
         let challenge = Arc::new(OnceLock::new());
         let (page, pages) = pages(Arc::clone(&challenge)).await;
         let host = platform
-            .add_host(account.id, site.id, &format!("localhost:{}", page.port()), now)
+            .add_host(
+                account.id,
+                site.id,
+                &format!("localhost:{}", page.port()),
+                now,
+            )
             .await
             .unwrap();
         challenge.set(host.challenge.clone()).unwrap();
@@ -156,11 +159,14 @@ impl Place {
     }
 
     pub fn get(&self, path: &str) -> reqwest::RequestBuilder {
-        self.client.get(self.url(path)).header("User-Agent", BROWSER)
+        self.client
+            .get(self.url(path))
+            .header("User-Agent", BROWSER)
     }
 
     pub fn options(&self, path: &str) -> reqwest::RequestBuilder {
-        self.client.request(reqwest::Method::OPTIONS, self.url(path))
+        self.client
+            .request(reqwest::Method::OPTIONS, self.url(path))
     }
 
     pub fn post(&self, path: &str, body: impl Into<reqwest::Body>) -> reqwest::RequestBuilder {
@@ -213,7 +219,11 @@ impl Place {
 pub fn token_in(script: &str) -> String {
     let bundle = include_str!("../../../../tag/dist/tag.js");
     let (before, after) = bundle.split_once("\"__RINGFENCE_TOKEN__\"").unwrap();
-    let token = script.strip_prefix(before).unwrap().strip_suffix(after).unwrap();
+    let token = script
+        .strip_prefix(before)
+        .unwrap()
+        .strip_suffix(after)
+        .unwrap();
     token.trim_matches('"').to_string()
 }
 
@@ -259,7 +269,11 @@ impl Answer {
     pub fn assert_refused(&self, status: u16, reason: &str) {
         assert_eq!((self.status, self.reason()), (status, reason), "{self:?}");
         assert_eq!(self.body["number"], Value::Null);
-        assert!(self.body["detail"].as_str().is_some_and(|text| text.len() > 20));
+        assert!(
+            self.body["detail"]
+                .as_str()
+                .is_some_and(|text| text.len() > 20)
+        );
         if status >= 400 {
             assert_eq!(self.headers["content-type"], "application/problem+json");
         }

@@ -1,0 +1,211 @@
+//! A number for a visit: taken in memory, then durable, or else taken back.
+
+use std::sync::Arc;
+
+use ringfence_fence::{Refusal, VisitCredential};
+use ringfence_live::{Held, LeaseOutcome, NewLease};
+use ringfence_model::{Lease, LeaseId, Timestamp, Visit, VisitId, VisitorId};
+use ringfence_store::{StoreError, Write};
+
+use super::facts::{PoolFacts, ShownNumber, SiteFacts};
+use super::unavailable;
+use crate::{Platform, random};
+
+impl Platform {
+    /// A new visit and its first lease.
+    pub(super) async fn begin_visit(
+        &self,
+        pool: &PoolFacts,
+        visit: Visit,
+        nonce: [u8; 16],
+        now: Timestamp,
+    ) -> Result<Shown, Refusal> {
+        let nonce = format!("{:032x}", u128::from_be_bytes(nonce));
+        let placed = self.place(pool, &visit, now)?;
+        let lease = placed.lease(pool, &visit, Some(nonce));
+        let shown = Shown::of(&placed, &lease, &visit);
+        let writes = vec![Write::Visit(Box::new(visit)), Write::Lease(Box::new(lease))];
+        self.written(writes, pool, &placed).await?;
+        Ok(shown)
+    }
+
+    /// The same visit on a later page: it keeps its number as long as that is not another's.
+    pub(super) async fn continue_visit(
+        &self,
+        site: &SiteFacts,
+        pool: &PoolFacts,
+        credential: &VisitCredential,
+        now: Timestamp,
+    ) -> Result<Shown, Refusal> {
+        let visit = self
+            .db
+            .visit(site.account, credential.visit)
+            .await
+            .map_err(|error| unavailable(&error))?
+            .ok_or(Refusal::VisitExpired)?;
+        let visit = Visit {
+            seen_at: now,
+            ..visit
+        };
+        let placed = self.place(pool, &visit, now)?;
+        let lease = placed.lease(pool, &visit, None);
+        let shown = Shown::of(&placed, &lease, &visit);
+        let mut writes = vec![Write::Visit(Box::new(visit))];
+        if let Placed::Kept { .. } = placed {
+            let extended = Write::LeaseExtended {
+                account: lease.account,
+                lease: lease.id,
+                expires_at: lease.expires_at,
+            };
+            if lease.id != credential.lease {
+                // Another page of the visit began it a moment ago, and its row may not be there yet.
+                writes.push(Write::Lease(Box::new(lease)));
+            }
+            writes.push(extended);
+        } else {
+            writes.push(Write::Lease(Box::new(lease)));
+        }
+        self.written(writes, pool, &placed).await?;
+        Ok(shown)
+    }
+
+    /// Takes a number for a visit: its own, one that is free, or the pool's overflow number.
+    fn place(&self, pool: &PoolFacts, visit: &Visit, now: Timestamp) -> Result<Placed, Refusal> {
+        let new = NewLease {
+            visit: visit.id,
+            lease: LeaseId::new(now, random()),
+            now,
+            expires_at: now + pool.hold,
+        };
+        let placed = match self.live.lease(pool.id, &new) {
+            LeaseOutcome::New(held) => pool.numbers.get(&held.number).map(|number| Placed::New {
+                held,
+                number: Arc::clone(number),
+            }),
+            LeaseOutcome::Kept(held) => pool.numbers.get(&held.number).map(|number| Placed::Kept {
+                held,
+                number: Arc::clone(number),
+            }),
+            LeaseOutcome::Exhausted => {
+                metrics::counter!("ringfence_pool_exhausted_total").increment(1);
+                let overflow = pool.overflow.as_ref().ok_or(Refusal::PoolExhausted)?;
+                Some(Placed::Overflow {
+                    new,
+                    number: Arc::clone(overflow),
+                })
+            }
+            LeaseOutcome::UnknownPool => None,
+        };
+        // The pool changed between two looks at it; what is known is read again for the next request.
+        placed.ok_or_else(|| {
+            self.tag_facts.changed();
+            Refusal::Unavailable
+        })
+    }
+
+    /// Waits until the writes are durable; a lease that cannot be is taken back.
+    async fn written(
+        &self,
+        writes: Vec<Write>,
+        pool: &PoolFacts,
+        placed: &Placed,
+    ) -> Result<(), Refusal> {
+        let kind = placed.word();
+        match self.db.write(writes).await {
+            Ok(()) => {
+                metrics::counter!("ringfence_numbers_shown_total", "lease" => kind).increment(1);
+                Ok(())
+            }
+            Err(error) => {
+                if let Placed::New { held, .. } = placed {
+                    self.live.take_back(pool.id, held);
+                }
+                Err(match error {
+                    StoreError::NonceSpent => Refusal::TokenSpent,
+                    error => unavailable(&error),
+                })
+            }
+        }
+    }
+}
+
+/// A number that a visit was given in memory, and that is to become durable.
+enum Placed {
+    New {
+        held: Held,
+        number: Arc<ShownNumber>,
+    },
+    Kept {
+        held: Held,
+        number: Arc<ShownNumber>,
+    },
+    Overflow {
+        new: NewLease,
+        number: Arc<ShownNumber>,
+    },
+}
+
+impl Placed {
+    const fn word(&self) -> &'static str {
+        match self {
+            Self::New { .. } => "new",
+            Self::Kept { .. } => "kept",
+            Self::Overflow { .. } => "overflow",
+        }
+    }
+
+    const fn number(&self) -> &Arc<ShownNumber> {
+        match self {
+            Self::New { number, .. }
+            | Self::Kept { number, .. }
+            | Self::Overflow { number, .. } => number,
+        }
+    }
+
+    fn lease(&self, pool: &PoolFacts, visit: &Visit, nonce: Option<String>) -> Lease {
+        let (id, started_at, expires_at) = match self {
+            Self::New { held, .. } | Self::Kept { held, .. } => {
+                (held.lease, held.started_at, held.expires_at)
+            }
+            Self::Overflow { new, .. } => (new.lease, new.now, new.expires_at),
+        };
+        let number = self.number();
+        Lease {
+            id,
+            account: visit.account,
+            pool: pool.id,
+            number: number.id,
+            e164: number.e164.clone(),
+            visit: visit.id,
+            started_at,
+            expires_at,
+            overflow: matches!(self, Self::Overflow { .. }),
+            nonce,
+        }
+    }
+}
+
+/// What the answer needs of a visit and its lease.
+pub(super) struct Shown {
+    pub number: Arc<ShownNumber>,
+    pub lease: LeaseId,
+    pub overflow: bool,
+    pub expires_at: Timestamp,
+    pub visit: VisitId,
+    pub visitor: VisitorId,
+    pub campaign: Option<String>,
+}
+
+impl Shown {
+    fn of(placed: &Placed, lease: &Lease, visit: &Visit) -> Self {
+        Self {
+            number: Arc::clone(placed.number()),
+            lease: lease.id,
+            overflow: lease.overflow,
+            expires_at: lease.expires_at,
+            visit: visit.id,
+            visitor: visit.visitor,
+            campaign: visit.source.campaign.clone(),
+        }
+    }
+}
