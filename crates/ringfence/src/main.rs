@@ -76,6 +76,10 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     // One provider of cryptography for the whole process, chosen here so that no library has to guess.
     let _ = rustls::crypto::ring::default_provider().install_default();
+    // A call takes four sockets and a file; what the system grants beyond its usual 1,024 is asked for here.
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        tracing::warn!("the limit of open files stays as it is: {error}");
+    }
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
