@@ -183,6 +183,11 @@ impl Sipp {
         if self.lost > 0 {
             command.args(["-lost", &self.lost.to_string()]);
         }
+        // For looking into a failure: every message that SIPp sees, in a file per SIPp.
+        if let Some(traces) = std::env::var_os("RINGFENCE_SIPP_TRACES") {
+            let file = PathBuf::from(traces).join(format!("sipp-{}.log", self.address.port()));
+            command.args(["-trace_msg", "-message_file"]).arg(file);
+        }
         let child = command.spawn().unwrap_or_else(|error| {
             panic!("SIPp could not be started ({error}); install it: apt-get install sip-tester")
         });

@@ -82,6 +82,7 @@ pub(crate) async fn run(shared: Arc<Shared>, transaction: Transaction, active: A
             extra,
         }) => {
             counter!("ringfence_sip_refused_total", "reason" => reason).increment(1);
+            drop(active);
             invite.respond(code, extra, None);
             return conclude(conversations).await;
         }
@@ -97,8 +98,8 @@ pub(crate) async fn run(shared: Arc<Shared>, transaction: Transaction, active: A
         .map(|number| (number, facts.caller_name.clone()));
     match decide(&shared, facts, &mut invite, &mut conversations).await {
         Decision::Refused(code) => {
-            invite.respond(code, retry_after(code), None);
             drop(active);
+            invite.respond(code, retry_after(code), None);
             conclude(conversations).await;
         }
         Decision::Setup { setup, cancelled } => {

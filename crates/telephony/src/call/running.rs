@@ -42,6 +42,8 @@ pub(super) struct Caller {
     pub end: Option<LocalEnd>,
     /// The dialog is confirmed by its ACK.
     acknowledged: bool,
+    /// Until when that must come; `None` before the answer and after the ACK.
+    acknowledge_by: Option<Instant>,
     /// Hang up as soon as it is (RFC 3261 §15).
     hang_up_wanted: bool,
     /// Its answer is awaited in the ACK.
@@ -111,6 +113,7 @@ impl Running {
                 said: None,
                 end: None,
                 acknowledged: false,
+                acknowledge_by: None,
                 hang_up_wanted: false,
                 offer_in_answer: false,
                 _registration: registration,
@@ -192,6 +195,10 @@ impl Running {
                     self.give(Input::Stop);
                 }
                 () = tokio::time::sleep(wake) => {
+                    let now = Instant::now();
+                    if self.caller.acknowledge_by.is_some_and(|by| now >= by) {
+                        self.never_acknowledged();
+                    }
                     if self.over.is_none() {
                         self.give(Input::Timeout);
                     }
@@ -212,11 +219,16 @@ impl Running {
     }
 
     fn wake_in(&self) -> Duration {
-        match (self.over, self.wake) {
+        let wake = match (self.over, self.wake) {
             (Some(over), _) => TAIL.saturating_sub(over.elapsed()),
             (None, Some(at)) => at.since(self.now()),
             (None, None) => TAIL,
-        }
+        };
+        let acknowledged = self
+            .caller
+            .acknowledge_by
+            .map(|by| by.saturating_duration_since(Instant::now()));
+        acknowledged.map_or(wake, |acknowledged| acknowledged.min(wake))
     }
 
     fn is_done(&self) -> bool {
@@ -328,6 +340,7 @@ impl Running {
         self.sound.set_remote(Party::Callee, &said);
         let extra = vec![self.contact_towards_caller(), message::allow()];
         self.caller.invite.respond(200, extra, Some(body));
+        self.caller.acknowledge_by = Some(Instant::now() + TAIL);
         if let Some(input) = self.sound.start_recording() {
             self.give(input);
         }
@@ -423,6 +436,7 @@ impl Running {
             // The stack keeps the response for late retransmissions of the INVITE; we need no more of it.
             Some(SipMessage::Request(request)) if request.method == Method::Ack => {
                 self.caller.acknowledged = true;
+                self.caller.acknowledge_by = None;
                 if was_accepted(&heard.transaction) {
                     self.caller_acknowledged(&request);
                 }
@@ -433,18 +447,24 @@ impl Running {
                 let unanswered = !self.caller.invite.answered;
                 self.caller.invite.answered = true;
                 if accepted {
-                    // RFC 3261 §13.3.1.4: no ACK in 64 times T1 ends the session with a BYE.
-                    self.caller.acknowledged = true;
-                    let code = 500;
-                    let reason = "the caller never acknowledged the answer".to_owned();
-                    self.give(Input::Broken { code, reason });
-                    if self.caller.hang_up_wanted {
-                        self.hang_up_caller();
-                    }
+                    self.never_acknowledged();
                 } else if unanswered {
                     self.give(Input::CallerCancelled);
                 }
             }
+        }
+    }
+
+    /// No ACK in 64 times T1 ends the session with a BYE (RFC 3261 §13.3.1.4).
+    fn never_acknowledged(&mut self) {
+        self.caller.acknowledge_by = None;
+        self.caller.acknowledged = true;
+        self.give(Input::Broken {
+            code: 500,
+            reason: "the caller never acknowledged the answer".to_owned(),
+        });
+        if std::mem::take(&mut self.caller.hang_up_wanted) {
+            self.hang_up_caller();
         }
     }
 

@@ -136,6 +136,22 @@ async fn the_target_puts_the_caller_on_hold_and_comes_back() {
 }
 
 #[tokio::test]
+async fn a_key_that_is_pressed_reaches_the_target_and_a_transfer_is_declined() {
+    let callee = target("target_hears_a_key");
+    let mut server = Server::start(Policy::ringing([&callee])).await;
+    let callee = callee.start().await;
+    let caller = server.caller("caller_presses_a_key");
+    caller
+        .set("talk", "100")
+        .set("linger", "1")
+        .run()
+        .await
+        .expect("the caller's side");
+    callee.finish().await.expect("the target's side");
+    assert_eq!(server.ended().await.ended(), (Disposition::Answered, None));
+}
+
+#[tokio::test]
 async fn an_answered_call_is_recorded_and_the_file_is_closed_before_the_end() {
     let callee = target("target_answers");
     let policy = Policy {

@@ -174,9 +174,11 @@ pub fn scenario(name: &str) -> Sipp {
 
 /// A target with its usual settings: no pause, no lingering.
 pub fn target(name: &str) -> Sipp {
-    scenario(name).set("linger", "1").set("talk", "100")
+    scenario(name)
+        .set("linger", "1")
+        .set("talk", "100")
+        .set("ack_may_be_lost", "false")
 }
-
 
 async fn decide(
     mut incoming: mpsc::Receiver<IncomingCall>,

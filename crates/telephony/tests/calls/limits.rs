@@ -103,3 +103,24 @@ async fn a_call_ends_at_the_longest_length() {
     assert_eq!(log.ended(), (Disposition::Answered, None));
     assert!(log.has(&CallEventKind::HungUp { by: Party::Server }));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_calls_at_once_all_come_through() {
+    const CALLS: u32 = 300;
+    let callee = target("target_answers").calls(CALLS);
+    let mut server = Server::start(Policy::ringing([&callee])).await;
+    let callee = callee.start().await;
+    let caller = server.caller("caller_hangs_up").calls(CALLS);
+    caller
+        .set("talk", "1000")
+        .set("linger", "1")
+        .rate(50, 400)
+        .run()
+        .await
+        .expect("the callers' side");
+    callee.finish().await.expect("the targets' side");
+    for _ in 0..CALLS {
+        assert_eq!(server.ended().await.ended(), (Disposition::Answered, None));
+    }
+    assert_eq!(server.telephony.active_calls(), 0);
+}
