@@ -1,6 +1,6 @@
 //! How many visits with their leases are durable per second.
 //!
-//! `cargo run --release -p ringfence-store --example group_commit -- [URL] [CALLERS] [SECONDS]`; without a URL, an SQLite
+//! `cargo run --release -p ringfence-store --example group_commit -- [URL] [CALLERS] [SECONDS] [scattered]`; without a URL, an SQLite
 //! file in the system's temporary folder. Use `taskset -c 0` to see what one core does.
 
 use std::sync::Arc;
@@ -68,6 +68,8 @@ struct Shown {
     pool: PoolId,
     number: TrackingNumber,
     drawn: AtomicU64,
+    /// Nonces that do not begin with their time: each dirties a page of its own in their index.
+    scattered: bool,
 }
 
 impl Shown {
@@ -88,7 +90,7 @@ impl Shown {
             id: pool,
             account,
             name: "Pool".into(),
-            hold: Duration::from_secs(600),
+            hold: Duration::from_mins(10),
             overflow: None,
         })
         .await?;
@@ -122,6 +124,9 @@ impl Shown {
             pool,
             number,
             drawn: AtomicU64::new(u64::from(std::process::id()) << 32),
+            scattered: std::env::args()
+                .nth(4)
+                .is_some_and(|word| word == "scattered"),
         })
     }
 
@@ -165,9 +170,13 @@ impl Shown {
             e164: self.number.e164.clone(),
             visit: visit.id,
             started_at: now,
-            expires_at: now + Duration::from_secs(600),
+            expires_at: now + Duration::from_mins(10),
             overflow: false,
-            nonce: Some(format!("{random:032x}")),
+            nonce: Some(if self.scattered {
+                format!("{random:032x}")
+            } else {
+                visit.id.0.simple().to_string()
+            }),
         };
         vec![Write::Visit(Box::new(visit)), Write::Lease(Box::new(lease))]
     }

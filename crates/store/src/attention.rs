@@ -1,9 +1,10 @@
 //! What the dashboard asks beyond sums: who waits to be called back, calls by the minute, and which sites were seen.
 
-use ringfence_model::{AccountId, SiteId, Timestamp};
+use ringfence_model::{AccountId, Call, SiteId, Timestamp};
 
+use crate::calls::{call_columns, read_call};
 use crate::reports::read_hour;
-use crate::row::Reader;
+use crate::row::{Reader, read_count};
 use crate::value::args;
 use crate::{Db, HourCount, StoreError};
 
@@ -13,6 +14,18 @@ const TO_CALL_BACK: &str = "SELECT COUNT(DISTINCT caller) FROM calls \
     AND NOT EXISTS (SELECT 1 FROM calls AS later WHERE later.account = calls.account \
         AND later.caller = calls.caller AND later.started_at > calls.started_at \
         AND later.answered_at IS NOT NULL)";
+/// Of each caller who waits, the last call.
+const CALLS_TO_RETURN: &str = concat!(
+    "SELECT ",
+    call_columns!(),
+    " FROM calls WHERE account = $1 AND started_at >= $2 AND started_at < $3 \
+     AND caller IS NOT NULL AND disposition IN ('missed', 'abandoned') \
+     AND NOT EXISTS (SELECT 1 FROM calls AS later WHERE later.account = calls.account \
+         AND later.caller = calls.caller AND later.started_at > calls.started_at \
+         AND (later.answered_at IS NOT NULL OR (later.started_at < $3 \
+             AND later.disposition IN ('missed', 'abandoned')))) \
+     ORDER BY started_at DESC, id DESC LIMIT $4"
+);
 /// Division of whole numbers: both engines drop the remainder.
 const BY_MINUTE: &str = "SELECT started_at / 60000000 * 60000000, \
     COUNT(CASE WHEN disposition = 'answered' THEN 1 END), \
@@ -46,9 +59,25 @@ impl Db {
         to: Timestamp,
     ) -> Result<u64, StoreError> {
         let count = self
-            .row(TO_CALL_BACK, args![account, from, to], Reader::number)
+            .row(TO_CALL_BACK, args![account, from, to], read_count)
             .await?;
         Ok(count.unwrap_or_default())
+    }
+
+    /// Of each of the [callers to call back](Self::callers_to_call_back) the last missed or abandoned call, newest
+    /// first, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError`] when rows cannot be read.
+    pub async fn calls_to_return(
+        &self,
+        account: AccountId,
+        from: Timestamp,
+        to: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Call>, StoreError> {
+        self.rows(CALLS_TO_RETURN, args![account, from, to, limit], read_call)
+            .await
     }
 
     /// Calls by minute, in order, minutes without calls left out; each [`HourCount`] covers a minute here.

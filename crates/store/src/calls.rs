@@ -304,7 +304,7 @@ fn text_pattern(text: &str) -> Option<String> {
     Some(pattern)
 }
 
-fn read_call(row: &mut Reader<'_>) -> Result<Call, StoreError> {
+pub(crate) fn read_call(row: &mut Reader<'_>) -> Result<Call, StoreError> {
     Ok(Call {
         id: CallId(row.uuid()?),
         account: AccountId(row.uuid()?),

@@ -2,7 +2,7 @@
 
 use ringfence_model::{AccountId, E164, NumberId, SourceKind, TargetId, Timestamp};
 
-use crate::row::Reader;
+use crate::row::{Reader, read_count};
 use crate::value::args;
 use crate::{Db, StoreError};
 
@@ -173,7 +173,7 @@ impl Db {
     ) -> Result<CallTotals, StoreError> {
         let args = args![account, from, to];
         let first_time_callers = self
-            .row(FIRST_TIME_CALLERS, args.clone(), |row| row.number())
+            .row(FIRST_TIME_CALLERS, args.clone(), read_count)
             .await?;
         let totals = self.row(TOTALS, args, read_totals).await?;
         Ok(CallTotals {

@@ -60,6 +60,11 @@ pub(crate) struct Reader<'r> {
 /// How a type is read from the columns that its statement names.
 pub(crate) type Read<T> = fn(&mut Reader<'_>) -> Result<T, StoreError>;
 
+/// A row of one count.
+pub(crate) fn read_count(row: &mut Reader<'_>) -> Result<u64, StoreError> {
+    row.number()
+}
+
 impl<'r> Reader<'r> {
     pub fn new(row: &'r dyn Columns) -> Self {
         Self { row, next: 0 }
@@ -70,7 +75,7 @@ impl<'r> Reader<'r> {
     }
 
     pub fn optional_uuid(&mut self) -> Result<Option<Uuid>, StoreError> {
-        self.take(|row, column| row.uuid(column), "an identifier")
+        self.take(<dyn Columns>::uuid, "an identifier")
     }
 
     pub fn text(&mut self) -> Result<String, StoreError> {
@@ -78,7 +83,7 @@ impl<'r> Reader<'r> {
     }
 
     pub fn optional_text(&mut self) -> Result<Option<String>, StoreError> {
-        self.take(|row, column| row.text(column), "text")
+        self.take(<dyn Columns>::text, "text")
     }
 
     pub fn int(&mut self) -> Result<i64, StoreError> {
@@ -86,7 +91,7 @@ impl<'r> Reader<'r> {
     }
 
     pub fn optional_int(&mut self) -> Result<Option<i64>, StoreError> {
-        self.take(|row, column| row.int(column), "a number")
+        self.take(<dyn Columns>::int, "a number")
     }
 
     pub fn bytes(&mut self) -> Result<Vec<u8>, StoreError> {
@@ -94,12 +99,12 @@ impl<'r> Reader<'r> {
     }
 
     pub fn optional_bytes(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
-        self.take(|row, column| row.bytes(column), "octets")
+        self.take(<dyn Columns>::bytes, "octets")
     }
 
     pub fn flag(&mut self) -> Result<bool, StoreError> {
         self.required("true or false", |reader| {
-            reader.take(|row, column| row.flag(column), "true or false")
+            reader.take(<dyn Columns>::flag, "true or false")
         })
     }
 
@@ -181,7 +186,7 @@ impl<'r> Reader<'r> {
 
     fn take<T>(
         &mut self,
-        read: impl Fn(&'r dyn Columns, usize) -> Result<Option<T>, sqlx::Error>,
+        read: fn(&'r dyn Columns, usize) -> Result<Option<T>, sqlx::Error>,
         expected: &'static str,
     ) -> Result<Option<T>, StoreError> {
         let value = read(self.row, self.next);

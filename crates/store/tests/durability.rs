@@ -1,4 +1,8 @@
 //! What was acknowledged stays, and what could not be written says why.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on may stop at once"
+)]
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};

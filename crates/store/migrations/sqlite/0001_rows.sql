@@ -2,6 +2,8 @@
 -- Timestamps and lengths of time are microseconds; enums are their words; documents are JSON text.
 -- A row of an account has (account, id) as its key, and what points to it names the account too: no tenant's row can
 -- point to another's, and another tenant's identifier finds nothing.
+-- Tables that grow with every visit and event are WITHOUT ROWID: one tree less to write per row, and their identifiers
+-- begin with their time, so that rows are added at the end.
 
 CREATE TABLE accounts (
     id BLOB NOT NULL,
@@ -168,7 +170,7 @@ CREATE TABLE visits (
     address_prefix TEXT,
     PRIMARY KEY (account, id),
     FOREIGN KEY (account, site) REFERENCES sites (account, id)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE INDEX visits_started_at ON visits (account, started_at);
 
 CREATE TABLE leases (
@@ -185,7 +187,7 @@ CREATE TABLE leases (
     PRIMARY KEY (account, id),
     FOREIGN KEY (account, visit) REFERENCES visits (account, id),
     FOREIGN KEY (account, number) REFERENCES tracking_numbers (account, id)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX leases_nonce ON leases (nonce);
 CREATE INDEX leases_number ON leases (account, number, started_at);
 CREATE INDEX leases_started_at ON leases (account, started_at);

@@ -1,4 +1,8 @@
 //! Every public query of the store, on both engines.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on may stop at once"
+)]
 
 #[path = "../world/mod.rs"]
 mod world;

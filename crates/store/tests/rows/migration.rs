@@ -19,11 +19,12 @@ async fn migrating_again_changes_nothing(world: World) {
     again.close().await;
 }
 
+// The checksum's octets are text to one engine and a blob to the other.
+const FUTURE: &str = "INSERT INTO _sqlx_migrations \
+    (version, description, success, checksum, execution_time) VALUES (9999, 'later', TRUE, ";
+
 async fn tables_of_a_newer_version_are_left_alone(world: World) {
     let url = world.database.url();
-    // The checksum's octets are text to one engine and a blob to the other.
-    const FUTURE: &str = "INSERT INTO _sqlx_migrations \
-        (version, description, success, checksum, execution_time) VALUES (9999, 'later', TRUE, ";
     if url.starts_with("sqlite:") {
         let mut connection = SqliteConnection::connect(url).await.unwrap();
         let sql = format!("{FUTURE} x'00', 0)");

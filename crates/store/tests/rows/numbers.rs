@@ -1,5 +1,6 @@
 //! Tracking numbers and pools.
 
+use std::slice;
 use std::time::Duration;
 
 use ringfence_model::{NumberId, NumberState, Pool, TrackingNumber};
@@ -122,7 +123,10 @@ async fn a_pool_is_changed(world: World) {
         ..tenant.pool
     };
     assert!(db.update_pool(&changed).await.unwrap());
-    assert_eq!(db.pools(tenant.account).await.unwrap(), [changed.clone()]);
+    assert_eq!(
+        db.pools(tenant.account).await.unwrap(),
+        slice::from_ref(&changed)
+    );
     let wrong = Pool {
         overflow: Some(NumberId::new(START, world.draw())),
         ..changed

@@ -10,18 +10,18 @@ use crate::world::{World, at};
 // The runner of property tests is not async: it blocks one thread while others carry the connections.
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_of_any_size_show_every_call_once_and_in_order_on_sqlite() {
-    pages_of_any_size_show_every_call_once_and_in_order(World::sqlite().await);
+    pages_of_any_size_show_every_call_once_and_in_order(&World::sqlite().await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_of_any_size_show_every_call_once_and_in_order_on_postgresql() {
-    pages_of_any_size_show_every_call_once_and_in_order(World::postgresql().await);
+    pages_of_any_size_show_every_call_once_and_in_order(&World::postgresql().await);
 }
 
 const DISPOSITIONS: [Option<Disposition>; 3] =
     [None, Some(Disposition::Answered), Some(Disposition::Missed)];
 
-fn pages_of_any_size_show_every_call_once_and_in_order(world: World) {
+fn pages_of_any_size_show_every_call_once_and_in_order(world: &World) {
     let mut runner = TestRunner::new(Config {
         cases: 12,
         failure_persistence: None,
@@ -33,7 +33,7 @@ fn pages_of_any_size_show_every_call_once_and_in_order(world: World) {
     runner
         .run(&strategy, |case| {
             tokio::task::block_in_place(|| {
-                tokio::runtime::Handle::current().block_on(check(&world, case))
+                tokio::runtime::Handle::current().block_on(check(world, case))
             })
         })
         .unwrap();

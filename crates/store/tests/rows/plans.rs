@@ -1,5 +1,7 @@
 //! Call plans and their versions.
 
+use std::slice;
+
 use ringfence_model::{CallPlan, PlanDocument, PlanId, Step};
 
 use crate::world::{START, World, at, on_both_engines};
@@ -23,7 +25,10 @@ async fn a_plan_keeps_what_it_said_before(world: World) {
     assert!(db.update_plan(&changed, at(50)).await.unwrap());
     let found = db.plan(tenant.account, changed.id).await.unwrap();
     assert_eq!(found.as_ref(), Some(&changed));
-    assert_eq!(db.plans(tenant.account).await.unwrap(), [changed.clone()]);
+    assert_eq!(
+        db.plans(tenant.account).await.unwrap(),
+        slice::from_ref(&changed)
+    );
 
     let versions = db.plan_versions(tenant.account, changed.id).await.unwrap();
     let said: Vec<_> = versions

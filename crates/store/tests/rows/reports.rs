@@ -6,7 +6,7 @@ use ringfence_model::{
     Call, Disposition, LegOutcome, Recording, RecordingState, Source, SourceKind, Timestamp,
 };
 use ringfence_store::{
-    CallTotals, HourCount, NumberCount, RowCounts, SourceCount, TargetCount, Write,
+    CallTotals, HourCount, NumberCount, RowCounts, SiteVisits, SourceCount, TargetCount, Write,
 };
 
 use crate::world::{START, Tenant, World, at, caller, london, on_both_engines};
@@ -19,6 +19,9 @@ on_both_engines! {
     numbers_are_ordered_by_their_calls
     targets_show_how_often_they_rang_and_how_long_they_talked
     rows_are_counted_in_their_span
+    a_caller_waits_to_be_called_back_until_a_later_call_is_answered
+    minutes_without_calls_are_left_out
+    visits_are_counted_by_site
 }
 
 struct Ended<'t> {
@@ -318,5 +321,73 @@ async fn rows_are_counted_in_their_span(world: World) {
             leases: 2,
             recordings: 1
         }
+    );
+}
+
+async fn a_caller_waits_to_be_called_back_until_a_later_call_is_answered(world: World) {
+    let tenant = world.tenant(1).await;
+    let call = async |who, seconds, disposition| {
+        let call = Ended {
+            caller: who,
+            ..ended(&tenant, seconds, disposition)
+        };
+        live(&world, call).await;
+    };
+    // Waits, though an earlier call was answered.
+    call(Some(1), 10, Disposition::Answered).await;
+    call(Some(1), 20, Disposition::Missed).await;
+    call(Some(1), 30, Disposition::Abandoned).await;
+    // Got through in the end, after the span.
+    call(Some(2), 20, Disposition::Missed).await;
+    call(Some(2), 900, Disposition::Answered).await;
+    // Cannot be called back; was refused; called at another time.
+    call(None, 20, Disposition::Missed).await;
+    call(Some(3), 20, Disposition::Rejected).await;
+    call(Some(4), 100, Disposition::Missed).await;
+    let waiting = world
+        .db
+        .callers_to_call_back(tenant.account, at(0), at(100));
+    assert_eq!(waiting.await.unwrap(), 1);
+}
+
+async fn minutes_without_calls_are_left_out(world: World) {
+    let tenant = world.tenant(1).await;
+    for (seconds, disposition) in [
+        (0, Disposition::Answered),
+        (59, Disposition::Missed),
+        (180, Disposition::Failed),
+    ] {
+        live(&world, ended(&tenant, seconds, disposition)).await;
+    }
+    let minutes = world
+        .db
+        .calls_by_minute(tenant.account, at(0), at(600))
+        .await;
+    let minute = |seconds, answered, missed, other| HourCount {
+        start: at(seconds),
+        answered,
+        missed,
+        other,
+    };
+    assert_eq!(minutes.unwrap(), [minute(0, 1, 1, 0), minute(180, 0, 0, 1)]);
+}
+
+async fn visits_are_counted_by_site(world: World) {
+    let tenant = world.tenant(1).await;
+    let other = world.tenant(2).await;
+    for (tenant, seconds) in [(&tenant, 1), (&tenant, 5), (&tenant, 7), (&other, 6)] {
+        let mut visit = world.visit(tenant, at(seconds));
+        visit.seen_at = at(100 - seconds);
+        let write = Write::Visit(Box::new(visit));
+        world.db.write(vec![write]).await.unwrap();
+    }
+    let visits = world.db.visits_by_site(tenant.account, at(5)).await;
+    assert_eq!(
+        visits.unwrap(),
+        [SiteVisits {
+            site: tenant.site.id,
+            visits: 2,
+            last_seen: at(95),
+        }]
     );
 }

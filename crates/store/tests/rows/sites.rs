@@ -1,5 +1,7 @@
 //! Sites and hosts.
 
+use std::slice;
+
 use ringfence_model::{Host, HostProof, PoolId, Site, SiteId};
 use ringfence_store::StoreError;
 
@@ -125,7 +127,7 @@ async fn a_host_stands_once_in_a_site_but_in_several_accounts(world: World) {
         ));
         assert_eq!(
             db.hosts(tenant.account, tenant.site.id).await.unwrap(),
-            [host.clone()]
+            slice::from_ref(&host)
         );
         hosts.push(host);
     }

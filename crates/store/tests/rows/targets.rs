@@ -1,5 +1,6 @@
 //! Trunks, targets and target groups.
 
+use std::slice;
 use std::time::Duration;
 
 use ringfence_model::{
@@ -29,7 +30,7 @@ async fn trunks_of_all_accounts_are_listed_for_the_edge(world: World) {
             country: None,
         };
         db.add_trunk(&trunk).await.unwrap();
-        assert_eq!(db.trunks(account).await.unwrap(), [trunk.clone()]);
+        assert_eq!(db.trunks(account).await.unwrap(), slice::from_ref(&trunk));
         let changed = Trunk {
             addresses: vec!["203.0.113.0/28".into()],
             country: Some("GB".into()),

@@ -143,6 +143,9 @@ async fn no_query_finds_another_accounts_row(world: World) {
     assert_eq!(db.calls_by_source(eve, at(0), at(9)).await.unwrap(), []);
     assert_eq!(db.calls_by_number(eve, at(0), at(9)).await.unwrap(), []);
     assert_eq!(db.calls_by_target(eve, at(0), at(9)).await.unwrap(), []);
+    assert_eq!(db.callers_to_call_back(eve, at(0), at(9)).await.unwrap(), 0);
+    assert_eq!(db.calls_by_minute(eve, at(0), at(9)).await.unwrap(), []);
+    assert_eq!(db.visits_by_site(eve, at(0)).await.unwrap(), []);
     let counts = db.row_counts(eve, at(0), at(9)).await.unwrap();
     assert_eq!(counts, ringfence_store::RowCounts::default());
 }

@@ -114,7 +114,7 @@ impl World {
             id: PoolId::new(START, self.draw()),
             account,
             name: "Pool".into(),
-            hold: Duration::from_secs(1800),
+            hold: Duration::from_mins(30),
             overflow: None,
         };
         self.db.add_pool(&pool).await.unwrap();
@@ -223,7 +223,7 @@ impl World {
             e164: tenant.number.e164.clone(),
             visit: visit.id,
             started_at: visit.started_at,
-            expires_at: visit.started_at + Duration::from_secs(600),
+            expires_at: visit.started_at + Duration::from_mins(10),
             overflow: false,
             nonce: Some(format!("nonce-{:x}", self.draw())),
         }
