@@ -39,7 +39,7 @@ impl Default for LiveLimits {
                 burst: 120,
             },
             prefixes: 200_000,
-            nonces: 1_000_000,
+            nonces: 2_000_000,
         }
     }
 }

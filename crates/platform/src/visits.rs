@@ -33,6 +33,8 @@ use facts::{PoolFacts, SiteFacts};
 
 /// Leases that ended this long before a start are read back too: they tell which numbers have been free the longest.
 const REMEMBERED: Duration = Duration::from_hours(2);
+/// Tells the allowance for unknown site keys from the one for number requests: neither form of prefix has these bits.
+const TRIES: u64 = 1 << 62;
 /// Octets of a user agent that tokens are bound to.
 const USER_AGENT_MAX: usize = 512;
 
@@ -159,9 +161,10 @@ impl Platform {
         &self,
         site: &str,
         origin: Option<&str>,
+        address: IpAddr,
         now: Timestamp,
     ) -> Result<(), Refusal> {
-        let (known, checked) = match self.known_site(site, now).await {
+        let (known, checked) = match self.known_site(site, address, now).await {
             Err(refusal) => (None, Err(refusal)),
             Ok(facts) => (Some(facts.id), on_proved_host(origin, &facts)),
         };
@@ -179,7 +182,7 @@ impl Platform {
     ) -> Result<NumberAnswer, Refusal> {
         metrics::counter!("ringfence_number_requests_total").increment(1);
         let known = if self.within_limit(request.address, now) {
-            self.known_site(request.site, now).await
+            self.known_site(request.site, request.address, now).await
         } else {
             Err(Refusal::TooManyRequests)
         };
@@ -208,7 +211,17 @@ impl Platform {
             .within_limit(AddressPrefix::of(address).key(), now)
     }
 
-    async fn known_site(&self, key: &str, now: Timestamp) -> Result<Arc<SiteFacts>, Refusal> {
+    /// The site with this key. Keys that are not known yet are read from rows, so a network that tries many is held up.
+    async fn known_site(
+        &self,
+        key: &str,
+        address: IpAddr,
+        now: Timestamp,
+    ) -> Result<Arc<SiteFacts>, Refusal> {
+        let tries = AddressPrefix::of(address).key() ^ TRIES;
+        if !self.tag_facts.has_read(key) && !self.live.within_limit(tries, now) {
+            return Err(Refusal::TooManyRequests);
+        }
         match self.site_facts(key, now).await {
             Ok(facts) => facts.ok_or(Refusal::UnknownSite),
             Err(error) => {

@@ -576,6 +576,35 @@ async fn a_network_that_asks_too_often_has_to_wait() {
 }
 
 #[tokio::test]
+async fn a_network_that_tries_many_site_keys_has_to_wait_and_others_do_not() {
+    let place = Place::laid_out(Layout {
+        requests_per_minute: 2,
+        ..Layout::default()
+    })
+    .await;
+    let ask = |key: String, from: &'static str| {
+        let request = place
+            .get(&format!("/t/token?site={key}"))
+            .header("Origin", &place.origin)
+            .header("X-Forwarded-For", from);
+        Answer::of(request)
+    };
+    let mut reasons = Vec::new();
+    for n in 0..6 {
+        reasons.push(
+            ask(format!("guess{n}"), "203.0.113.7")
+                .await
+                .reason()
+                .to_string(),
+        );
+    }
+    assert_eq!(reasons[..4], ["unknown_site"; 4]);
+    assert_eq!(reasons[4..], ["too_many_requests"; 2]);
+    let mine = ask(place.site.key.clone(), "198.51.100.7").await;
+    assert_eq!(mine.status, 200);
+}
+
+#[tokio::test]
 async fn a_lease_that_cannot_be_stored_is_shown_to_nobody_and_taken_back() {
     let place = Place::new().await;
     assert_eq!(place.visit().await.status, 200);

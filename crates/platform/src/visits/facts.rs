@@ -137,6 +137,11 @@ impl TagFacts {
         self.proved_hosts.store(None);
     }
 
+    /// The key was asked for before, and no rows need to be read to answer for it.
+    pub(super) fn has_read(&self, key: &str) -> bool {
+        self.sites.read().contains_key(key)
+    }
+
     fn keep(&self, key: &str, facts: Option<Arc<SiteFacts>>, now: Timestamp, changes: u64) {
         let mut sites = self.sites.write();
         if self.changes.load(Ordering::SeqCst) != changes {

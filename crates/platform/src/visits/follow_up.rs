@@ -1,5 +1,8 @@
 //! What follows a number: beats that keep its lease alive, and its release.
 
+use std::net::IpAddr;
+use std::sync::Arc;
+
 use ringfence_fence::{Refusal, VisitCredential};
 use ringfence_model::{Duration, LeaseId, SiteId, Timestamp};
 use ringfence_store::Write;
@@ -16,6 +19,8 @@ pub struct FollowUp<'a> {
     pub origin: Option<&'a str>,
     /// The `User-Agent` header.
     pub user_agent: &'a str,
+    /// The browser's address.
+    pub address: IpAddr,
     /// The site's key.
     pub site: &'a str,
     /// The visit's credential.
@@ -81,9 +86,9 @@ impl Platform {
         now: Timestamp,
     ) -> (
         Option<SiteId>,
-        Result<(std::sync::Arc<SiteFacts>, VisitCredential), Refusal>,
+        Result<(Arc<SiteFacts>, VisitCredential), Refusal>,
     ) {
-        let facts = match self.known_site(request.site, now).await {
+        let facts = match self.known_site(request.site, request.address, now).await {
             Ok(facts) => facts,
             Err(refusal) => return (None, Err(refusal)),
         };

@@ -38,6 +38,7 @@ impl Asking {
         FollowUp {
             origin: self.origin.as_deref(),
             user_agent: &self.user_agent,
+            address: self.address,
             site,
             visit,
             lease: None,

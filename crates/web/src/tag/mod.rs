@@ -54,7 +54,9 @@ async fn token(
     let site = query.map(|Query(query)| query.site).unwrap_or_default();
     let answered = async {
         let origin = asking.origin.as_deref();
-        platform.check_origin(&site, origin, now).await?;
+        platform
+            .check_origin(&site, origin, asking.address, now)
+            .await?;
         let request = TokenRequest {
             site: Some(&site),
             page: origin.ok_or(Refusal::OriginMissing)?,
