@@ -17,7 +17,7 @@ before(async () => {
 });
 after(async () => {
   await browser?.close();
-  assert.equal(await demo?.stop(), 0, "the demo ends without a fault");
+  if (demo) assert.equal(await demo.stop(), 0, `the demo ends without a fault:\n${demo.output}`);
 });
 
 const digits = (text) => text.replace(/\D/g, "");
