@@ -1,10 +1,10 @@
 //! `cargo xtask check`: everything that can be told without running the program's tests.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use cargo_metadata::MetadataCommand;
 
 use crate::crates::Crates;
@@ -107,17 +107,8 @@ fn clock_lints(root: &Path) -> Problems {
 
 /// The reference page is what the program says of itself.
 fn configuration(root: &Path) -> anyhow::Result<Problems> {
-    let arguments = [
-        "run",
-        "--quiet",
-        "--locked",
-        "--package",
-        "ringfence",
-        "--",
-        "config",
-        "reference",
-    ];
-    let (success, said, err) = captured(Command::new("cargo").args(arguments).current_dir(root))?;
+    let program = program(root)?;
+    let (success, said, err) = captured(Command::new(&program).args(["config", "reference"]))?;
     if !success {
         return Ok(vec![format!(
             "ringfence config reference failed:\n{}",
@@ -131,6 +122,31 @@ fn configuration(root: &Path) -> anyhow::Result<Problems> {
     Ok(vec![
         "docs/configuration.md differs from the program: run cargo run -- config reference > docs/configuration.md".into(),
     ])
+}
+
+/// Builds the program and says where it is. The whole workspace is built, as the tests build it: one package
+/// alone would get other features of its dependencies, and so build most of them a second time.
+///
+/// # Errors
+/// When it does not build.
+pub fn program(root: &Path) -> anyhow::Result<PathBuf> {
+    let build = ["build", "--quiet", "--workspace", "--bins", "--locked"];
+    let (success, _, err) = captured(Command::new("cargo").args(build).current_dir(root))?;
+    ensure!(
+        success,
+        "cargo {} failed:\n{}",
+        build.join(" "),
+        tail(&err, 30)
+    );
+    let metadata = MetadataCommand::new()
+        .manifest_path(root.join("Cargo.toml"))
+        .no_deps()
+        .exec()
+        .context("cargo metadata failed")?;
+    Ok(metadata
+        .target_directory
+        .join("debug/ringfence")
+        .into_std_path_buf())
 }
 
 /// Builds the tag once more and compares.
