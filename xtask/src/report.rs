@@ -60,6 +60,8 @@ pub fn shown(command: &mut Command) -> anyhow::Result<ExitStatus> {
 /// When the command cannot be started.
 pub fn captured(command: &mut Command) -> anyhow::Result<(bool, String, String)> {
     let output = command
+        .env("TERM", "dumb")
+        .env("CARGO_TERM_COLOR", "never")
         .stdin(Stdio::null())
         .output()
         .with_context(|| format!("cannot start {}", command.get_program().display()))?;

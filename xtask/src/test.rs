@@ -143,10 +143,6 @@ fn run_part(root: &Path, part: Part) -> anyhow::Result<Count> {
             })
         }
         Part::Nextest => {
-            // The program itself, for the tests that start it as a process.
-            let build = ["build", "--workspace", "--bins", "--locked"];
-            let (success, _) = watched(Command::new("cargo").args(build).current_dir(root))?;
-            anyhow::ensure!(success, "cargo {} failed", build.join(" "));
             let run = [
                 "nextest",
                 "run",
@@ -166,22 +162,25 @@ fn run_part(root: &Path, part: Part) -> anyhow::Result<Count> {
                 libtest_line,
             )
         }
-        Part::Tag => npm_test(&root.join("tag")),
-        Part::Browser => npm_test(&root.join("tests/browser")),
+        Part::Tag => npm_test(&root.join("tag"), None),
+        Part::Browser => npm_test(&root.join("tests/browser"), Some(&check::program(root)?)),
     }
 }
 
-fn npm_test(folder: &Path) -> anyhow::Result<Count> {
+/// `program` is handed on as `RINGFENCE`, for suites that start it.
+fn npm_test(folder: &Path, program: Option<&Path>) -> anyhow::Result<Count> {
     anyhow::ensure!(
         folder.join("package.json").is_file(),
         "{} has no package.json",
         folder.display()
     );
     install::npm(folder)?;
-    let count = counted(
-        Command::new("npm").arg("test").current_dir(folder),
-        node_line,
-    )?;
+    let mut npm = Command::new("npm");
+    npm.arg("test").current_dir(folder);
+    if let Some(program) = program {
+        npm.env("RINGFENCE", program);
+    }
+    let count = counted(&mut npm, node_line)?;
     anyhow::ensure!(
         count != Count::default(),
         "npm test in {} ran no test that could be counted",
