@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use ringfence_media::Waveform;
 use ringfence_model::{
     AccountId, Call, CallEvent, CallId, Leg, NumberId, Recording, RecordingState, Target, TargetId,
-    TrackingNumber, Visit,
+    Timestamp, TrackingNumber, Visit,
 };
 pub use ringfence_store::{CallCursor, CallFilter, StoreError};
 use tokio::sync::Semaphore;
@@ -102,6 +102,25 @@ impl Platform {
         Ok(CallRows {
             rows,
             next: page.next,
+        })
+    }
+
+    /// Of each caller who was missed since `from` and not spoken to since, the last call: newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// When the rows cannot be read.
+    pub async fn calls_to_return(
+        &self,
+        account: AccountId,
+        from: Timestamp,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<CallRows, StoreError> {
+        let calls = self.db.calls_to_return(account, from, now, limit).await?;
+        let rows = calls.into_iter().map(|call| CallRow { call, target: None });
+        Ok(CallRows {
+            rows: rows.collect(),
+            next: None,
         })
     }
 

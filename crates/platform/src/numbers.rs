@@ -9,7 +9,7 @@ use ringfence_store::{NumberCount, StoreError};
 use crate::Platform;
 
 /// How far back the calls of a number are counted.
-pub const COUNTED: Duration = Duration::from_secs(30 * 24 * 3_600);
+pub const COUNTED: Duration = Duration::from_hours(30 * 24);
 
 /// A number with the names of what it belongs to.
 #[derive(Debug, Clone)]

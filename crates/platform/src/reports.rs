@@ -11,7 +11,7 @@ use ringfence_store::{CallTotals, HourCount, StoreError};
 
 use crate::Platform;
 
-const HOUR: Duration = Duration::from_secs(3_600);
+const HOUR: Duration = Duration::from_hours(1);
 
 /// A span that reports look at; it ends now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,6 +158,10 @@ pub struct Overview {
 
 /// What a first run still lacks; each item checks itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an item of a list that is ticked off"
+)]
 pub struct FirstSteps {
     /// There is a site.
     pub site: bool,
@@ -304,12 +308,11 @@ impl Platform {
         to: Timestamp,
         zone: &TimeZone,
     ) -> Result<Vec<Bar>, StoreError> {
-        let counts = match period {
-            Period::Hour => self.db.calls_by_minute(account.id, from, to).await?,
-            _ => {
-                let offset = zone.to_offset(to.to_jiff()).seconds();
-                self.db.calls_by_hour(account.id, from, to, offset).await?
-            }
+        let counts = if period == Period::Hour {
+            self.db.calls_by_minute(account.id, from, to).await?
+        } else {
+            let offset = zone.to_offset(to.to_jiff()).seconds();
+            self.db.calls_by_hour(account.id, from, to, offset).await?
         };
         Ok(fill(&counts, &starts(period, from, to, zone)))
     }

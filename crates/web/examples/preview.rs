@@ -24,7 +24,7 @@ async fn main() {
     }
     let link = world
         .platform
-        .sign_in_link(&world.owner, Duration::from_secs(3_600), now());
+        .sign_in_link(&world.owner, Duration::from_hours(1), now());
     println!("{}", world.url(&format!("/sign-in/link?token={link}")));
     println!("or sign in as ann@example.com with {:?}", world::PASSWORD);
     if let Some(call) = world.call {
@@ -70,7 +70,7 @@ fn ring(platform: &Arc<Platform>, world: &World) {
             vec![
                 ringing("Front desk", 190),
                 BoardChange::Answered {
-                    at: now() - Duration::from_secs(180),
+                    at: now() - Duration::from_mins(3),
                 },
             ],
         ),
@@ -79,7 +79,7 @@ fn ring(platform: &Arc<Platform>, world: &World) {
             vec![
                 ringing("Maria at home", 74),
                 BoardChange::Answered {
-                    at: now() - Duration::from_secs(60),
+                    at: now() - Duration::from_mins(1),
                 },
                 BoardChange::Held { by: Party::Callee },
             ],
@@ -88,9 +88,9 @@ fn ring(platform: &Arc<Platform>, world: &World) {
     ] {
         let id = call.id;
         board.began(call);
-        changes
-            .into_iter()
-            .for_each(|change| board.changed(id, change));
+        for change in changes {
+            board.changed(id, change);
+        }
     }
     let platform = Arc::clone(platform);
     tokio::spawn(async move {

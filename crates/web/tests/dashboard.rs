@@ -226,7 +226,7 @@ async fn a_sign_in_link_works_once() {
     let mut browser = Browser::new(&world);
     let link = world
         .platform
-        .sign_in_link(&world.owner, Duration::from_secs(60), now());
+        .sign_in_link(&world.owner, Duration::from_mins(1), now());
     let path = format!("/sign-in/link?token={link}");
     let answer = browser.get(&path).send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::SEE_OTHER);
@@ -477,6 +477,9 @@ async fn filters_are_the_url() {
         !missed.contains("answered\"><svg"),
         "only missed calls are shown"
     );
+    let waiting = browser.page("/calls?outcome=to_call_back&period=30d").await;
+    assert!(waiting.contains("not spoken to since"));
+    assert!(waiting.matches("<tr class=\"go\"").count() > 5 && !waiting.contains("Maria at home"));
     let recorded = browser.page("/calls?recorded=1").await;
     assert_eq!(recorded.matches("<tr class=\"go\"").count(), 1);
     let nobody = browser.page("/calls?q=%2B15005550000").await;
@@ -592,7 +595,7 @@ async fn told(
             let data = event
                 .lines()
                 .find_map(|line| line.strip_prefix("data: ").map(str::to_owned));
-            *buffer = rest.to_owned();
+            *buffer = rest.into();
             if let Some(data) = data {
                 return serde_json::from_str(&data).unwrap();
             }

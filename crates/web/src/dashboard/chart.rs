@@ -23,7 +23,7 @@ pub(super) struct Chart {
     pub(super) summary: String,
     pub(super) bars: Vec<BarView>,
     /// What stands below each bar; mostly nothing.
-    pub(super) labels: Vec<String>,
+    pub(super) labels: Vec<Label>,
     pub(super) rows: Vec<Row>,
 }
 
@@ -35,6 +35,13 @@ pub(super) struct BarView {
     pub(super) answered: (f64, f64),
     pub(super) missed: (f64, f64),
     pub(super) other: (f64, f64),
+}
+
+/// What stands below a bar: a first word where there is room for it, and the rest.
+#[derive(Default)]
+pub(super) struct Label {
+    pub(super) wide: String,
+    pub(super) text: String,
 }
 
 /// A line of the table behind the chart.
@@ -138,22 +145,25 @@ fn title(start: Timestamp, period: Period, zone: &TimeZone) -> String {
         .to_string()
 }
 
-fn labels(bars: &[Bar], period: Period, zone: &TimeZone) -> Vec<String> {
+fn labels(bars: &[Bar], period: Period, zone: &TimeZone) -> Vec<Label> {
     // A label that begins below the last bars would not fit.
     let last = bars.len().saturating_sub(bars.len() / 16 + 1);
     bars.iter()
         .enumerate()
         .map(|(nth, bar)| {
             let local = bar.start.to_jiff().to_zoned(zone.clone());
-            let pattern = match period {
-                _ if nth > last => "",
-                Period::Hour if local.minute() % 10 == 0 => "%H:%M",
-                Period::Day if local.hour() % 4 == 0 => "%H:%M",
-                Period::Week if local.hour() == 0 => "%a %-d",
-                Period::Month if nth % 5 == 0 => "%-d %b",
-                _ => "",
+            let (wide, text) = match period {
+                _ if nth > last => return Label::default(),
+                Period::Hour if local.minute() % 10 == 0 => ("", "%H:%M"),
+                Period::Day if local.hour() % 4 == 0 => ("", "%H:%M"),
+                Period::Week if local.hour() == 0 => ("%a", "%-d"),
+                Period::Month if nth % 5 == 0 => ("", "%-d %b"),
+                _ => return Label::default(),
             };
-            local.strftime(pattern).to_string()
+            Label {
+                wide: local.strftime(wide).to_string(),
+                text: local.strftime(text).to_string(),
+            }
         })
         .collect()
 }
@@ -164,11 +174,14 @@ fn zone_words(zone: &TimeZone) -> String {
         .unwrap_or_default()
 }
 
-/// The smallest even number of a short list that is not below `most`, so that its half is whole.
+/// The smallest number of a short list that is not below `most`; each is even, so that its half is whole.
 fn nice(most: u64) -> u64 {
+    if let Some(top) = [2, 4, 6, 8, 10].into_iter().find(|top| *top >= most) {
+        return top;
+    }
     let mut scale = 1;
     loop {
-        for step in [2, 4, 6, 8, 10] {
+        for step in [12, 16, 20, 24, 30, 40, 50, 60, 80, 100] {
             if step * scale >= most {
                 return step * scale;
             }
@@ -200,9 +213,10 @@ mod tests {
             (1, 2),
             (3, 4),
             (10, 10),
-            (11, 20),
+            (11, 12),
+            (22, 24),
             (61, 80),
-            (1_200, 2_000),
+            (1_201, 1_600),
         ] {
             assert_eq!(nice(most), top, "{most}");
         }

@@ -40,10 +40,8 @@ pub(super) async fn guard(State(app): State<App>, request: Request, next: Next) 
 /// A browser says where a form was sent from. It must be this server, under the name the browser used or its public one.
 fn is_foreign(headers: &HeaderMap, public_url: &str) -> bool {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    if let Some(site) = text("sec-fetch-site") {
-        if matches!(site, "cross-site" | "same-site") {
-            return true;
-        }
+    if matches!(text("sec-fetch-site"), Some("cross-site" | "same-site")) {
+        return true;
     }
     let Some(origin) = text("origin") else {
         return false;

@@ -6,6 +6,7 @@ mod assets;
 mod call;
 mod calls;
 mod chart;
+mod filters;
 mod guard;
 mod icon;
 mod live;

@@ -166,7 +166,7 @@ fn figures(overview: &Overview) -> Vec<Figure> {
             label: "Missed, to call back",
             value: count(now.to_call_back),
             unit: "",
-            href: calls("&outcome=missed"),
+            href: calls("&outcome=to_call_back"),
             change: change(
                 now.to_call_back,
                 before.to_call_back,
@@ -183,14 +183,14 @@ fn change(now: u64, before: u64, had_calls: bool, more_is_good: Option<bool>) ->
     if !had_calls {
         return Change {
             class: "",
-            icon: "same",
+            icon: "",
             text: "no calls before".into(),
         };
     }
     let (icon, text) = match now.cmp(&before) {
         std::cmp::Ordering::Equal => ("same", format!("{} before", count(before))),
-        std::cmp::Ordering::Greater => ("up", format!("{} more than before", count(now - before))),
-        std::cmp::Ordering::Less => ("down", format!("{} fewer than before", count(before - now))),
+        std::cmp::Ordering::Greater => ("up", format!("{} more", count(now - before))),
+        std::cmp::Ordering::Less => ("down", format!("{} fewer", count(before - now))),
     };
     Change {
         class: judged(now, before, more_is_good),
@@ -221,7 +221,7 @@ fn share(
         }
         _ => Change {
             class: "",
-            icon: "same",
+            icon: "",
             text: "no calls before".into(),
         },
     };

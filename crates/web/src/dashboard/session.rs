@@ -1,8 +1,6 @@
 //! Who asks: the session cookie, the token on forms, and the theme.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-
-use axum::extract::{ConnectInfo, Form, FromRequest, FromRequestParts, Request, State};
+use axum::extract::{Form, FromRequest, FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -235,35 +233,6 @@ pub(super) fn local_path(text: &str) -> String {
     } else {
         "/".to_owned()
     }
-}
-
-/// The browser's address: what a trusted proxy says, else the other end of the connection.
-pub(super) fn address(parts: &Parts, settings: &Settings) -> IpAddr {
-    let peer = parts
-        .extensions
-        .get::<ConnectInfo<SocketAddr>>()
-        .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(peer)| {
-            peer.ip().to_canonical()
-        });
-    let trusted = |address: &IpAddr| {
-        settings
-            .trusted_proxies
-            .iter()
-            .any(|net| net.contains(address))
-    };
-    if !trusted(&peer) {
-        return peer;
-    }
-    // Every proxy adds the address that it saw at the end: the last one that is no proxy of ours is the browser.
-    parts
-        .headers
-        .get_all("x-forwarded-for")
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|text| text.trim().parse::<IpAddr>().ok())
-        .rfind(|address| !trusted(address))
-        .unwrap_or(peer)
 }
 
 #[cfg(test)]

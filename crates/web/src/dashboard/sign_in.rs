@@ -53,7 +53,8 @@ struct Credentials {
 
 pub(super) async fn submit(State(app): State<App>, request: Request) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
-    let address = session::address(&parts, &app.platform.settings);
+    let trusted = &app.platform.settings.trusted_proxies;
+    let address = crate::tag::address(&parts.extensions, &parts.headers, trusted);
     let theme = Theme::of(&parts.headers);
     let Form(sent) = Request::from_parts(parts, body)
         .extract::<Form<Credentials>, _>()
@@ -80,7 +81,7 @@ pub(super) async fn submit(State(app): State<App>, request: Request) -> Result<R
                 StatusCode::UNPROCESSABLE_ENTITY,
                 theme,
                 next,
-                sent.email,
+                &sent.email,
                 message.into(),
             )
         }
@@ -91,7 +92,7 @@ pub(super) async fn submit(State(app): State<App>, request: Request) -> Result<R
                 StatusCode::TOO_MANY_REQUESTS,
                 theme,
                 next,
-                sent.email,
+                &sent.email,
                 message,
             )
         }
@@ -119,13 +120,7 @@ pub(super) async fn by_link(
         Err(AccountError::BadLink) => {
             let message = "That link was used before or is too old. Sign in with your password, or ask for a new link.";
             let theme = Theme::of(&headers);
-            refuse(
-                StatusCode::FORBIDDEN,
-                theme,
-                "/".into(),
-                String::new(),
-                message.into(),
-            )
+            refuse(StatusCode::FORBIDDEN, theme, "/".into(), "", message.into())
         }
         Err(error) => Err(problem(error)),
     }
@@ -165,7 +160,7 @@ fn refuse(
     status: StatusCode,
     theme: Theme,
     next: String,
-    email: String,
+    email: &str,
     message: String,
 ) -> Result<Response, Problem> {
     let email = email.chars().take(254).collect();

@@ -20,7 +20,7 @@ use super::session::{Posted, Reader};
 use super::words::{Moment, Show, count, counted};
 
 /// How far back visits are counted.
-const COUNTED: Duration = Duration::from_secs(7 * 24 * 3_600);
+const COUNTED: Duration = Duration::from_hours(7 * 24);
 
 /// Numbers that one site may replace.
 const MOST_SWAPS: usize = 20;

@@ -54,7 +54,7 @@ pub(super) fn text(headers: &HeaderMap, name: &header::HeaderName) -> Option<Str
 
 /// The browser's address: the socket's, or what trusted proxies say. Of the addresses in `X-Forwarded-For` the last
 /// that is no trusted proxy counts, for what stands before it was written by whoever that is.
-pub(super) fn address(extensions: &Extensions, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+pub(crate) fn address(extensions: &Extensions, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let socket = extensions
         .get::<ConnectInfo<SocketAddr>>()
         .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(address)| {

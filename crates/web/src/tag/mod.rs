@@ -23,6 +23,7 @@ use serde_json::json;
 
 use answer::{Answered, Refused};
 use asking::Asking;
+pub(crate) use asking::address;
 use body::{BeatBody, EventBody, EventKind, NumberBody};
 
 /// What the tag asks.

@@ -4,7 +4,13 @@
     dead_code,
     clippy::missing_panics_doc,
     clippy::unwrap_used,
-    reason = "each test and the preview use a part of it, and a world that cannot be made ends the test"
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::duration_suboptimal_units,
+    clippy::too_many_lines,
+    clippy::type_complexity,
+    reason = "each test and the preview use a part of it; a world that cannot be made ends the test; \
+              a story told in one place reads best"
 )]
 
 mod calls;

@@ -3,7 +3,8 @@
 //! A session's token is 32 random octets that only the browser keeps; rows hold its SHA-256. Guessing is slowed
 //! down per address and per mail address, and a mail address nobody has costs as long as a wrong password.
 
-use std::collections::HashMap;
+mod sign_ins;
+
 use std::net::IpAddr;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -14,36 +15,24 @@ use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, Mac};
-use parking_lot::Mutex;
 use ringfence_model::{Account, AccountId, Role, Session, SessionId, Timestamp, User, UserId};
 use ringfence_store::StoreError;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
-use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::{Platform, random, secret};
 
+pub use sign_ins::SignIns;
+
 /// How long a sign-in lasts.
-pub const SESSION_LIFE: Duration = Duration::from_secs(14 * 24 * 3600);
+pub const SESSION_LIFE: Duration = Duration::from_hours(14 * 24);
 
 /// How many characters a password has at least.
 pub const SHORTEST_PASSWORD: usize = 10;
 
 /// Longer ones are refused before they are hashed, in octets.
 const LONGEST_PASSWORD: usize = 256;
-
-/// Failures that cost nothing, per mail address and per network address.
-const FREE_FAILURES: u32 = 5;
-
-/// The longest that a failure locks out.
-const LONGEST_LOCK: Duration = Duration::from_secs(15 * 60);
-
-/// Who and where we remember failures of; the oldest are forgotten first.
-const MOST_REMEMBERED: usize = 10_000;
-
-/// Passwords that are hashed at the same time: each takes 19 MiB.
-const HASHES_AT_ONCE: usize = 2;
 
 /// Why somebody could not come in, or be added.
 #[derive(Debug, thiserror::Error)]
@@ -118,96 +107,6 @@ impl Viewer {
             .ct_eq(form_token.as_bytes())
             .into()
     }
-}
-
-/// Failed sign-ins and used links, in memory and bounded.
-#[derive(Debug)]
-pub struct SignIns {
-    failures: Mutex<HashMap<String, Failures>>,
-    used_links: Mutex<HashMap<[u8; 16], Timestamp>>,
-    hashing: Semaphore,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Failures {
-    count: u32,
-    last: Timestamp,
-    locked_until: Timestamp,
-}
-
-impl Default for SignIns {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl SignIns {
-    /// Nobody has failed yet.
-    pub fn new() -> Self {
-        Self {
-            failures: Mutex::new(HashMap::new()),
-            used_links: Mutex::new(HashMap::new()),
-            hashing: Semaphore::new(HASHES_AT_ONCE),
-        }
-    }
-
-    fn wait(&self, keys: &[String], now: Timestamp) -> Option<Duration> {
-        let failures = self.failures.lock();
-        keys.iter()
-            .filter_map(|key| failures.get(key))
-            .map(|known| known.locked_until.since(now))
-            .max()
-            .filter(|wait| !wait.is_zero())
-    }
-
-    fn failed(&self, keys: &[String], now: Timestamp) {
-        let mut failures = self.failures.lock();
-        for key in keys {
-            if failures.len() >= MOST_REMEMBERED && !failures.contains_key(key) {
-                forget_oldest(&mut failures);
-            }
-            let known = failures.entry(key.clone()).or_insert(Failures {
-                count: 0,
-                last: now,
-                locked_until: now,
-            });
-            if now.since(known.last) > LONGEST_LOCK * 4 {
-                known.count = 0;
-            }
-            known.count = known.count.saturating_add(1);
-            known.last = now;
-            known.locked_until = now + lock_after(known.count);
-        }
-    }
-
-    fn succeeded(&self, keys: &[String]) {
-        let mut failures = self.failures.lock();
-        for key in keys {
-            failures.remove(key);
-        }
-    }
-
-    fn spend_link(&self, nonce: [u8; 16], expires_at: Timestamp, now: Timestamp) -> bool {
-        let mut used = self.used_links.lock();
-        used.retain(|_, expiry| *expiry > now);
-        used.len() < MOST_REMEMBERED && used.insert(nonce, expires_at).is_none()
-    }
-}
-
-/// 1 s after the sixth failure, then doubling, up to [`LONGEST_LOCK`].
-fn lock_after(count: u32) -> Duration {
-    match count.checked_sub(FREE_FAILURES + 1) {
-        None => Duration::ZERO,
-        Some(doublings) => LONGEST_LOCK.min(Duration::from_secs(1 << doublings.min(20))),
-    }
-}
-
-/// Makes room: the tenth that failed longest ago goes.
-fn forget_oldest(failures: &mut HashMap<String, Failures>) {
-    let mut times: Vec<_> = failures.values().map(|known| known.last).collect();
-    times.sort_unstable();
-    let cut = times[times.len() / 10];
-    failures.retain(|_, known| known.last > cut);
 }
 
 impl Platform {
@@ -507,46 +406,6 @@ fn refused(reason: &'static str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn guesses_cost_ever_more_time() {
-        let sign_ins = SignIns::new();
-        let keys = ["mail a@example.com".to_string()];
-        let now = Timestamp::from_micros(0);
-        for _ in 0..FREE_FAILURES {
-            sign_ins.failed(&keys, now);
-        }
-        assert_eq!(sign_ins.wait(&keys, now), None);
-        sign_ins.failed(&keys, now);
-        assert_eq!(sign_ins.wait(&keys, now), Some(Duration::from_secs(1)));
-        for _ in 0..30 {
-            sign_ins.failed(&keys, now);
-        }
-        assert_eq!(sign_ins.wait(&keys, now), Some(LONGEST_LOCK));
-        assert_eq!(sign_ins.wait(&keys, now + LONGEST_LOCK), None);
-        sign_ins.succeeded(&keys);
-        assert_eq!(sign_ins.wait(&keys, now), None);
-    }
-
-    #[test]
-    fn a_flood_of_names_does_not_grow_the_memory_of_failures() {
-        let sign_ins = SignIns::new();
-        for nth in 0..(2 * MOST_REMEMBERED) {
-            let at = Timestamp::from_micros(i64::try_from(nth).unwrap());
-            sign_ins.failed(&[format!("mail {nth}@example.com")], at);
-        }
-        assert!(sign_ins.failures.lock().len() <= MOST_REMEMBERED);
-    }
-
-    #[test]
-    fn a_link_is_spent_once() {
-        let sign_ins = SignIns::new();
-        let now = Timestamp::from_micros(0);
-        let later = now + Duration::from_secs(60);
-        assert!(sign_ins.spend_link([1; 16], later, now));
-        assert!(!sign_ins.spend_link([1; 16], later, now));
-        assert!(sign_ins.spend_link([2; 16], later, now));
-    }
 
     #[test]
     fn mail_addresses_are_read_as_people_type_them() {
