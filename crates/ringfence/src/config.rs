@@ -212,6 +212,9 @@ section! {
         address: Option<IpAddr> = None;
         /// UDP ports, first and last. A call takes four.
         ports: PortRange = PortRange { first: 20_000, last: 29_999 };
+        /// Whether sound is taken from another host than the one that the carrier's or target's SDP names: the first
+        /// that sends decides. Only for peers behind NAT; otherwise a stranger who guesses a port may be heard.
+        nat: bool = false;
     }
 }
 

@@ -86,6 +86,7 @@ pub fn plan(config: &Config) -> anyhow::Result<ServerPlan> {
             udp: Some(sip),
             tcp: Some(config.sip.listen_tcp),
             advertised: config.sip.advertised_address,
+            nat: config.media.nat,
             max_calls: config.sip.max_calls.get() as usize,
             max_new_calls_per_second: config.sip.max_new_calls_per_second.get(),
             ..TelephonyConfig::default()
