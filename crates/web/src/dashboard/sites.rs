@@ -389,8 +389,19 @@ fn host_view(host: &Host, failed: &Failed, zone: &TimeZone) -> HostView {
         name: host.name.clone(),
         proof: proof.map(|(proof, at)| (how(proof), Moment::new(at, zone, Show::Moment))),
         ways: proof.is_none().then(|| ProofInstructions::of(host)),
-        tried: tried.map(|(_, tried)| tried.clone()).unwrap_or_default(),
+        tried: once_each(tried.map_or(&[], |(_, tried)| tried)),
     }
+}
+
+/// The same thing said twice is said once.
+fn once_each(lines: &[String]) -> Vec<String> {
+    let mut said: Vec<String> = Vec::new();
+    for line in lines {
+        if !said.contains(line) {
+            said.push(line.clone());
+        }
+    }
+    said
 }
 
 /// Numbers with commas between, each checked to be one and kept as written.
