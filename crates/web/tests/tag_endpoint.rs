@@ -1,10 +1,5 @@
 //! The tag's endpoint over real HTTP and real rows: who is shown a number, and who is not.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that cannot go on should say where"
-)]
-
 mod place;
 
 use place::{Answer, BROWSER, Layout, Place, token_in};
@@ -477,6 +472,34 @@ async fn a_restart_keeps_leases_and_spent_tokens() {
             other.e164()
         );
     }
+    let mut body = place.body("");
+    body["token"] = Value::Null;
+    body["visit"] = json!(first.credential());
+    let again = place.ask(Some(&place.origin), &body).await;
+    assert_eq!(again.e164(), first.e164());
+}
+
+#[tokio::test]
+async fn a_number_that_leaves_its_pool_stays_with_the_visit_that_was_shown_it() {
+    let place = Place::laid_out(Layout {
+        numbers: 2,
+        ..Layout::default()
+    })
+    .await;
+    let first = place.visit().await;
+    let gone = ringfence_model::TrackingNumber {
+        pool: None,
+        ..place.numbers[0].clone()
+    };
+    assert_eq!(first.e164(), gone.e164.as_str());
+    assert!(place.platform.db.update_number(&gone).await.unwrap());
+    place.platform.tag_facts.changed();
+    assert_eq!(place.visit().await.e164(), place.numbers[1].e164.as_str());
+    assert_eq!(
+        place.visit().await.e164(),
+        place.numbers[2].e164.as_str(),
+        "the overflow number"
+    );
     let mut body = place.body("");
     body["token"] = Value::Null;
     body["visit"] = json!(first.credential());

@@ -295,7 +295,15 @@ impl Platform {
             .map(|number| number.id)
             .filter(|id| numbers.contains_key(id))
             .collect();
-        self.live.set_pool(pool.id, &order, now);
+        // Setting a pool of many thousands takes milliseconds in which nobody leases.
+        let unchanged = before.is_some_and(|before| {
+            before.id == pool.id
+                && before.numbers.len() == numbers.len()
+                && order.iter().all(|id| before.numbers.contains_key(id))
+        });
+        if !unchanged {
+            self.live.set_pool(pool.id, &order, now);
+        }
         Ok(Some(PoolFacts {
             id: pool.id,
             hold: pool.hold,

@@ -21,7 +21,7 @@ impl Platform {
         now: Timestamp,
     ) -> Result<Shown, Refusal> {
         let nonce = format!("{:032x}", u128::from_be_bytes(nonce));
-        let placed = self.place(pool, &visit, now)?;
+        let placed = self.place(pool, &visit, now).await?;
         let lease = placed.lease(pool, &visit, Some(nonce));
         let shown = Shown::of(&placed, &lease, &visit);
         let writes = vec![Write::Visit(Box::new(visit)), Write::Lease(Box::new(lease))];
@@ -47,7 +47,7 @@ impl Platform {
             seen_at: now,
             ..visit
         };
-        let placed = self.place(pool, &visit, now)?;
+        let placed = self.place(pool, &visit, now).await?;
         let lease = placed.lease(pool, &visit, None);
         let shown = Shown::of(&placed, &lease, &visit);
         let mut writes = vec![Write::Visit(Box::new(visit))];
@@ -70,37 +70,60 @@ impl Platform {
     }
 
     /// Takes a number for a visit: its own, one that is free, or the pool's overflow number.
-    fn place(&self, pool: &PoolFacts, visit: &Visit, now: Timestamp) -> Result<Placed, Refusal> {
+    async fn place(
+        &self,
+        pool: &PoolFacts,
+        visit: &Visit,
+        now: Timestamp,
+    ) -> Result<Placed, Refusal> {
         let new = NewLease {
             visit: visit.id,
             lease: LeaseId::new(now, random()),
             now,
             expires_at: now + pool.hold,
         };
-        let placed = match self.live.lease(pool.id, &new) {
-            LeaseOutcome::New(held) => pool.numbers.get(&held.number).map(|number| Placed::New {
-                held,
-                number: Arc::clone(number),
-            }),
-            LeaseOutcome::Kept(held) => pool.numbers.get(&held.number).map(|number| Placed::Kept {
-                held,
-                number: Arc::clone(number),
-            }),
+        match self.live.lease(pool.id, &new) {
+            LeaseOutcome::New(held) => match self.shown_number(pool, visit, &held).await {
+                Ok(number) => Ok(Placed::New { held, number }),
+                Err(refusal) => {
+                    self.live.take_back(pool.id, &held);
+                    Err(refusal)
+                }
+            },
+            LeaseOutcome::Kept(held) => {
+                let number = self.shown_number(pool, visit, &held).await?;
+                Ok(Placed::Kept { held, number })
+            }
             LeaseOutcome::Exhausted => {
                 metrics::counter!("ringfence_pool_exhausted_total").increment(1);
                 let overflow = pool.overflow.as_ref().ok_or(Refusal::PoolExhausted)?;
-                Some(Placed::Overflow {
+                Ok(Placed::Overflow {
                     new,
                     number: Arc::clone(overflow),
                 })
             }
-            LeaseOutcome::UnknownPool => None,
-        };
-        // The pool changed between two looks at it; what is known is read again for the next request.
-        placed.ok_or_else(|| {
-            self.tag_facts.changed();
-            Refusal::Unavailable
-        })
+            LeaseOutcome::UnknownPool => Err(Refusal::Unavailable),
+        }
+    }
+
+    /// The number that is held, written out. One that just came to the pool, or left it under its holder, is read.
+    async fn shown_number(
+        &self,
+        pool: &PoolFacts,
+        visit: &Visit,
+        held: &Held,
+    ) -> Result<Arc<ShownNumber>, Refusal> {
+        if let Some(number) = pool.numbers.get(&held.number) {
+            return Ok(Arc::clone(number));
+        }
+        let number = self
+            .db
+            .number(visit.account, held.number)
+            .await
+            .map_err(|error| unavailable(&error))?;
+        number
+            .map(|number| Arc::new(ShownNumber::of(&number)))
+            .ok_or(Refusal::Unavailable)
     }
 
     /// Waits until the writes are durable; a lease that cannot be is taken back.
