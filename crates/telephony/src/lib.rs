@@ -19,6 +19,7 @@ mod sdp;
 mod seam;
 mod server;
 mod trunks;
+mod unknown;
 mod wire;
 
 pub use config::TelephonyConfig;

@@ -17,7 +17,7 @@ use tokio::net::{TcpListener, UdpSocket};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use crate::{TelephonyError, TrunkDirectory};
+use crate::{TelephonyError, TrunkDirectory, unknown};
 
 /// Room for bursts: the system's default of 208 kB holds about 200 messages, and at 1,000 calls/s it was seen
 /// to lose some.
@@ -106,6 +106,14 @@ impl StackSocket for GuardedSocket {
             // The stack answers keep-alives (RFC 5626 §3.5.1) of anybody; a stranger gets no answer at all.
             if length <= 4 && !self.trunks.contains(from.ip()) {
                 counter!("ringfence_sip_dropped_total", "reason" => "unknown_address").increment(1);
+                continue;
+            }
+            if let Some(answer) = unknown::answer(&buffer[..length]) {
+                counter!("ringfence_sip_dropped_total", "reason" => "unknown_method").increment(1);
+                if self.trunks.contains(from.ip()) {
+                    // An answer that cannot be sent is asked for again.
+                    let _ = self.socket.send_to(answer.as_bytes(), from).await;
+                }
                 continue;
             }
             return Ok((length, from));

@@ -78,6 +78,7 @@ async fn requests_outside_of_calls_are_answered_briefly() {
         ("MESSAGE", "405"),
         ("REFER", "603"),
         ("BYE", "481"),
+        ("DANCE", "501"),
     ] {
         let asker = server.caller("caller_asks");
         asker

@@ -28,7 +28,7 @@ fn socket(address: &str) -> (UdpSocket, SocketAddr) {
 }
 
 fn answer(socket: &UdpSocket) -> String {
-    let mut buffer = [0; 65_536];
+    let mut buffer = [0; 8_192];
     let (length, _) = socket.recv_from(&mut buffer).expect("an answer comes");
     String::from_utf8_lossy(&buffer[..length]).into_owned()
 }
