@@ -8,11 +8,12 @@ use anyhow::{Context as _, bail};
 use base64::Engine as _;
 use ringfence_model::Account;
 use ringfence_outbound::Outbound;
+use ringfence_platform::arrangement::Arrangement;
 use ringfence_platform::number_import;
 use ringfence_platform::{Keys, Platform, now, secret};
 use ringfence_store::Db;
 
-use crate::cli::{NumberImport, UserAdd};
+use crate::cli::{Apply, NumberImport, UserAdd};
 use crate::config::Config;
 use crate::serve;
 
@@ -69,6 +70,35 @@ pub async fn number_import(config: &Config, import: &NumberImport) -> anyhow::Re
         .with_context(|| import.file.display().to_string())?;
     println!("{count} numbers imported into {}", account.name);
     db.close().await;
+    Ok(())
+}
+
+/// Brings an account to what a file says.
+///
+/// # Errors
+/// Everything that is wrong with the file.
+pub async fn apply(config: &Config, apply: &Apply) -> anyhow::Result<()> {
+    let text = std::fs::read_to_string(&apply.file).with_context(|| {
+        format!(
+            "expected to read an arrangement from {}",
+            apply.file.display()
+        )
+    })?;
+    let arrangement: Arrangement =
+        toml::from_str(&text).with_context(|| apply.file.display().to_string())?;
+    let platform = platform(config).await?;
+    let account = account(&platform.db, apply.account.as_deref()).await?;
+    let changes = platform
+        .arrange(&account, &arrangement, now())
+        .await
+        .with_context(|| apply.file.display().to_string())?;
+    for change in &changes {
+        println!("{change}");
+    }
+    if changes.is_empty() {
+        println!("{} is as the file says", account.name);
+    }
+    platform.db.close().await;
     Ok(())
 }
 

@@ -30,6 +30,8 @@ pub enum Command {
     /// Tracking numbers
     #[command(subcommand)]
     Number(NumberCommand),
+    /// Make or change an account's trunks, targets, groups, plans, pools, numbers and sites as a file says
+    Apply(Apply),
     /// Try what the configuration names, say what is wrong and what to do; fails when something is
     Doctor(Doctor),
     /// The configuration itself
@@ -97,6 +99,20 @@ pub struct UserAdd {
     /// Read the password from standard input, one line [default: make one and print it]
     #[arg(long)]
     pub password_stdin: bool,
+}
+
+/// `ringfence apply`
+#[derive(Debug, Args)]
+pub struct Apply {
+    /// Which configuration.
+    #[command(flatten)]
+    pub configured: Configured,
+    /// The file (TOML): see docs/arrangement.md
+    #[arg(value_name = "FILE.toml")]
+    pub file: PathBuf,
+    /// The account's name [default: the only account]
+    #[arg(long)]
+    pub account: Option<String>,
 }
 
 /// `ringfence number …`

@@ -19,8 +19,12 @@ const FEWEST_DIGITS: usize = 7;
 /// # Errors
 /// When it was begun before.
 pub fn start(log: &Log) -> anyhow::Result<()> {
-    let filter =
+    let mut filter =
         EnvFilter::try_new(&log.level.0).context("log.level was checked when it was read")?;
+    if !log.level.0.contains("rsipstack") {
+        // At `info` the SIP stack writes whole messages, numbers and all.
+        filter = filter.add_directive("rsipstack=warn".parse().context("a directive")?);
+    }
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(MaskedStandardError);

@@ -28,7 +28,9 @@ pub fn load_or_make(file: &Path) -> anyhow::Result<[u8; 32]> {
 
 fn make(file: &Path) -> anyhow::Result<[u8; 32]> {
     let key = ringfence_platform::secret();
-    let text: String = key.iter().map(|octet| format!("{octet:02x}")).collect();
+    let digits =
+        |octet: &u8| [octet >> 4, octet & 15].map(|digit| char::from_digit(digit.into(), 16));
+    let text: String = key.iter().flat_map(digits).flatten().collect();
     let mut made = OpenOptions::new()
         .write(true)
         .create_new(true)

@@ -15,7 +15,7 @@ use crate::metrics::Metrics;
 use crate::server::{Server, ServerPlan, make_folder};
 
 /// How long calls under way may go on after the first signal; the second one ends them at once.
-const PATIENCE: Duration = Duration::from_secs(30 * 60);
+const PATIENCE: Duration = Duration::from_mins(30);
 
 /// Serves until SIGINT or SIGTERM.
 ///

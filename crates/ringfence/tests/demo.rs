@@ -9,7 +9,17 @@ fn thirty_seconds_of_demo_show_the_whole_path() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("demo");
     let arguments = [
-        "demo", "--for", "30s", "--json", "--port", "0", "--site-port", "0", "--sip-port", "0", "--data",
+        "demo",
+        "--for",
+        "30s",
+        "--json",
+        "--port",
+        "0",
+        "--site-port",
+        "0",
+        "--sip-port",
+        "0",
+        "--data",
         data.to_str().unwrap(),
     ];
     let (code, said, complained) = support::run(&arguments, folder.path());
@@ -30,7 +40,15 @@ fn thirty_seconds_of_demo_show_the_whole_path() {
         ("verified", "/recordings/verified"),
     ]
     .into_iter()
-    .map(|(name, pointer)| (name, summary.pointer(pointer).and_then(serde_json::Value::as_u64).unwrap_or(0)))
+    .map(|(name, pointer)| {
+        (
+            name,
+            summary
+                .pointer(pointer)
+                .and_then(serde_json::Value::as_u64)
+                .unwrap_or(0),
+        )
+    })
     .collect();
     assert!(figures["visits"] >= 20, "{summary}");
     assert!(figures["leases"] >= 20, "{summary}");

@@ -1,5 +1,10 @@
 //! A power cut under load: what was answered has its row, what was open is closed, what was cut plays.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on may stop at once"
+)]
+
 mod support;
 
 use std::collections::HashMap;
@@ -12,7 +17,7 @@ use ringfence_model::{Call, Disposition, RecordingState};
 use ringfence_softphone::{Answer, Behaviour, CallRequest, Softphone, SoftphoneConfig, Then};
 use ringfence_store::{CallFilter, Db};
 use ringfence_testing::TestDatabase;
-use support::World;
+use support::{Rows, World};
 
 const CALLS_PER_SECOND: u64 = 50;
 const SECONDS: u64 = 4;
@@ -31,7 +36,10 @@ async fn killed_under_load(database: TestDatabase) {
     let agent = Softphone::start(SoftphoneConfig {
         behaviour: Behaviour {
             ring: Duration::ZERO,
-            then: Then::Answer(Answer { tone_hz: 880.0, hang_up_after: None }),
+            then: Then::Answer(Answer {
+                tone_hz: 880.0,
+                hang_up_after: None,
+            }),
             early_media: false,
         },
         ..SoftphoneConfig::default()
@@ -51,11 +59,17 @@ async fn killed_under_load(database: TestDatabase) {
         let from = format!("+441632960{index:03}");
         let request = CallRequest {
             server: world.sip,
-            to: rows.numbers[usize::try_from(index).unwrap() % rows.numbers.len()].e164.to_string(),
+            to: rows.numbers[usize::try_from(index).unwrap() % rows.numbers.len()]
+                .e164
+                .to_string(),
             from: from.clone(),
             tone_hz: 440.0,
             // Every third call is over before the cut, the others are cut.
-            talk: if index % 3 == 0 { Duration::from_millis(800) } else { Duration::from_secs(30) },
+            talk: if index % 3 == 0 {
+                Duration::from_millis(800)
+            } else {
+                Duration::from_secs(30)
+            },
             give_up_after: None,
             expect: vec![440.0, 880.0],
         };
@@ -69,7 +83,11 @@ async fn killed_under_load(database: TestDatabase) {
         }));
     }
     let before = agent.counters();
-    assert!(before.answered > 50, "the load never came: {before:?}\n{}", world.said());
+    assert!(
+        before.answered > 50,
+        "the load never came: {before:?}\n{}",
+        world.said()
+    );
     server.kill();
     // Nobody answers the callers' BYE any more, so their phones are shut and each call is told as it stood.
     callers.shutdown().await;
@@ -80,7 +98,11 @@ async fn killed_under_load(database: TestDatabase) {
     let calls = all_calls(&db, rows.account).await;
     let mut by_caller: HashMap<String, Vec<&Call>> = HashMap::new();
     for call in &calls {
-        let caller = call.caller.as_ref().expect("every caller showed a number").to_string();
+        let caller = call
+            .caller
+            .as_ref()
+            .expect("every caller showed a number")
+            .to_string();
         by_caller.entry(caller).or_default().push(call);
     }
     let mut seen_200 = 0;
@@ -88,21 +110,45 @@ async fn killed_under_load(database: TestDatabase) {
         let (from, result) = call.await.unwrap();
         if result.is_ok_and(|result| result.answered) {
             seen_200 += 1;
-            assert_eq!(by_caller.get(&from).map(Vec::len), Some(1), "{from} got a 200 and has no row of its own");
+            assert_eq!(
+                by_caller.get(&from).map(Vec::len),
+                Some(1),
+                "{from} got a 200 and has no row of its own"
+            );
         }
     }
     assert!(seen_200 > 50, "only {seen_200} calls were answered");
 
     let interrupted: Vec<&Call> = calls
         .iter()
-        .filter(|call| call.reason.as_deref().is_some_and(|reason| reason.contains("interrupted")))
+        .filter(|call| {
+            call.reason
+                .as_deref()
+                .is_some_and(|reason| reason.contains("interrupted"))
+        })
         .collect();
     assert!(!interrupted.is_empty(), "no call was cut");
-    assert!(calls.iter().all(|call| call.ended_at.is_some() && call.disposition.is_some()));
-    assert!(interrupted.iter().all(|call| call.disposition == Some(Disposition::Failed)));
+    assert!(
+        calls
+            .iter()
+            .all(|call| call.ended_at.is_some() && call.disposition.is_some())
+    );
+    assert!(
+        interrupted
+            .iter()
+            .all(|call| call.disposition == Some(Disposition::Failed))
+    );
 
+    let played = play_cut_recordings(&db, &world, &rows, &interrupted).await;
+    assert!(played > 10, "only {played} cut recordings play");
+    db.close().await;
+    restarted.stop();
+}
+
+/// How many of the cut recordings hold both tones, each on its own channel.
+async fn play_cut_recordings(db: &Db, world: &World, rows: &Rows, interrupted: &[&Call]) -> usize {
     let mut played = 0;
-    for call in &interrupted {
+    for call in interrupted {
         if let Some(recording) = db.recording_of_call(rows.account, call.id).await.unwrap() {
             assert_eq!(recording.state, RecordingState::Recovered, "{recording:?}");
             let path = world.recordings().join(&recording.path);
@@ -112,22 +158,24 @@ async fn killed_under_load(database: TestDatabase) {
             if samples.len() > 2 * 8_000 {
                 let left: Vec<i16> = samples.iter().copied().step_by(2).collect();
                 let right: Vec<i16> = samples.iter().copied().skip(1).step_by(2).collect();
-                let heard = [left, right].map(|side| tone::dominant(&side, 8_000, &[440.0, 880.0]).map(|(hz, _)| hz));
+                let heard = [left, right]
+                    .map(|side| tone::dominant(&side, 8_000, &[440.0, 880.0]).map(|(hz, _)| hz));
                 assert_eq!(heard, [Some(440.0), Some(880.0)], "{}", path.display());
                 played += 1;
             }
         }
     }
-    assert!(played > 10, "only {played} cut recordings play");
-    db.close().await;
-    restarted.stop();
+    played
 }
 
 async fn all_calls(db: &Db, account: ringfence_model::AccountId) -> Vec<Call> {
     let mut calls = Vec::new();
     let mut after = None;
     loop {
-        let page = db.calls(account, &CallFilter::default(), after, 500).await.unwrap();
+        let page = db
+            .calls(account, &CallFilter::default(), after, 500)
+            .await
+            .unwrap();
         calls.extend(page.calls);
         after = page.next;
         if after.is_none() {

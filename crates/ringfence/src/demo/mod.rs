@@ -119,7 +119,7 @@ fn plan(
             // Visitors are played from this machine and say which network they pretend to come from.
             trusted_proxies: vec!["127.0.0.0/8".parse().context("a network")?],
             number_requests_per_minute: 600,
-            late_call_window: Duration::from_secs(3600),
+            late_call_window: Duration::from_hours(1),
         },
         telephony: TelephonyConfig {
             udp: Some(sip),

@@ -143,7 +143,7 @@ async fn admin(
     };
     Ok((
         password,
-        platform.sign_in_link(&user, Duration::from_secs(3600), now),
+        platform.sign_in_link(&user, Duration::from_hours(1), now),
     ))
 }
 

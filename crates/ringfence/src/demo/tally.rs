@@ -226,7 +226,7 @@ impl Tally {
                 counts.verified += 1;
             }
             Ok(Ok(heard)) => {
-                tracing::warn!(call = %call.id, ?heard, state = recording.state.as_str(), "a recording holds other tones")
+                tracing::warn!(call = %call.id, ?heard, state = recording.state.as_str(), "a recording holds other tones");
             }
             Ok(Err(error)) => self.fault(format!(
                 "the recording of call {} cannot be read: {error}",

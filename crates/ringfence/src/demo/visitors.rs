@@ -23,7 +23,7 @@ use crate::server::Server;
 pub const CALLER_TONE: f64 = 440.0;
 
 /// The first minute is lively, so that the dashboard fills while one watches; then a pace that leaves numbers free.
-const LIVELY: Duration = Duration::from_secs(60);
+const LIVELY: Duration = Duration::from_mins(1);
 
 /// Where visitors come from: what is behind the page's address, and the referrer.
 const WAYS: [(&str, &str); 8] = [
@@ -172,7 +172,7 @@ async fn visit(town: Arc<Town>) {
         }
     };
     // Two in five visitors call; the first ones do, so that a short demo has its calls.
-    if index % 5 == 0 || index % 5 == 2 {
+    if index.is_multiple_of(5) || index % 5 == 2 {
         let reading = Duration::from_millis(rand::rng().random_range(300..1_500));
         tokio::time::sleep(reading).await;
         town.call(&number).await;

@@ -1,4 +1,8 @@
 //! A server as an operator runs it: the built program, a configuration file, a database with one of everything.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on may stop at once"
+)]
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use std::fmt::Write as _;
@@ -16,7 +20,7 @@ use ringfence_testing::TestDatabase;
 use tempfile::TempDir;
 
 /// How long a server may take to be ready; it takes far less unless the machine is very busy.
-const READY_WITHIN: Duration = Duration::from_secs(60);
+const READY_WITHIN: Duration = Duration::from_mins(1);
 
 /// What a test server needs to exist.
 pub struct World {
@@ -54,7 +58,9 @@ impl World {
     }
 
     pub async fn db(&self) -> Db {
-        let db = Db::open(self.database.url()).await.expect("the database opens");
+        let db = Db::open(self.database.url())
+            .await
+            .expect("the database opens");
         db.migrate().await.expect("the tables are made");
         db
     }
@@ -63,15 +69,43 @@ impl World {
     pub async fn rows(&self, targets: &[String], ring_timeout: Duration, count: u32) -> Rows {
         let platform = self.platform().await;
         let now = now();
-        let account = platform.add_account("Test", "GB", "Europe/London", now).await.unwrap().id;
-        platform.add_trunk(account, "Loopback", vec!["127.0.0.1".into()], Some("GB"), now).await.unwrap();
+        let account = platform
+            .add_account("Test", "GB", "Europe/London", now)
+            .await
+            .unwrap()
+            .id;
+        platform
+            .add_trunk(
+                account,
+                "Loopback",
+                vec!["127.0.0.1".into()],
+                Some("GB"),
+                now,
+            )
+            .await
+            .unwrap();
         let mut ids = Vec::new();
         for (index, uri) in targets.iter().enumerate() {
-            ids.push(platform.add_target(account, &format!("Target {}", index + 1), uri, now).await.unwrap().id);
+            ids.push(
+                platform
+                    .add_target(account, &format!("Target {}", index + 1), uri, now)
+                    .await
+                    .unwrap()
+                    .id,
+            );
         }
-        let group = platform.add_target_group(account, "Everyone", &ids, ring_timeout, now).await.unwrap();
-        let plan = platform.add_ring_plan(account, "Ring everyone", group.id, now).await.unwrap();
-        let pool = platform.add_pool(account, "Pool", Duration::from_secs(1800), None, now).await.unwrap();
+        let group = platform
+            .add_target_group(account, "Everyone", &ids, ring_timeout, now)
+            .await
+            .unwrap();
+        let plan = platform
+            .add_ring_plan(account, "Ring everyone", group.id, now)
+            .await
+            .unwrap();
+        let pool = platform
+            .add_pool(account, "Pool", Duration::from_mins(30), None, now)
+            .await
+            .unwrap();
         let numbers: Vec<TrackingNumber> = (0..count)
             .map(|index| TrackingNumber {
                 id: NumberId::new(now, random()),
@@ -86,9 +120,19 @@ impl World {
             .collect();
         platform.db.add_numbers(numbers.clone()).await.unwrap();
         let swap = vec!["+44 20 7946 0999".to_string()];
-        let site = platform.add_site(account, "Test site", swap, Some(pool.id), now).await.unwrap();
+        let site = platform
+            .add_site(account, "Test site", swap, Some(pool.id), now)
+            .await
+            .unwrap();
         platform.db.close().await;
-        Rows { account, numbers, targets: ids, pool: pool.id, site: site.id, site_key: site.key }
+        Rows {
+            account,
+            numbers,
+            targets: ids,
+            pool: pool.id,
+            site: site.id,
+            site_key: site.key,
+        }
     }
 
     async fn platform(&self) -> std::sync::Arc<Platform> {
@@ -98,19 +142,39 @@ impl World {
             public_url: format!("http://{}", self.http),
             trusted_proxies: Vec::new(),
             number_requests_per_minute: 0,
-            late_call_window: Duration::from_secs(3600),
+            late_call_window: Duration::from_hours(1),
         };
-        let outbound = Outbound::new(OutboundPolicy { allow_private: true, ..OutboundPolicy::default() });
-        Platform::start(self.db().await, outbound, settings, Keys::from_master(&[1; 32])).await.expect("the use cases start")
+        let outbound = Outbound::new(OutboundPolicy {
+            allow_private: true,
+            ..OutboundPolicy::default()
+        });
+        Platform::start(
+            self.db().await,
+            outbound,
+            settings,
+            Keys::from_master(&[1; 32]),
+        )
+        .await
+        .expect("the use cases start")
     }
 
     /// Writes `ringfence.toml` and answers its path.
     pub fn config(&self) -> PathBuf {
         let mut text = String::new();
-        writeln!(text, "data_folder = {:?}", self.folder.path().join("data")).unwrap();
+        writeln!(
+            text,
+            "data_folder = \"{}\"",
+            self.folder.path().join("data").display()
+        )
+        .unwrap();
         writeln!(text, "[database]\nurl = {:?}", self.database.url()).unwrap();
         writeln!(text, "[http]\nlisten = \"{}\"", self.http).unwrap();
-        writeln!(text, "[sip]\nlisten_udp = \"{0}\"\nlisten_tcp = \"{0}\"", self.sip).unwrap();
+        writeln!(
+            text,
+            "[sip]\nlisten_udp = \"{0}\"\nlisten_tcp = \"{0}\"",
+            self.sip
+        )
+        .unwrap();
         text.push_str(&self.more);
         let file = self.folder.path().join("ringfence.toml");
         std::fs::write(&file, text).expect("the configuration is written");
@@ -119,16 +183,24 @@ impl World {
 
     /// Starts `ringfence serve` and waits until it is ready.
     pub fn serve(&self) -> Server {
-        let mut child = program(&["serve", "--config", self.config().to_str().expect("a plain path")])
-            .stderr(Stdio::from(self.log()))
-            .spawn()
-            .expect("the program starts");
+        let mut child = program(&[
+            "serve",
+            "--config",
+            self.config().to_str().expect("a plain path"),
+        ])
+        .stderr(Stdio::from(self.log()))
+        .spawn()
+        .expect("the program starts");
         let until = Instant::now() + READY_WITHIN;
         while !is_ready(self.http) {
             if let Some(status) = child.try_wait().expect("the program's state") {
                 panic!("the server stopped with {status}:\n{}", self.said());
             }
-            assert!(Instant::now() < until, "the server is not ready:\n{}", self.said());
+            assert!(
+                Instant::now() < until,
+                "the server is not ready:\n{}",
+                self.said()
+            );
             std::thread::sleep(Duration::from_millis(50));
         }
         Server { child }
@@ -163,7 +235,13 @@ impl Server {
     /// Asks it to stop and waits for its end.
     pub fn stop(mut self) -> std::process::ExitStatus {
         let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill").success());
+        assert!(
+            Command::new("kill")
+                .args(["-TERM", &pid])
+                .status()
+                .expect("kill")
+                .success()
+        );
         self.child.wait().expect("its end")
     }
 }
@@ -184,14 +262,23 @@ pub fn program(arguments: &[&str]) -> Command {
 
 /// Runs the program to its end: exit code, standard output, standard error.
 pub fn run(arguments: &[&str], folder: &Path) -> (Option<i32>, String, String) {
-    let output = program(arguments).current_dir(folder).output().expect("the program runs");
+    let output = program(arguments)
+        .current_dir(folder)
+        .output()
+        .expect("the program runs");
     let text = |octets: Vec<u8>| String::from_utf8_lossy(&octets).into_owned();
-    (output.status.code(), text(output.stdout), text(output.stderr))
+    (
+        output.status.code(),
+        text(output.stdout),
+        text(output.stderr),
+    )
 }
 
 /// A loopback port that was free a moment ago.
 pub fn free_tcp() -> SocketAddr {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr()).expect("a free port")
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .and_then(|listener| listener.local_addr())
+        .expect("a free port")
 }
 
 /// A loopback port that was free for both UDP and TCP a moment ago.
@@ -204,8 +291,14 @@ pub fn free_sip() -> SocketAddr {
 
 fn is_ready(http: SocketAddr) -> bool {
     use std::io::Write as _;
-    let Ok(mut stream) = std::net::TcpStream::connect(http) else { return false };
+    let Ok(mut stream) = std::net::TcpStream::connect(http) else {
+        return false;
+    };
     let mut answer = String::new();
-    let asked = stream.write_all(format!("GET /readyz HTTP/1.1\r\nHost: {http}\r\nConnection: close\r\n\r\n").as_bytes());
-    asked.is_ok() && stream.read_to_string(&mut answer).is_ok() && answer.starts_with("HTTP/1.1 200")
+    let asked = stream.write_all(
+        format!("GET /readyz HTTP/1.1\r\nHost: {http}\r\nConnection: close\r\n\r\n").as_bytes(),
+    );
+    asked.is_ok()
+        && stream.read_to_string(&mut answer).is_ok()
+        && answer.starts_with("HTTP/1.1 200")
 }
