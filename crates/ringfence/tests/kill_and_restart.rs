@@ -8,8 +8,6 @@
 mod support;
 
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ringfence_media::tone;
@@ -18,6 +16,7 @@ use ringfence_softphone::{Answer, Behaviour, CallRequest, Softphone, SoftphoneCo
 use ringfence_store::{CallFilter, Db};
 use ringfence_testing::TestDatabase;
 use support::{Rows, World};
+use tokio::task::JoinHandle;
 
 const CALLS_PER_SECOND: u64 = 50;
 const SECONDS: u64 = 4;
@@ -51,37 +50,7 @@ async fn killed_under_load(database: TestDatabase) {
     let server = world.serve();
 
     let callers = Softphone::start(SoftphoneConfig::default()).await.unwrap();
-    let answered = Arc::new(AtomicUsize::new(0));
-    let mut made = Vec::new();
-    let mut beat = tokio::time::interval(Duration::from_micros(1_000_000 / CALLS_PER_SECOND));
-    for index in 0..CALLS_PER_SECOND * SECONDS {
-        beat.tick().await;
-        let from = format!("+441632960{index:03}");
-        let request = CallRequest {
-            server: world.sip,
-            to: rows.numbers[usize::try_from(index).unwrap() % rows.numbers.len()]
-                .e164
-                .to_string(),
-            from: from.clone(),
-            tone_hz: 440.0,
-            // Every third call is over before the cut, the others are cut.
-            talk: if index % 3 == 0 {
-                Duration::from_millis(800)
-            } else {
-                Duration::from_secs(30)
-            },
-            give_up_after: None,
-            expect: vec![440.0, 880.0],
-        };
-        let (callers, counter) = (callers.clone(), Arc::clone(&answered));
-        made.push(tokio::spawn(async move {
-            let result = callers.call(request).await;
-            if result.as_ref().is_ok_and(|result| result.answered) {
-                counter.fetch_add(1, Ordering::Relaxed);
-            }
-            (from, result)
-        }));
-    }
+    let made = place_calls(&world, &rows, &callers).await;
     let before = agent.counters();
     assert!(
         before.answered > 50,
@@ -106,9 +75,8 @@ async fn killed_under_load(database: TestDatabase) {
         by_caller.entry(caller).or_default().push(call);
     }
     let mut seen_200 = 0;
-    for call in made {
-        let (from, result) = call.await.unwrap();
-        if result.is_ok_and(|result| result.answered) {
+    for (from, answered) in made {
+        if answered.await.unwrap() {
             seen_200 += 1;
             assert_eq!(
                 by_caller.get(&from).map(Vec::len),
@@ -143,6 +111,40 @@ async fn killed_under_load(database: TestDatabase) {
     assert!(played > 10, "only {played} cut recordings play");
     db.close().await;
     restarted.stop();
+}
+
+/// Calls at a steady rate, and what became of each once its softphone is shut.
+async fn place_calls(
+    world: &World,
+    rows: &Rows,
+    callers: &Softphone,
+) -> Vec<(String, JoinHandle<bool>)> {
+    let mut made = Vec::new();
+    let mut beat = tokio::time::interval(Duration::from_micros(1_000_000 / CALLS_PER_SECOND));
+    for index in 0..CALLS_PER_SECOND * SECONDS {
+        beat.tick().await;
+        let from = format!("+441632960{index:03}");
+        let number = usize::try_from(index).unwrap() % rows.numbers.len();
+        let request = CallRequest {
+            server: world.sip,
+            to: rows.numbers[number].e164.to_string(),
+            from: from.clone(),
+            tone_hz: 440.0,
+            // Every third call is over before the cut, the others are cut.
+            talk: Duration::from_millis(if index % 3 == 0 { 800 } else { 30_000 }),
+            give_up_after: None,
+            expect: vec![440.0, 880.0],
+        };
+        let callers = callers.clone();
+        let answered = tokio::spawn(async move {
+            callers
+                .call(request)
+                .await
+                .is_ok_and(|result| result.answered)
+        });
+        made.push((from, answered));
+    }
+    made
 }
 
 /// How many of the cut recordings hold both tones, each on its own channel.
