@@ -109,7 +109,7 @@ async fn of_account(db: &Db, account: &Account) -> Result<Vec<Finding>, StoreErr
         Finding::doubtful(
             what,
             "there is none",
-            "no call can come in: add the carrier's addresses as a trunk",
+            "no call can come in: name the carrier's addresses with ringfence apply",
         )
     } else if wrong.is_empty() {
         Finding::fine(what, format!("{}, each address understood", trunks.len()))
@@ -139,7 +139,7 @@ async fn targets(db: &Db, account: &Account) -> Result<Finding, StoreError> {
         Finding::doubtful(
             what,
             "there is none",
-            "no call can go out: add a target and a plan that rings it",
+            "no call can go out: add a target and a plan that rings it with ringfence apply",
         )
     } else if wrong.is_empty() {
         Finding::fine(what, format!("{}, each host known", targets.len()))
@@ -196,7 +196,11 @@ async fn numbers(db: &Db, account: &Account) -> Result<Finding, StoreError> {
         Finding::doubtful(what, "there is none", "ringfence number import FILE.csv")
     } else if planless > 0 {
         let found = format!("{} of {} have no plan", planless, used.len());
-        Finding::doubtful(what, found, "calls to them are refused: give them a plan")
+        Finding::doubtful(
+            what,
+            found,
+            "calls to them are refused: give them a plan with ringfence apply",
+        )
     } else {
         Finding::fine(what, format!("{}, each with a plan", used.len()))
     })
