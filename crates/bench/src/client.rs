@@ -27,6 +27,8 @@ pub struct Requests {
     pub words: Vec<String>,
     /// The end of the body.
     pub after: String,
+    /// Begin again with the first word when all were used; else the round ends with the last.
+    pub again: bool,
 }
 
 impl Requests {
@@ -53,6 +55,7 @@ impl Requests {
             before: head + before,
             words,
             after: after.to_owned(),
+            again: false,
         }
     }
 }
@@ -146,6 +149,11 @@ async fn connection(
     let mut answer = Vec::with_capacity(4096);
     loop {
         let at = next.fetch_add(1, Ordering::Relaxed);
+        let at = if requests.again {
+            at % requests.words.len()
+        } else {
+            at
+        };
         let Some(word) = requests.words.get(at) else {
             return Ok(round);
         };
