@@ -42,11 +42,7 @@ impl Requests {
     ) -> Self {
         let length = before.len() + words.first().map_or(0, String::len) + after.len();
         let headers = headers.iter().fold(String::new(), |all, (name, value)| {
-            all + name
-                + ": "
-                + value
-                + "
-"
+            all + name + ": " + value + "\r\n"
         });
         let head = format!(
             "POST {path} HTTP/1.1\r\n{headers}Content-Type: text/plain\r\nContent-Length: {length}\r\n\r\n"
