@@ -184,7 +184,6 @@ fn leased(rows: &Rows, number: &TrackingNumber, now: Timestamp) -> Vec<Write> {
         started_at: now,
         expires_at: now + Duration::from_hours(2),
         overflow: false,
-        nonce: None,
     };
     vec![Write::Visit(Box::new(visit)), Write::Lease(Box::new(lease))]
 }

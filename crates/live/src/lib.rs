@@ -6,19 +6,21 @@ mod active;
 mod limits;
 mod nonces;
 mod pools;
+mod recent;
 
-use ringfence_model::{Lease, LeaseId, NumberId, PoolId, Timestamp, VisitId};
+use ringfence_model::{Duration, Lease, LeaseId, NumberId, PoolId, Timestamp, VisitId};
 
 use active::ActiveCounts;
 use limits::RateLimits;
 use nonces::SpentNonces;
 use pools::Pools;
+use recent::Recent;
 
 pub use active::ActiveGuard;
 pub use limits::RateLimit;
 pub use nonces::SpendError;
 pub use pools::{LeaseOutcome, NewLease};
-pub use ringfence_tracking::Held;
+pub use ringfence_tracking::{Held, RecentLease};
 
 /// How much is held at most.
 #[derive(Debug, Clone, Copy)]
@@ -48,6 +50,7 @@ impl Default for LiveLimits {
 #[derive(Debug)]
 pub struct Live {
     pools: Pools,
+    recent: Recent,
     nonces: SpentNonces,
     limits: RateLimits,
     active: ActiveCounts,
@@ -69,6 +72,7 @@ impl Live {
     pub fn with_limits(limits: LiveLimits) -> Self {
         Self {
             pools: Pools::default(),
+            recent: Recent::default(),
             nonces: SpentNonces::new(limits.nonces),
             limits: RateLimits::new(limits.per_prefix, limits.prefixes),
             active: ActiveCounts::default(),
@@ -82,11 +86,38 @@ impl Live {
     }
 
     /// Puts leases back from their rows, before or after `set_pool`. Leases that are over count too: they tell which
-    /// numbers have been free the longest. Those of overflow numbers are passed over, for they bind nothing.
+    /// numbers have been free the longest, and whom a late call came from. Those of overflow numbers bind nothing.
     pub fn restore(&self, leases: &[Lease]) {
-        for lease in leases.iter().filter(|lease| !lease.overflow) {
-            self.pools.restore(lease);
+        for lease in leases {
+            if !lease.overflow {
+                self.pools.restore(lease);
+            }
+            // Only those that are wanted are read.
+            let forget_before = Timestamp::from_micros(i64::MIN);
+            self.remember(lease.number, lease.into(), forget_before);
         }
+    }
+
+    /// Remembers a lease whose row is durable, or its new end. Others of the number that ended before `forget_before`
+    /// are forgotten.
+    pub fn remember(&self, number: NumberId, lease: RecentLease, forget_before: Timestamp) {
+        self.recent.remember(number, lease, forget_before);
+    }
+
+    /// Remembers when a lease ends.
+    pub fn ends(&self, number: NumberId, lease: LeaseId, at: Timestamp) {
+        self.recent.ends(number, lease, at);
+    }
+
+    /// A number's leases that were live `at`, or ended at most `late_call_window` before, the newest first; at most
+    /// [`RECENT_MAX`](ringfence_tracking::RECENT_MAX).
+    pub fn leases_around(
+        &self,
+        number: NumberId,
+        at: Timestamp,
+        late_call_window: Duration,
+    ) -> Vec<RecentLease> {
+        self.recent.around(number, at, late_call_window)
     }
 
     /// Binds a number of `pool` to a visit.
@@ -257,7 +288,6 @@ mod tests {
             started_at: at(0),
             expires_at: at(until),
             overflow,
-            nonce: None,
         };
         live.restore(&[row(0, 900, false), row(1, 50, false), row(2, 900, true)]);
         live.set_pool(pool(), &numbers, at(100));

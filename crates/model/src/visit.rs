@@ -151,6 +151,4 @@ pub struct Lease {
     pub expires_at: Timestamp,
     /// The overflow number of its pool: shared by many visits, attributed at source level.
     pub overflow: bool,
-    /// The nonce of the token that was spent for it, so that a restart knows it as spent.
-    pub nonce: Option<String>,
 }

@@ -32,6 +32,7 @@ use arrival::new_visit;
 use facts::{PoolFacts, SiteFacts};
 
 /// Leases that ended this long before a start are read back too: they tell which numbers have been free the longest.
+/// Those that explain late calls are read back in any case.
 const REMEMBERED: Duration = Duration::from_hours(2);
 /// Tells the allowance for unknown site keys from the one for number requests: neither form of prefix has these bits.
 const TRIES: u64 = 1 << 62;
@@ -43,16 +44,15 @@ const USER_AGENT_MAX: usize = 512;
 /// # Errors
 /// When the rows cannot be read.
 pub async fn restore(platform: &Platform, now: Timestamp) -> Result<(), StoreError> {
-    let leases = platform.db.live_leases(now - REMEMBERED).await?;
+    let remembered = REMEMBERED.max(platform.settings.late_call_window);
+    let leases = platform.db.live_leases(now - remembered).await?;
     platform.live.restore(&leases);
-    let nonces = platform.db.spent_nonces(now - TOKEN_LIFE).await?;
-    for (nonce, spent_at) in &nonces {
-        if let Ok(nonce) = u128::from_str_radix(nonce, 16) {
-            // Already spent is as good; full means that more are remembered than a start can need.
-            let _ = platform
-                .live
-                .spend(nonce.to_be_bytes(), *spent_at + TOKEN_LIFE, now);
-        }
+    let nonces = platform.db.begun_leases(now - TOKEN_LIFE).await?;
+    for (lease, spent_at) in &nonces {
+        // Already spent is as good; full means that more are remembered than a start can need.
+        let _ = platform
+            .live
+            .spend(lease.0.into_bytes(), *spent_at + TOKEN_LIFE, now);
     }
     let live = leases.iter().filter(|lease| lease.expires_at > now).count();
     tracing::info!(
@@ -124,13 +124,10 @@ pub struct NumberAnswer {
     pub beat: Duration,
 }
 
-/// Six octets of milliseconds and ten of chance: spent nonces then lie side by side in their index, where random ones
-/// would each touch a page of their own (measured: 1.6 times the leases per second of CPU).
+/// A token's nonce is the identifier that its lease will have: rows then know which tokens were spent, and can hold no
+/// second lease for one, without a column and an index more. It begins with the time, so that rows are added side by side.
 fn nonce(now: Timestamp) -> [u8; 16] {
-    let mut octets = random().to_be_bytes();
-    let milliseconds = now.as_micros() / 1_000;
-    octets[..6].copy_from_slice(&milliseconds.to_be_bytes()[2..]);
-    octets
+    LeaseId::new(now, random()).0.into_bytes()
 }
 
 impl Platform {
@@ -287,7 +284,7 @@ impl Platform {
                     })?;
                 let visit = new_visit(site, &page, request, now);
                 let shown = self.begin_visit(pool, visit, token.nonce, now).await;
-                if !matches!(shown, Ok(_) | Err(Refusal::TokenSpent)) {
+                if shown.is_err() {
                     // Nothing came of it: the browser may try once more.
                     self.live.unspend(token.nonce);
                 }

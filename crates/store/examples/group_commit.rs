@@ -1,6 +1,6 @@
 //! How many visits with their leases are durable per second.
 //!
-//! `cargo run --release -p ringfence-store --example group_commit -- [URL] [CALLERS] [SECONDS] [scattered]`; without a URL, an SQLite
+//! `cargo run --release -p ringfence-store --example group_commit -- [URL] [CALLERS] [SECONDS]`; without a URL, an SQLite
 //! file in the system's temporary folder. Use `taskset -c 0` to see what one core does.
 
 use std::sync::Arc;
@@ -68,8 +68,6 @@ struct Shown {
     pool: PoolId,
     number: TrackingNumber,
     drawn: AtomicU64,
-    /// Nonces that do not begin with their time: each dirties a page of its own in their index.
-    scattered: bool,
 }
 
 impl Shown {
@@ -124,9 +122,6 @@ impl Shown {
             pool,
             number,
             drawn: AtomicU64::new(u64::from(std::process::id()) << 32),
-            scattered: std::env::args()
-                .nth(4)
-                .is_some_and(|word| word == "scattered"),
         })
     }
 
@@ -172,11 +167,6 @@ impl Shown {
             started_at: now,
             expires_at: now + Duration::from_mins(10),
             overflow: false,
-            nonce: Some(if self.scattered {
-                format!("{random:032x}")
-            } else {
-                visit.id.0.simple().to_string()
-            }),
         };
         vec![Write::Visit(Box::new(visit)), Write::Lease(Box::new(lease))]
     }

@@ -1,14 +1,15 @@
 //! Rows of one kind from many callers, written with as few statements as it takes.
 //!
-//! A statement of sqlx costs a hop to SQLite's thread and back, or a round trip to PostgreSQL: about as much as writing
-//! several rows. So rows of one kind go together, in powers of two up to [`MOST_ROWS`]: eight texts per table and
-//! engine, which stay prepared. SQLite looks a *named* parameter up by walking a list, which is quadratic in a
-//! statement of thousands, so it gets `?` where PostgreSQL gets `$1`.
+//! A statement costs PostgreSQL a round trip, about as much as writing several rows. So rows of one kind go together
+//! there, in powers of two up to [`MOST_ROWS`]: eight texts a table, which stay prepared. SQLite is called and not asked,
+//! so it gets one row after the other, with a statement that is prepared once.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use ringfence_model::{AccountId, Call, CallEvent, Lease, Leg, Recording, Visit, VisitId};
+use ringfence_model::{AccountId, Call, CallEvent, Lease, LeaseId, Leg, Recording, Visit, VisitId};
+
+use rusqlite::params_from_iter;
 
 use crate::calls::{call_columns, event_columns, leg_columns, recording_columns};
 use crate::commit::Connection;
@@ -16,13 +17,7 @@ use crate::leases::{lease_columns, visit_columns};
 use crate::value::{Value, args};
 use crate::{StoreError, Write};
 
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Engine {
-    Sqlite,
-    Postgres,
-}
-
-/// 2^7 rows of at most 21 columns stay far below the engines' limits of 32,766 and 65,535 parameters.
+/// 2^7 rows of at most 21 columns stay far below PostgreSQL's limit of 65,535 parameters.
 const EXPONENTS: usize = 8;
 const MOST_ROWS: usize = 1 << (EXPONENTS - 1);
 
@@ -32,7 +27,7 @@ struct Table {
     columns: &'static str,
     /// What to do with a row that is there already: writing twice is no error.
     conflict: &'static str,
-    texts: [[OnceLock<String>; EXPONENTS]; 2],
+    texts: [OnceLock<String>; EXPONENTS],
 }
 
 macro_rules! table {
@@ -41,7 +36,7 @@ macro_rules! table {
             name: $name,
             columns: $columns,
             conflict: $conflict,
-            texts: [const { [const { OnceLock::new() }; EXPONENTS] }; 2],
+            texts: [const { OnceLock::new() }; EXPONENTS],
         }
     };
 }
@@ -51,7 +46,14 @@ static VISITS: Table = table!(
     visit_columns!(),
     "(account, id) DO UPDATE SET seen_at = excluded.seen_at WHERE visits.seen_at < excluded.seen_at"
 );
-static LEASES: Table = table!("leases", lease_columns!(), "(account, id) DO NOTHING");
+/// Who was told that a lease is not durable may try again with its token, and then the later one counts.
+static LEASES: Table = table!(
+    "leases",
+    lease_columns!(),
+    "(account, id) DO UPDATE SET pool = excluded.pool, number = excluded.number, e164 = excluded.e164, \
+     visit = excluded.visit, started_at = excluded.started_at, expires_at = excluded.expires_at, \
+     overflow = excluded.overflow"
+);
 static CALLS: Table = table!("calls", call_columns!(), "(account, id) DO NOTHING");
 static LEGS: Table = table!("legs", leg_columns!(), "(account, id) DO NOTHING");
 static RECORDINGS: Table = table!(
@@ -71,7 +73,7 @@ pub(crate) struct Rows<'w> {
     /// One of each: PostgreSQL refuses to update a row twice in one statement. Sorted, so that two programs which
     /// write the same visits wait for each other instead of deadlocking.
     visits: BTreeMap<(AccountId, VisitId), &'w Visit>,
-    leases: Vec<&'w Lease>,
+    leases: BTreeMap<(AccountId, LeaseId), &'w Lease>,
     calls: Vec<&'w Call>,
     legs: Vec<&'w Leg>,
     recordings: Vec<&'w Recording>,
@@ -93,7 +95,9 @@ impl<'w> Rows<'w> {
                         *known = visit;
                     }
                 }
-                Write::Lease(lease) => rows.leases.push(lease),
+                Write::Lease(lease) => {
+                    rows.leases.insert((lease.account, lease.id), lease);
+                }
                 Write::CallBegun(call) => rows.calls.push(call),
                 Write::LegBegun(leg) => rows.legs.push(leg),
                 Write::RecordingOpened(recording) => rows.recordings.push(recording),
@@ -112,8 +116,9 @@ impl<'w> Rows<'w> {
     pub async fn write(self, connection: &mut Connection) -> Result<(), StoreError> {
         let visits: Vec<&Visit> = self.visits.into_values().collect();
         VISITS.insert(connection, &visits, visit_values).await?;
+        let leases: Vec<&Lease> = self.leases.into_values().collect();
         LEASES
-            .insert(connection, &self.leases, lease_values)
+            .insert(connection, &leases, lease_values)
             .await?;
         CALLS.insert(connection, &self.calls, call_values).await?;
         LEGS.insert(connection, &self.legs, leg_values).await?;
@@ -137,6 +142,16 @@ impl Table {
         mut rows: &[&T],
         values: fn(&T) -> Result<Vec<Value>, StoreError>,
     ) -> Result<(), StoreError> {
+        if let Connection::Sqlite(connection) = connection {
+            if rows.is_empty() {
+                return Ok(());
+            }
+            let mut statement = connection.prepare_cached(self.text(0))?;
+            for row in rows {
+                statement.execute(params_from_iter(values(row)?))?;
+            }
+            return Ok(());
+        }
         while !rows.is_empty() {
             let exponent = rows.len().min(MOST_ROWS).ilog2() as usize;
             let (now, later) = rows.split_at(1 << exponent);
@@ -144,23 +159,20 @@ impl Table {
             for row in now {
                 args.append(&mut values(row)?);
             }
-            let sql = self.text(connection.engine(), exponent);
-            connection.execute(sql, args).await?;
+            connection.execute(self.text(exponent), args).await?;
             rows = later;
         }
         Ok(())
     }
 
-    fn text(&'static self, engine: Engine, exponent: usize) -> &'static str {
-        self.texts[engine as usize][exponent].get_or_init(|| {
+    /// The statement for two to the power of `exponent` rows.
+    fn text(&'static self, exponent: usize) -> &'static str {
+        self.texts[exponent].get_or_init(|| {
             let mut parameter = 0;
             let mut row = || {
-                let marks = (0..self.width()).map(|_| match engine {
-                    Engine::Sqlite => "?".to_owned(),
-                    Engine::Postgres => {
-                        parameter += 1;
-                        format!("${parameter}")
-                    }
+                let marks = (0..self.width()).map(|_| {
+                    parameter += 1;
+                    format!("${parameter}")
                 });
                 format!("({})", marks.collect::<Vec<_>>().join(", "))
             };
@@ -217,7 +229,6 @@ fn lease_values(lease: &Lease) -> Result<Vec<Value>, StoreError> {
         lease.started_at,
         lease.expires_at,
         lease.overflow,
-        lease.nonce.as_deref(),
     ])
 }
 

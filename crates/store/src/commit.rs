@@ -6,13 +6,15 @@
 
 use std::time::Instant;
 
+use futures::executor::block_on;
 use ringfence_model::E164;
+use sqlx::PgPool;
 use sqlx::pool::PoolConnection;
-use sqlx::{PgPool, SqlitePool};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::bulk::{Engine, Rows};
-use crate::value::{Value, postgres_query, sqlite_query};
+use crate::bulk::Rows;
+use crate::sqlite::{self, Checkpoints, File};
+use crate::value::{Value, postgres_query};
 use crate::{StoreError, Write};
 
 /// Batches that wait for the writer before [`crate::Db::write`] itself waits.
@@ -51,7 +53,7 @@ impl Statement {
 
     async fn execute(&self, connection: &mut Connection) -> Result<u64, StoreError> {
         let done = connection.execute(self.sql, self.args.clone()).await;
-        match (done.map_err(StoreError::from), &self.number) {
+        match (done, &self.number) {
             (Err(StoreError::Taken(what)), Some(number)) if what == "tracking_numbers.e164" => {
                 Err(StoreError::NumberTaken(number.clone()))
             }
@@ -60,18 +62,10 @@ impl Statement {
     }
 }
 
-/// The connections that write: one at most.
-#[derive(Debug, Clone)]
-pub(crate) enum WriterPool {
-    Sqlite(SqlitePool),
-    Postgres(PgPool),
-}
-
 /// Hands batches to the task that writes.
 #[derive(Debug, Clone)]
 pub(crate) struct Writer {
     queue: mpsc::Sender<Request>,
-    pool: WriterPool,
 }
 
 enum Request {
@@ -91,15 +85,26 @@ enum Job {
 }
 
 impl Writer {
-    /// Starts the task. It ends by itself when every [`Writer`] is gone.
-    pub fn start(pool: WriterPool) -> Self {
+    /// Starts the thread that writes to an SQLite file. It ends by itself when every [`Writer`] is gone.
+    pub fn to_sqlite(file: File) -> Result<Self, StoreError> {
+        let source = Source::Sqlite {
+            connection: Some(file.open()?),
+            checkpoints: Checkpoints::start(&file)?,
+            file,
+        };
         let (queue, requests) = mpsc::channel(QUEUE);
-        tokio::spawn(work(pool.clone(), requests));
-        Self { queue, pool }
+        std::thread::Builder::new()
+            .name("ringfence-rows".into())
+            .spawn(move || block_on(work(source, requests)))
+            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        Ok(Self { queue })
     }
 
-    pub fn pool(&self) -> &WriterPool {
-        &self.pool
+    /// Starts the task that writes to PostgreSQL. It ends by itself when every [`Writer`] is gone.
+    pub fn to_postgres(pool: PgPool) -> Self {
+        let (queue, requests) = mpsc::channel(QUEUE);
+        tokio::spawn(work(Source::Postgres(pool), requests));
+        Self { queue }
     }
 
     pub async fn writes(&self, writes: Vec<Write>) -> Result<(), StoreError> {
@@ -119,10 +124,6 @@ impl Writer {
             // An error means that the task is gone already.
             closed.await.ok();
         }
-        match &self.pool {
-            WriterPool::Sqlite(pool) => pool.close().await,
-            WriterPool::Postgres(pool) => pool.close().await,
-        }
     }
 
     async fn submit(&self, job: Job) -> Result<Vec<u64>, StoreError> {
@@ -136,7 +137,7 @@ impl Writer {
     }
 }
 
-async fn work(pool: WriterPool, mut requests: mpsc::Receiver<Request>) {
+async fn work(mut source: Source, mut requests: mpsc::Receiver<Request>) {
     let mut waiting = Vec::with_capacity(GROUP);
     let mut written = 0;
     while requests.recv_many(&mut waiting, GROUP).await > 0 {
@@ -151,12 +152,13 @@ async fn work(pool: WriterPool, mut requests: mpsc::Receiver<Request>) {
         if !batches.is_empty() {
             let before = written;
             written += batches.len();
-            commit(&pool, batches).await;
+            commit(&mut source, batches).await;
             if LOOKS.iter().any(|look| (before..written).contains(look)) {
-                pool.look_at_new_tables().await;
+                source.look_at_new_tables().await;
             }
         }
         if let Some(done) = closing {
+            source.close().await;
             // An error means that nobody waits for the answer.
             done.send(()).ok();
             return;
@@ -165,15 +167,19 @@ async fn work(pool: WriterPool, mut requests: mpsc::Receiver<Request>) {
 }
 
 /// Writes a group and answers each of its batches.
-async fn commit(pool: &WriterPool, batches: Vec<Batch>) {
+async fn commit(source: &mut Source, batches: Vec<Batch>) {
     let began = Instant::now();
     let (jobs, answers): (Vec<_>, Vec<_>) = batches
         .into_iter()
         .map(|batch| (batch.job, batch.done))
         .unzip();
-    let results = match pool.acquire().await {
-        Ok(mut connection) => connection.group(&jobs).await,
-        Err(error) => Err(error.into()),
+    let results = match source.acquire().await {
+        Ok(mut connection) => {
+            let results = connection.group(&jobs).await;
+            source.release(connection);
+            results
+        }
+        Err(error) => Err(error),
     };
     metrics::histogram!("ringfence_store_commit_seconds").record(began.elapsed().as_secs_f64());
     metrics::counter!("ringfence_store_batches_total").increment(jobs.len() as u64);
@@ -186,23 +192,73 @@ async fn commit(pool: &WriterPool, batches: Vec<Batch>) {
         // An error means that the caller no longer waits.
         answer.send(result).ok();
     }
+    source.written(jobs.iter().map(Job::len).sum());
 }
 
-impl WriterPool {
-    async fn acquire(&self) -> Result<Connection, sqlx::Error> {
-        Ok(match self {
-            Self::Sqlite(pool) => Connection::Sqlite(pool.acquire().await?),
-            Self::Postgres(pool) => Connection::Postgres(pool.acquire().await?),
-        })
+impl Job {
+    fn len(&self) -> usize {
+        match self {
+            Self::Writes(writes) => writes.len(),
+            Self::Statements(statements) => statements.len(),
+        }
     }
 }
 
-impl WriterPool {
+/// Where the connection that writes comes from.
+enum Source {
+    Sqlite {
+        file: File,
+        /// None while it is in use, and after it failed in a way that it cannot come back from.
+        connection: Option<rusqlite::Connection>,
+        checkpoints: Checkpoints,
+    },
+    Postgres(PgPool),
+}
+
+impl Source {
+    async fn acquire(&mut self) -> Result<Connection, StoreError> {
+        Ok(match self {
+            Self::Sqlite {
+                file, connection, ..
+            } => Connection::Sqlite(match connection.take() {
+                Some(connection) => connection,
+                None => file.open()?,
+            }),
+            Self::Postgres(pool) => Connection::Postgres(pool.acquire().await?),
+        })
+    }
+
+    fn release(&mut self, used: Connection) {
+        if let (Self::Sqlite { connection, .. }, Connection::Sqlite(used)) = (self, used) {
+            // One that is still inside a transaction could not roll back: begin afresh.
+            *connection = used.is_autocommit().then_some(used);
+        }
+    }
+
+    fn written(&mut self, writes: usize) {
+        if let Self::Sqlite {
+            connection: Some(connection),
+            checkpoints,
+            ..
+        } = self
+        {
+            checkpoints.committed(writes, connection);
+        }
+    }
+
+    async fn close(&mut self) {
+        match self {
+            Self::Sqlite { connection, .. } => *connection = None,
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+
     /// PostgreSQL knows nothing of a new table until its daemon has come by, a minute later perhaps. Until then it looks
     /// a row's key up by any index that begins with `account`, which is all rows of it: the first minute of a new
     /// database was ten times slower than the next. SQLite knows better without looking.
-    async fn look_at_new_tables(&self) {
+    async fn look_at_new_tables(&mut self) {
         let Self::Postgres(pool) = self else { return };
+        let pool = &*pool;
         let looked = async {
             let new: i64 = sqlx::query_scalar(NEW_TABLES).fetch_one(pool).await?;
             if new > 0 {
@@ -220,28 +276,18 @@ impl WriterPool {
 type Outcome = Result<Vec<u64>, StoreError>;
 
 pub(crate) enum Connection {
-    Sqlite(PoolConnection<sqlx::Sqlite>),
+    Sqlite(rusqlite::Connection),
     Postgres(PoolConnection<sqlx::Postgres>),
 }
 
 impl Connection {
-    pub fn engine(&self) -> Engine {
-        match self {
-            Self::Sqlite(_) => Engine::Sqlite,
-            Self::Postgres(_) => Engine::Postgres,
-        }
-    }
-
     pub async fn execute(
         &mut self,
         sql: &'static str,
         args: Vec<Value>,
-    ) -> Result<u64, sqlx::Error> {
+    ) -> Result<u64, StoreError> {
         Ok(match self {
-            Self::Sqlite(connection) => sqlite_query(sql, args)
-                .execute(&mut **connection)
-                .await?
-                .rows_affected(),
+            Self::Sqlite(connection) => sqlite::execute(connection, sql, &args)?,
             Self::Postgres(connection) => postgres_query(sql, args)
                 .execute(&mut **connection)
                 .await?
@@ -327,16 +373,15 @@ impl Connection {
         let result = match result {
             Ok(value) => match self.execute("COMMIT", Vec::new()).await {
                 Ok(_) => return Ok(value),
-                Err(error) => Err(error.into()),
+                Err(error) => Err(error),
             },
             Err(error) => Err(error),
         };
-        if self.execute("ROLLBACK", Vec::new()).await.is_err() {
-            // SQLite rolls back by itself when the disk is full, and a lost connection cannot: begin afresh.
-            match self {
-                Self::Sqlite(connection) => connection.close_on_drop(),
-                Self::Postgres(connection) => connection.close_on_drop(),
-            }
+        // SQLite rolls back by itself when the disk is full, and a lost connection cannot: begin afresh.
+        if self.execute("ROLLBACK", Vec::new()).await.is_err()
+            && let Self::Postgres(connection) = self
+        {
+            connection.close_on_drop();
         }
         result
     }

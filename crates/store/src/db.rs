@@ -10,18 +10,19 @@ use sqlx::sqlite::{
 };
 
 use crate::StoreError;
-use crate::commit::{Statement, Writer, WriterPool};
+use crate::commit::{Statement, Writer};
 use crate::error::open_error;
 use crate::migrations;
 use crate::row::{Read, Reader};
+use crate::sqlite::File;
 use crate::value::{Value, postgres_query, sqlite_query};
 
 /// How long a connection waits for another program's lock, and a caller for a connection.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 /// Connections that read at the same time.
 const READERS: u32 = 8;
 /// Prepared statements that a connection keeps.
-const STATEMENTS: usize = 256;
+pub(crate) const STATEMENTS: usize = 256;
 
 /// A database; clones share its connections and its writer.
 #[derive(Debug, Clone)]
@@ -35,6 +36,7 @@ pub enum Db {
 /// The embedded engine: one connection writes, the others only read.
 #[derive(Debug, Clone)]
 pub struct Sqlite {
+    pub(crate) options: SqliteConnectOptions,
     readers: SqlitePool,
     writer: Writer,
 }
@@ -42,7 +44,7 @@ pub struct Sqlite {
 /// The server engine.
 #[derive(Debug, Clone)]
 pub struct Postgres {
-    readers: PgPool,
+    pub(crate) readers: PgPool,
     writer: Writer,
 }
 
@@ -78,7 +80,7 @@ impl Db {
     /// # Errors
     /// [`StoreError::Migration`] when a migration fails or the tables are of a newer version.
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        migrations::run(self.writer().pool()).await
+        migrations::run(self).await
     }
 
     /// Asks the database whether it is there.
@@ -185,35 +187,22 @@ async fn open_sqlite(
         .busy_timeout(PATIENCE)
         .statement_cache_capacity(STATEMENTS)
         .disable_statement_logging();
-    // 64 MiB of pages, and 32 MiB of log before it is written back: fewer, larger writes. What a statement of many
-    // rows would undo is kept in memory: a seventh of all time went into a temporary file for it.
-    let mut writing = options
-        .clone()
-        .pragma("cache_size", "-65536")
-        .pragma("wal_autocheckpoint", "8192")
-        .pragma("temp_store", "MEMORY");
-    if let Some(pages) = max_page_count {
-        writing = writing.pragma("max_page_count", pages.to_string());
-    }
-    let writer = SqlitePoolOptions::new()
-        .max_connections(1)
-        .max_lifetime(None)
-        .idle_timeout(None)
-        .test_before_acquire(false)
-        .acquire_timeout(PATIENCE)
-        .connect_with(writing)
-        .await
-        .map_err(open_error)?;
+    // First, for it makes the file.
+    let writer = Writer::to_sqlite(File {
+        path: options.get_filename().to_owned(),
+        max_page_count,
+    })?;
     let readers = SqlitePoolOptions::new()
         .max_connections(READERS)
         .test_before_acquire(false)
         .acquire_timeout(PATIENCE)
-        .connect_with(options.pragma("query_only", "ON"))
+        .connect_with(options.clone().pragma("query_only", "ON"))
         .await
         .map_err(open_error)?;
     Ok(Db::Sqlite(Sqlite {
+        options,
         readers,
-        writer: Writer::start(WriterPool::Sqlite(writer)),
+        writer,
     }))
 }
 
@@ -236,7 +225,7 @@ async fn open_postgres(options: PgConnectOptions) -> Result<Db, StoreError> {
         .map_err(open_error)?;
     Ok(Db::Postgres(Postgres {
         readers,
-        writer: Writer::start(WriterPool::Postgres(writer)),
+        writer: Writer::to_postgres(writer),
     }))
 }
 

@@ -1,6 +1,7 @@
 //! What can go wrong with rows, told apart by what the caller should do about it.
 
 use ringfence_model::E164;
+use rusqlite::ffi;
 use sqlx::error::{DatabaseError, ErrorKind};
 
 /// Why rows could not be read or written.
@@ -11,9 +12,6 @@ pub enum StoreError {
         "expected a database URL such as `sqlite:ringfence.db` or `postgres://user@host/name`, got {0:?}"
     )]
     BadUrl(String),
-    /// The lease's token was spent before.
-    #[error("expected a token that was never spent, got one whose nonce has a lease already")]
-    NonceSpent,
     /// The tracking number is owned already, by this account or another.
     #[error("expected a tracking number that nobody owns yet, {0} is owned already")]
     NumberTaken(E164),
@@ -82,9 +80,26 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
+/// What a failure of the connection that writes to SQLite means to a caller.
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        let rusqlite::Error::SqliteFailure(code, message) = &error else {
+            return Self::Refused(error.to_string());
+        };
+        let message = message.clone().unwrap_or_else(|| error.to_string());
+        match code.extended_code {
+            ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY => {
+                Self::Taken(last_part(&message))
+            }
+            ffi::SQLITE_CONSTRAINT_FOREIGNKEY => Self::MissingParent(message),
+            code => by_code(&code.to_string(), message),
+        }
+    }
+}
+
 /// Whatever keeps a database from opening is worth another try, but for a full disk.
-pub(crate) fn open_error(error: sqlx::Error) -> StoreError {
-    match StoreError::from(error) {
+pub(crate) fn open_error(error: impl Into<StoreError>) -> StoreError {
+    match error.into() {
         StoreError::Refused(why) => StoreError::Unavailable(why),
         other => other,
     }
@@ -98,17 +113,13 @@ fn taken(database: &dyn DatabaseError) -> StoreError {
             let column = index.strip_prefix(table).unwrap_or(index);
             format!("{table}.{}", column.trim_start_matches('_'))
         }
-        _ => database
-            .message()
-            .rsplit(": ")
-            .next()
-            .unwrap_or_default()
-            .to_owned(),
+        _ => last_part(database.message()),
     };
-    match name.as_str() {
-        "leases.nonce" => StoreError::NonceSpent,
-        _ => StoreError::Taken(name),
-    }
+    StoreError::Taken(name)
+}
+
+fn last_part(message: &str) -> String {
+    message.rsplit(": ").next().unwrap_or_default().to_owned()
 }
 
 fn refused(database: &dyn DatabaseError) -> StoreError {

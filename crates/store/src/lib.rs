@@ -19,6 +19,7 @@ mod plans;
 mod reports;
 mod row;
 mod sites;
+mod sqlite;
 mod targets;
 mod value;
 mod write;

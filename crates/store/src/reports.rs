@@ -56,7 +56,8 @@ const BY_TARGET: &str = "SELECT targets.id, targets.name, COUNT(*), \
     GROUP BY targets.id, targets.name ORDER BY 3 DESC, 2, 1";
 const ROW_COUNTS: &str = "SELECT \
     (SELECT COUNT(*) FROM visits WHERE account = $1 AND started_at >= $2 AND started_at < $3), \
-    (SELECT COUNT(*) FROM leases WHERE account = $1 AND started_at >= $2 AND started_at < $3), \
+    (SELECT COUNT(*) FROM leases \
+        WHERE account = $1 AND expires_at >= $2 AND started_at >= $2 AND started_at < $3), \
     (SELECT COUNT(*) FROM recordings \
         WHERE account = $1 AND started_at >= $2 AND started_at < $3 AND state <> 'failed')";
 

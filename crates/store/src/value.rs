@@ -6,6 +6,7 @@ use ringfence_model::{
     AccountId, CallId, E164, HostId, LeaseId, LegId, NumberId, PlanId, PoolId, RecordingId,
     SessionId, SiteId, TargetGroupId, TargetId, Timestamp, TrunkId, UserId, VisitId, VisitorId,
 };
+use rusqlite::types::{ToSqlOutput, ValueRef};
 use sqlx::query::Query;
 use uuid::Uuid;
 
@@ -51,6 +52,19 @@ pub(crate) fn sqlite_query(sql: &'static str, args: Vec<Value>) -> SqliteQuery {
 
 pub(crate) fn postgres_query(sql: &'static str, args: Vec<Value>) -> PostgresQuery {
     bound!(sql, args)
+}
+
+impl rusqlite::ToSql for Value {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        let value = match self {
+            Self::Uuid(value) => value.as_ref().map(|id| ValueRef::Blob(id.as_bytes())),
+            Self::Text(value) => value.as_deref().map(|text| ValueRef::Text(text.as_bytes())),
+            Self::Int(value) => value.map(ValueRef::Integer),
+            Self::Flag(value) => Some(ValueRef::Integer((*value).into())),
+            Self::Bytes(value) => value.as_deref().map(ValueRef::Blob),
+        };
+        Ok(ToSqlOutput::Borrowed(value.unwrap_or(ValueRef::Null)))
+    }
 }
 
 macro_rules! from_ids {

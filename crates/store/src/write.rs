@@ -105,8 +105,8 @@ impl Db {
     /// transaction; a batch that cannot be written fails alone.
     ///
     /// # Errors
-    /// [`StoreError::NonceSpent`], [`StoreError::Taken`], [`StoreError::MissingParent`] for this batch's own
-    /// mistakes; [`StoreError::Unavailable`] and [`StoreError::DiskFull`] when the same batch may work later.
+    /// [`StoreError::Taken`] and [`StoreError::MissingParent`] for this batch's own mistakes;
+    /// [`StoreError::Unavailable`] and [`StoreError::DiskFull`] when the same batch may work later.
     pub async fn write(&self, writes: Vec<Write>) -> Result<(), StoreError> {
         self.writer().writes(writes).await
     }

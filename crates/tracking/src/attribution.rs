@@ -1,6 +1,8 @@
 //! Attribution: the dialled number's leases around the time of the call -> a visit, a source, and how sure that is.
 
-use ringfence_model::{Confidence, Duration, Lease, Source, Timestamp, Visit, VisitId};
+use ringfence_model::{Confidence, Duration, Source, Timestamp, Visit, VisitId};
+
+use crate::RecentLease;
 
 /// Runners-up that are named.
 const RUNNERS_UP_MAX: usize = 10;
@@ -36,11 +38,11 @@ pub struct RunnerUp {
 /// before, in any order; others are passed over. A lease that ended that shortly before still
 /// explains a call, for numbers are written down.
 pub fn attribute(
-    candidates: &[(Lease, Visit)],
+    candidates: &[(RecentLease, Visit)],
     at: Timestamp,
     late_call_window: Duration,
 ) -> Attribution {
-    let began = |lease: &Lease| lease.started_at <= at;
+    let began = |lease: &RecentLease| lease.started_at <= at;
     let live = latest_first(candidates, |lease| began(lease) && at < lease.expires_at);
     let late = latest_first(candidates, |lease| {
         began(lease) && lease.expires_at <= at && at.since(lease.expires_at) <= late_call_window
@@ -67,11 +69,11 @@ pub fn attribute(
     }
 }
 
-type Candidate<'a> = &'a (Lease, Visit);
+type Candidate<'a> = &'a (RecentLease, Visit);
 
 fn latest_first(
-    candidates: &[(Lease, Visit)],
-    counts: impl Fn(&Lease) -> bool,
+    candidates: &[(RecentLease, Visit)],
+    counts: impl Fn(&RecentLease) -> bool,
 ) -> Vec<Candidate<'_>> {
     let mut chosen: Vec<Candidate<'_>> = candidates
         .iter()
@@ -174,9 +176,7 @@ fn ago(length: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ringfence_model::{
-        AccountId, LeaseId, NumberId, PoolId, SiteId, SourceKind, Utm, VisitorId,
-    };
+    use ringfence_model::{AccountId, LeaseId, SiteId, SourceKind, Utm, VisitorId};
 
     const LATE: Duration = Duration::from_mins(10);
 
@@ -184,7 +184,7 @@ mod tests {
         Timestamp::from_micros(seconds * 1_000_000)
     }
 
-    fn held(n: u128, source: &str, from: i64, until: i64, overflow: bool) -> (Lease, Visit) {
+    fn held(n: u128, source: &str, from: i64, until: i64, overflow: bool) -> (RecentLease, Visit) {
         let account = AccountId::new(at(0), 1);
         let visit = Visit {
             id: VisitId::new(at(0), n),
@@ -207,17 +207,12 @@ mod tests {
             device: None,
             address_prefix: None,
         };
-        let lease = Lease {
+        let lease = RecentLease {
             id: LeaseId::new(at(from), n),
-            account,
-            pool: PoolId::new(at(0), 1),
-            number: NumberId::new(at(0), 1),
-            e164: "+442079460123".parse().unwrap(),
             visit: visit.id,
             started_at: at(from),
             expires_at: at(until),
             overflow,
-            nonce: None,
         };
         (lease, visit)
     }

@@ -6,6 +6,7 @@ mod attribution;
 mod device;
 mod landing;
 mod pool;
+mod recent;
 mod referrers;
 mod source;
 
@@ -15,4 +16,5 @@ pub use landing::{
     LANDING_STORED_MAX, Landing, LandingError, PAGE_URL_MAX, VALUE_MAX, parse_landing, shortened,
 };
 pub use pool::{Held, LostRace, PoolLeases, Proposal};
+pub use recent::{RECENT_MAX, RecentLease, RecentLeases};
 pub use source::{SourceRule, SourceRules, VisitFacts, classify};

@@ -8,12 +8,14 @@ mod journal;
 mod recovery;
 mod trunks;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use ringfence_callflow as callflow;
+use ringfence_live::RecentLease;
 use ringfence_model::{
     Call, CallEvent, CallEventKind, CallId, E164, LegId, NumberState, PlanId, RecordingId,
-    Timestamp, TrackingNumber, TrunkId,
+    Timestamp, TrackingNumber, TrunkId, Visit,
 };
 use ringfence_store::{StoreError, Write};
 use ringfence_telephony::{CallDecision, CallSetup, IncomingCall, InviteFacts, RecordingPlan};
@@ -31,9 +33,6 @@ pub use trunks::Trunks;
 
 /// Notices of one call that may wait for their rows; a call makes a few dozen.
 const NOTICES: usize = 256;
-
-/// Leases of a number that one call is weighed against, newest first.
-const LEASES_WEIGHED: u32 = 50;
 
 /// Why a call was refused before it had a row.
 #[derive(Debug, thiserror::Error)]
@@ -141,16 +140,7 @@ async fn begin(
         .as_ref()
         .ok_or_else(|| RefusedCall::NoPlan(dialled.clone()))?;
 
-    let leases = platform
-        .db
-        .leases_for_number(
-            number.account,
-            number.id,
-            facts.received_at,
-            facts.received_at - platform.settings.late_call_window,
-            LEASES_WEIGHED,
-        )
-        .await?;
+    let leases = leases_around(platform, number, facts.received_at).await?;
     let attribution = attribute(
         &leases,
         facts.received_at,
@@ -210,6 +200,23 @@ async fn begin(
         },
         journal,
     ))
+}
+
+/// The number's leases that may explain a call `at`, with their visits.
+async fn leases_around(
+    platform: &Platform,
+    number: &TrackingNumber,
+    at: Timestamp,
+) -> Result<Vec<(RecentLease, Visit)>, StoreError> {
+    let window = platform.settings.late_call_window;
+    let leases = platform.live.leases_around(number.id, at, window);
+    let ids: Vec<_> = leases.iter().map(|lease| lease.visit).collect();
+    let visits = platform.db.visits(number.account, &ids).await?;
+    let visits: HashMap<_, _> = visits.into_iter().map(|visit| (visit.id, visit)).collect();
+    Ok(leases
+        .into_iter()
+        .filter_map(|lease| Some((lease, visits.get(&lease.visit)?.clone())))
+        .collect())
 }
 
 fn new_call(

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use ringfence_fence::{Refusal, VisitCredential};
-use ringfence_model::{Duration, LeaseId, SiteId, Timestamp};
+use ringfence_model::{Duration, LeaseId, NumberId, SiteId, Timestamp};
 use ringfence_store::Write;
 use ringfence_tracking::shortened;
 
@@ -128,14 +128,14 @@ impl Platform {
         now: Timestamp,
     ) -> Result<BeatAnswer, Refusal> {
         let pool = site.pool.as_ref().ok_or(Refusal::LeaseExpired)?;
-        let expires_at = if credential.overflow {
+        let (number, expires_at) = if credential.overflow {
             self.overflow_end(site, pool, credential, now).await?
         } else {
             self.live
                 .extend(pool.id, credential.visit, credential.lease, now + pool.hold)
                 .filter(|held| held.expires_at > now)
+                .map(|held| (held.number, held.expires_at))
                 .ok_or(Refusal::LeaseExpired)?
-                .expires_at
         };
         self.db
             .write(vec![Write::LeaseExtended {
@@ -145,6 +145,7 @@ impl Platform {
             }])
             .await
             .map_err(|error| unavailable(&error))?;
+        self.live.ends(number, credential.lease, expires_at);
         Ok(BeatAnswer {
             expires_at,
             beat: beat_of(pool),
@@ -158,7 +159,7 @@ impl Platform {
         pool: &PoolFacts,
         credential: &VisitCredential,
         now: Timestamp,
-    ) -> Result<Timestamp, Refusal> {
+    ) -> Result<(NumberId, Timestamp), Refusal> {
         let lease = self
             .db
             .lease(site.account, credential.lease)
@@ -167,7 +168,7 @@ impl Platform {
         let is_current = |number| pool.overflow.as_ref().is_some_and(|o| o.id == number);
         lease
             .filter(|lease| lease.expires_at > now && is_current(lease.number))
-            .map(|lease| lease.expires_at.max(now + pool.hold))
+            .map(|lease| (lease.number, lease.expires_at.max(now + pool.hold)))
             .ok_or(Refusal::LeaseExpired)
     }
 
@@ -186,11 +187,18 @@ impl Platform {
             .await
             .map_err(|error| unavailable(&error))?;
         // Only now: a number that somebody else is shown must not have an older lease that rows call live.
-        if let Some(pool) = &site.pool
-            && !credential.overflow
-        {
+        let Some(pool) = &site.pool else {
+            return Ok(());
+        };
+        let number = if credential.overflow {
+            pool.overflow.as_ref().map(|number| number.id)
+        } else {
             self.live
-                .release(pool.id, credential.visit, credential.lease, now);
+                .release(pool.id, credential.visit, credential.lease, now)
+                .map(|held| held.number)
+        };
+        if let Some(number) = number {
+            self.live.ends(number, credential.lease, now);
         }
         Ok(())
     }

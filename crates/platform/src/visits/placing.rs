@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use ringfence_fence::{Refusal, VisitCredential};
-use ringfence_live::{Held, LeaseOutcome, NewLease};
+use ringfence_live::{Held, LeaseOutcome, NewLease, RecentLease};
 use ringfence_model::{Lease, LeaseId, Timestamp, Visit, VisitId, VisitorId};
-use ringfence_store::{StoreError, Write};
+use ringfence_store::Write;
+use uuid::Uuid;
 
 use super::facts::{PoolFacts, ShownNumber, SiteFacts};
 use super::unavailable;
@@ -20,12 +21,13 @@ impl Platform {
         nonce: [u8; 16],
         now: Timestamp,
     ) -> Result<Shown, Refusal> {
-        let nonce = format!("{:032x}", u128::from_be_bytes(nonce));
-        let placed = self.place(pool, &visit, now).await?;
-        let lease = placed.lease(pool, &visit, Some(nonce));
+        let id = LeaseId(Uuid::from_bytes(nonce));
+        let placed = self.place(pool, &visit, id, now).await?;
+        let lease = placed.lease(pool, &visit);
         let shown = Shown::of(&placed, &lease, &visit);
+        let recent = RecentLease::from(&lease);
         let writes = vec![Write::Visit(Box::new(visit)), Write::Lease(Box::new(lease))];
-        self.written(writes, pool, &placed).await?;
+        self.written(writes, pool, &placed, recent).await?;
         Ok(shown)
     }
 
@@ -47,9 +49,11 @@ impl Platform {
             seen_at: now,
             ..visit
         };
-        let placed = self.place(pool, &visit, now).await?;
-        let lease = placed.lease(pool, &visit, None);
+        let id = LeaseId::new(now, random());
+        let placed = self.place(pool, &visit, id, now).await?;
+        let lease = placed.lease(pool, &visit);
         let shown = Shown::of(&placed, &lease, &visit);
+        let recent = RecentLease::from(&lease);
         let mut writes = vec![Write::Visit(Box::new(visit))];
         if let Placed::Kept { .. } = placed {
             let extended = Write::LeaseExtended {
@@ -65,7 +69,7 @@ impl Platform {
         } else {
             writes.push(Write::Lease(Box::new(lease)));
         }
-        self.written(writes, pool, &placed).await?;
+        self.written(writes, pool, &placed, recent).await?;
         Ok(shown)
     }
 
@@ -74,11 +78,12 @@ impl Platform {
         &self,
         pool: &PoolFacts,
         visit: &Visit,
+        lease: LeaseId,
         now: Timestamp,
     ) -> Result<Placed, Refusal> {
         let new = NewLease {
             visit: visit.id,
-            lease: LeaseId::new(now, random()),
+            lease,
             now,
             expires_at: now + pool.hold,
         };
@@ -132,10 +137,14 @@ impl Platform {
         writes: Vec<Write>,
         pool: &PoolFacts,
         placed: &Placed,
+        recent: RecentLease,
     ) -> Result<(), Refusal> {
         let kind = placed.word();
         match self.db.write(writes).await {
             Ok(()) => {
+                let forget_before = recent.started_at - self.settings.late_call_window;
+                self.live
+                    .remember(placed.number().id, recent, forget_before);
                 metrics::counter!("ringfence_numbers_shown_total", "lease" => kind).increment(1);
                 Ok(())
             }
@@ -143,10 +152,7 @@ impl Platform {
                 if let Placed::New { held, .. } = placed {
                     self.live.take_back(pool.id, held);
                 }
-                Err(match error {
-                    StoreError::NonceSpent => Refusal::TokenSpent,
-                    error => unavailable(&error),
-                })
+                Err(unavailable(&error))
             }
         }
     }
@@ -185,7 +191,7 @@ impl Placed {
         }
     }
 
-    fn lease(&self, pool: &PoolFacts, visit: &Visit, nonce: Option<String>) -> Lease {
+    fn lease(&self, pool: &PoolFacts, visit: &Visit) -> Lease {
         let (id, started_at, expires_at) = match self {
             Self::New { held, .. } | Self::Kept { held, .. } => {
                 (held.lease, held.started_at, held.expires_at)
@@ -203,7 +209,6 @@ impl Placed {
             started_at,
             expires_at,
             overflow: matches!(self, Self::Overflow { .. }),
-            nonce,
         }
     }
 }

@@ -181,14 +181,10 @@ CREATE TABLE leases (
     started_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL,
     overflow BOOLEAN NOT NULL,
-    nonce TEXT,
     PRIMARY KEY (account, id),
     FOREIGN KEY (account, visit) REFERENCES visits (account, id),
     FOREIGN KEY (account, number) REFERENCES tracking_numbers (account, id)
 );
-CREATE UNIQUE INDEX leases_nonce ON leases (nonce);
-CREATE INDEX leases_number ON leases (account, number, started_at);
-CREATE INDEX leases_started_at ON leases (account, started_at);
 CREATE INDEX leases_expires_at ON leases (expires_at);
 
 -- `visit` and `target` point to rows that may go before the call does, so they are not checked.

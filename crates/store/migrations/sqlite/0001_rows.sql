@@ -170,7 +170,7 @@ CREATE TABLE visits (
     address_prefix TEXT,
     PRIMARY KEY (account, id),
     FOREIGN KEY (account, site) REFERENCES sites (account, id)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE INDEX visits_started_at ON visits (account, started_at);
 
 CREATE TABLE leases (
@@ -183,14 +183,10 @@ CREATE TABLE leases (
     started_at INTEGER NOT NULL,
     expires_at INTEGER NOT NULL,
     overflow INTEGER NOT NULL,
-    nonce TEXT,
     PRIMARY KEY (account, id),
     FOREIGN KEY (account, visit) REFERENCES visits (account, id),
     FOREIGN KEY (account, number) REFERENCES tracking_numbers (account, id)
-) STRICT, WITHOUT ROWID;
-CREATE UNIQUE INDEX leases_nonce ON leases (nonce);
-CREATE INDEX leases_number ON leases (account, number, started_at);
-CREATE INDEX leases_started_at ON leases (account, started_at);
+) STRICT;
 CREATE INDEX leases_expires_at ON leases (expires_at);
 
 -- `visit` and `target` point to rows that may go before the call does, so they are not checked.

@@ -1,10 +1,9 @@
 //! Visits and leases.
 
-use std::slice;
 use std::time::Duration;
 
 use ringfence_model::{Lease, Source, SourceKind, Utm, Visit};
-use ringfence_store::{StoreError, Write};
+use ringfence_store::Write;
 
 use crate::world::{Tenant, World, at, on_both_engines};
 
@@ -13,9 +12,9 @@ on_both_engines! {
     a_visit_is_seen_again_and_never_earlier
     a_beat_moves_a_lease_on_and_an_end_cuts_it_short
     leases_that_have_not_ended_are_live
-    leases_of_a_number_come_with_their_visits_newest_first
-    a_nonce_is_spent_once
-    nonces_are_listed_from_a_time_on
+    visits_are_found_by_their_identifiers
+    of_a_lease_that_is_written_twice_the_later_one_counts
+    leases_are_listed_from_a_time_on
 }
 
 async fn show(world: &World, tenant: &Tenant, seconds: u64) -> (Lease, Visit) {
@@ -134,72 +133,54 @@ async fn leases_that_have_not_ended_are_live(world: World) {
     assert_eq!(world.db.live_leases(at(605)).await.unwrap(), []);
 }
 
-async fn leases_of_a_number_come_with_their_visits_newest_first(world: World) {
+async fn visits_are_found_by_their_identifiers(world: World) {
     let db = &world.db;
     let tenant = world.tenant(1).await;
     let other = world.tenant(2).await;
-    let first = show(&world, &tenant, 0).await;
-    let second = show(&world, &tenant, 700).await;
-    let third = show(&world, &tenant, 800).await;
-    show(&world, &other, 750).await;
-    let (account, number) = (tenant.account, tenant.number.id);
-    let found = async |before, after, limit| {
-        db.leases_for_number(account, number, at(before), at(after), limit)
-            .await
-            .unwrap()
-    };
-    assert_eq!(
-        found(800, 0, 10).await,
-        [third.clone(), second.clone(), first.clone()]
-    );
-    assert_eq!(found(799, 600, 10).await, [second.clone(), first]);
-    assert_eq!(found(799, 601, 10).await, slice::from_ref(&second));
-    assert_eq!(found(9000, 0, 2).await, [third, second]);
-}
-
-async fn a_nonce_is_spent_once(world: World) {
-    let db = &world.db;
-    let tenant = world.tenant(1).await;
-    let other = world.tenant(2).await;
-    let (lease, _) = show(&world, &tenant, 0).await;
-    let visit = world.visit(&other, at(1));
-    let again = Lease {
-        nonce: lease.nonce.clone(),
-        ..world.lease(&other, &visit)
-    };
-    let result = db
-        .write(vec![
-            Write::Visit(Box::new(visit.clone())),
-            Write::Lease(Box::new(again.clone())),
-        ])
-        .await;
-    assert!(matches!(result, Err(StoreError::NonceSpent)), "{result:?}");
-    assert_eq!(db.visit(other.account, visit.id).await.unwrap(), None);
-    assert_eq!(db.lease(other.account, again.id).await.unwrap(), None);
-
-    for _ in 0..2 {
-        let unsigned = Lease {
-            nonce: None,
-            ..show(&world, &other, 3).await.0
-        };
-        db.write(vec![Write::Lease(Box::new(Lease {
-            id: ringfence_model::LeaseId::new(at(4), world.draw()),
-            ..unsigned
-        }))])
-        .await
-        .unwrap();
+    let mut shown = Vec::new();
+    for seconds in 0..20 {
+        shown.push(show(&world, &tenant, seconds).await.1);
     }
+    let foreign = show(&world, &other, 5).await.1;
+    let ids: Vec<_> = shown.iter().map(|visit| visit.id).collect();
+    for count in [0, 1, 7, 8, 9, 20] {
+        let asked = [&ids[..count], &[foreign.id]].concat();
+        let mut found = db.visits(tenant.account, &asked).await.unwrap();
+        found.sort_by_key(|visit| visit.id);
+        assert_eq!(found, shown[..count]);
+    }
+    let found = db.visits(tenant.account, &[]).await.unwrap();
+    assert_eq!(found, []);
 }
 
-async fn nonces_are_listed_from_a_time_on(world: World) {
+async fn of_a_lease_that_is_written_twice_the_later_one_counts(world: World) {
+    let db = &world.db;
     let tenant = world.tenant(1).await;
-    let mut spent = Vec::new();
+    let (lease, _) = show(&world, &tenant, 0).await;
+    let visit = world.visit(&tenant, at(1));
+    let again = Lease {
+        id: lease.id,
+        ..world.lease(&tenant, &visit)
+    };
+    let writes = vec![
+        Write::Lease(Box::new(lease.clone())),
+        Write::Visit(Box::new(visit)),
+        Write::Lease(Box::new(again.clone())),
+    ];
+    db.write(writes).await.unwrap();
+    let found = db.lease(tenant.account, lease.id).await.unwrap();
+    assert_eq!(found, Some(again));
+}
+
+async fn leases_are_listed_from_a_time_on(world: World) {
+    let tenant = world.tenant(1).await;
+    let mut begun = Vec::new();
     for seconds in [1, 2, 3] {
         let (lease, _) = show(&world, &tenant, seconds).await;
-        spent.push((lease.nonce.unwrap(), lease.started_at));
+        begun.push((lease.id, lease.started_at));
     }
     let since = at(2);
-    assert_eq!(world.db.spent_nonces(since).await.unwrap(), spent[1..]);
+    assert_eq!(world.db.begun_leases(since).await.unwrap(), begun[1..]);
     let later = since + Duration::from_mins(1);
-    assert_eq!(world.db.spent_nonces(later).await.unwrap(), []);
+    assert_eq!(world.db.begun_leases(later).await.unwrap(), []);
 }

@@ -119,10 +119,7 @@ async fn no_query_finds_another_accounts_row(world: World) {
     assert_eq!(db.plan_versions(eve, tenant.plan.id).await.unwrap(), []);
     assert_eq!(db.visit(eve, rows.visit.id).await.unwrap(), None);
     assert_eq!(db.lease(eve, rows.lease.id).await.unwrap(), None);
-    let leases = db
-        .leases_for_number(eve, tenant.number.id, at(9), at(0), 9)
-        .await;
-    assert_eq!(leases.unwrap(), []);
+    assert_eq!(db.visits(eve, &[rows.visit.id]).await.unwrap(), []);
     assert_eq!(db.call(eve, call).await.unwrap(), None);
     let page = db
         .calls(eve, &CallFilter::default(), None, 9)

@@ -225,7 +225,6 @@ impl World {
             started_at: visit.started_at,
             expires_at: visit.started_at + Duration::from_mins(10),
             overflow: false,
-            nonce: Some(format!("nonce-{:x}", self.draw())),
         }
     }
 

@@ -277,7 +277,6 @@ pub async fn one(world: &World, house: &House, at: Timestamp) -> CallId {
         started_at: visit.started_at,
         expires_at: at + Duration::from_secs(1_800),
         overflow: false,
-        nonce: None,
     };
     let mut writes = vec![
         Write::Visit(Box::new(visit)),

@@ -1,0 +1,135 @@
+//! The connection that writes to an SQLite file, and the thread that writes its log back.
+//!
+//! Writing goes through rusqlite on a thread of its own: a driver that hands each statement to another thread and waits
+//! for it costs more than the statement, and a commit has a dozen of them. The log is written back beside the commits
+//! (a checkpoint, <https://www.sqlite.org/wal.html#ckpt>), so that no caller waits for tens of megabytes.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use rusqlite::{Connection, OpenFlags};
+
+use crate::StoreError;
+use crate::db::{PATIENCE, STATEMENTS};
+use crate::error::open_error;
+use crate::value::Value;
+
+/// Writes after which the log is written back: some ten megabytes of it.
+const CHECKPOINT_AFTER: usize = 8192;
+/// Pages of log after which SQLite writes it back inside a commit, should nothing else have done so: 128 MiB.
+const LOG_PAGES_MAX: u32 = 32_768;
+
+/// A database file and how it is written to.
+#[derive(Debug, Clone)]
+pub(crate) struct File {
+    pub path: PathBuf,
+    /// Pages of 4,096 octets that the file may have.
+    pub max_page_count: Option<u32>,
+}
+
+impl File {
+    /// Opens the file for writing; makes it when it does not exist.
+    pub fn open(&self) -> Result<Connection, StoreError> {
+        self.connect().map_err(open_error)
+    }
+
+    fn connect(&self) -> rusqlite::Result<Connection> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&self.path, flags)?;
+        connection.busy_timeout(PATIENCE)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        // 64 MiB of pages. What a statement would undo is kept in memory: a seventh of all time went into a temporary
+        // file for it.
+        connection.pragma_update(None, "cache_size", -65_536)?;
+        connection.pragma_update(None, "temp_store", "MEMORY")?;
+        connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES_MAX)?;
+        if let Some(pages) = self.max_page_count {
+            connection.pragma_update(None, "max_page_count", pages)?;
+        }
+        Ok(connection)
+    }
+}
+
+/// Carries out a statement; answers how many rows it changed.
+///
+/// To SQLite `$3` is a name, numbered by where it stands first and not by what it says
+/// (<https://www.sqlite.org/lang_expr.html#varparam>).
+pub(crate) fn execute(
+    connection: &Connection,
+    sql: &str,
+    args: &[Value],
+) -> rusqlite::Result<u64> {
+    let mut statement = connection.prepare_cached(sql)?;
+    for (number, value) in (1..).zip(args) {
+        let name = format!("${number}");
+        let parameter = statement.parameter_index(&name)?;
+        let parameter = parameter.ok_or(rusqlite::Error::InvalidParameterName(name))?;
+        statement.raw_bind_parameter(parameter, value)?;
+    }
+    Ok(statement.raw_execute()? as u64)
+}
+
+/// Tells the thread that writes the log back when there is enough of it.
+#[derive(Debug)]
+pub(crate) struct Checkpoints {
+    due: SyncSender<()>,
+    /// The thread is done with most of it; what came meanwhile is left.
+    rest: Arc<AtomicBool>,
+    writes: usize,
+}
+
+impl Checkpoints {
+    /// Starts the thread. It ends by itself when the [`Checkpoints`] are gone.
+    pub fn start(file: &File) -> Result<Self, StoreError> {
+        let (due, told) = sync_channel(1);
+        let rest = Arc::new(AtomicBool::new(false));
+        let connection = file.open()?;
+        let done = Arc::clone(&rest);
+        std::thread::Builder::new()
+            .name("ringfence-log".into())
+            .spawn(move || write_back(&connection, &told, &done))
+            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        Ok(Self {
+            due,
+            rest,
+            writes: 0,
+        })
+    }
+
+    /// Counts what was committed. The log begins anew only when all of it is written back and nobody writes, so the
+    /// writer itself writes back the little that came while the thread was at work.
+    pub fn committed(&mut self, writes: usize, connection: &Connection) {
+        self.writes += writes;
+        if self.rest.swap(false, Ordering::AcqRel) {
+            checkpoint(connection);
+        }
+        if self.writes >= CHECKPOINT_AFTER {
+            self.writes = 0;
+            // Full: the thread is at it.
+            self.due.try_send(()).ok();
+        }
+    }
+}
+
+fn write_back(connection: &Connection, due: &Receiver<()>, done: &AtomicBool) {
+    while due.recv().is_ok() {
+        checkpoint(connection);
+        done.store(true, Ordering::Release);
+    }
+}
+
+/// Writes back what no reader needs in the log any more, without waiting for anybody.
+fn checkpoint(connection: &Connection) {
+    let result = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |_| Ok(()));
+    if let Err(error) = result {
+        metrics::counter!("ringfence_store_failed_checkpoints_total").increment(1);
+        tracing::warn!(%error, "the database's log was not written back; it is tried again later");
+    }
+}
