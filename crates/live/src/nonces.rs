@@ -68,9 +68,9 @@ impl SpentNonces {
         }
     }
 
-    /// Nonces are random and signed, so any of their octets spreads them evenly.
+    /// Nonces begin with the time; their last octet is random and spreads them evenly.
     fn shard(&self, nonce: [u8; 16]) -> &Mutex<Shard> {
-        &self.shards[usize::from(nonce[0]) % SHARDS]
+        &self.shards[usize::from(nonce[15]) % SHARDS]
     }
 }
 
