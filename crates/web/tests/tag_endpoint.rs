@@ -153,7 +153,7 @@ async fn a_token_is_good_for_one_number_only() {
     let body = place.body(&place.token(&place.page("")).await);
     assert_eq!(place.ask(Some(&place.origin), &body).await.status, 200);
     let replayed = place.ask(Some(&place.origin), &body).await;
-    replayed.assert_refused(403, "token_spent");
+    replayed.assert_refused(200, "token_spent");
     assert_eq!(
         replayed.allowed_origin(),
         Some(place.origin.as_str()),
@@ -170,10 +170,8 @@ async fn of_many_requests_with_one_token_one_is_shown_a_number() {
     let body = place.body(&place.token(&place.page("")).await);
     let asked = (0..8).map(|_| place.ask(Some(&place.origin), &body));
     let answers = futures::future::join_all(asked).await;
-    assert_eq!(
-        answers.iter().filter(|answer| answer.status == 200).count(),
-        1
-    );
+    let shown = answers.iter().filter(|answer| !answer.e164().is_empty());
+    assert_eq!(shown.count(), 1);
     assert_eq!(place.platform.live.occupancy(place.pool.id, now()).0, 1);
 }
 
@@ -263,7 +261,7 @@ async fn a_token_is_too_old_after_five_minutes() {
     place
         .ask(Some(&place.origin), &place.body(&token))
         .await
-        .assert_refused(403, "token_expired");
+        .assert_refused(200, "token_expired");
 }
 
 #[tokio::test]
@@ -462,7 +460,7 @@ async fn a_restart_keeps_leases_and_spent_tokens() {
     place
         .ask(Some(&place.origin), &spent)
         .await
-        .assert_refused(403, "token_spent");
+        .assert_refused(200, "token_spent");
     let mut shown = HashSet::from([first.e164().to_string()]);
     for _ in 0..4 {
         let other = place.visit().await;
