@@ -1,7 +1,8 @@
-//! For tests only: an empty database of either engine, which goes away with its [`TestDatabase`].
+//! For tests only: an empty database of either engine, which goes away with its [`TestDatabase`], and telephones.
 //!
 //! It must not be a dependency of anything that ships, only a dev-dependency.
 
+pub mod baresip;
 pub mod sipp;
 
 mod cluster;
@@ -14,6 +15,51 @@ use sqlx::{AssertSqlSafe, Connection as _};
 use tempfile::TempDir;
 
 use cluster::Cluster;
+
+/// Makes two tests of each `async fn(Engine)` that is named: `sqlite::NAME` and `postgres::NAME`.
+#[macro_export]
+macro_rules! on_both_engines {
+    ($($test:ident),+ $(,)?) => {
+        mod sqlite {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $test() {
+                    super::$test($crate::Engine::Sqlite).await;
+                }
+            )+
+        }
+        mod postgres {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $test() {
+                    super::$test($crate::Engine::Postgres).await;
+                }
+            )+
+        }
+    };
+}
+
+/// What a test's rows are kept in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// A file.
+    Sqlite,
+    /// A server.
+    Postgres,
+}
+
+impl Engine {
+    /// A new empty database.
+    ///
+    /// # Panics
+    /// As [`TestDatabase::sqlite`] and [`TestDatabase::postgres`] do.
+    pub async fn database(self) -> TestDatabase {
+        match self {
+            Self::Sqlite => TestDatabase::sqlite(),
+            Self::Postgres => TestDatabase::postgres().await,
+        }
+    }
+}
 
 /// An empty database; dropping it removes it.
 #[derive(Debug)]
