@@ -30,7 +30,7 @@ pub const CALLER_TONE: u32 = 440;
 pub const CALLEE_TONE: u32 = 880;
 
 /// How long rows may take to come; they take a second or two unless the machine is very busy.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const BROWSER: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:150.0) Gecko/20100101 Firefox/150.0";
 
 pub struct Office {
