@@ -7,6 +7,7 @@
 )]
 
 mod office;
+mod outage;
 mod scenarios;
 #[path = "../support/mod.rs"]
 mod support;
@@ -18,18 +19,14 @@ use std::sync::Arc;
 use ringfence_testing::{Engine, on_both_engines};
 use tokio::task::JoinSet;
 
-use office::{Line, Office};
+use office::{Line, LineWish, Office};
 
 on_both_engines!(every_call_has_its_disposition_its_timeline_and_its_sound);
 
 /// A call, or some of the same kind.
 struct Scenario {
     says: &'static str,
-    /// Targets that are rung in order.
-    targets: usize,
-    ring_seconds: u16,
-    /// The number was shown to a visit.
-    leased: bool,
+    line: LineWish,
     play: fn(Line) -> Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
@@ -37,9 +34,11 @@ macro_rules! scenario {
     ($play:ident, $targets:literal targets, $ring:literal s, leased: $leased:literal) => {
         Scenario {
             says: stringify!($play),
-            targets: $targets,
-            ring_seconds: $ring,
-            leased: $leased,
+            line: LineWish {
+                targets: $targets,
+                ring_seconds: $ring,
+                leased: $leased,
+            },
             play: |line| Box::pin(scenarios::$play(line)),
         }
     };
@@ -59,7 +58,11 @@ const SCENARIOS: [Scenario; 9] = [
 
 /// One server for all of them, at the same time: it is slower to start than to take a call.
 async fn every_call_has_its_disposition_its_timeline_and_its_sound(engine: Engine) {
-    let (office, lines) = Office::open(engine, &SCENARIOS).await;
+    let (office, lines) = Office::open(
+        engine.database().await,
+        &SCENARIOS.map(|scenario| scenario.line),
+    )
+    .await;
     let mut under_way = JoinSet::new();
     let mut names = std::collections::HashMap::new();
     for (scenario, line) in SCENARIOS.iter().zip(lines) {

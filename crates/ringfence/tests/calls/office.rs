@@ -11,15 +11,14 @@ use axum::Router;
 use axum::routing::get;
 use reqwest::header::{COOKIE, ORIGIN, SET_COOKIE, USER_AGENT};
 use ringfence_media::{g711::Law, tone::Tone};
-use ringfence_model::{AccountId, Call, E164, VisitId};
+use ringfence_model::{AccountId, Call, E164, LeaseId, VisitId};
 use ringfence_store::{CallFilter, Db};
 use ringfence_testing::baresip::{Baresip, free_ports};
-use ringfence_testing::{Engine, sipp::Sipp};
+use ringfence_testing::{TestDatabase, sipp::Sipp};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
-use crate::Scenario;
 use crate::support::{Server, World, run};
 use crate::told::Told;
 
@@ -28,6 +27,9 @@ pub const CALLER: &str = "+441632960001";
 /// The caller plays this tone, the callee [`CALLEE_TONE`].
 pub const CALLER_TONE: u32 = 440;
 pub const CALLEE_TONE: u32 = 880;
+
+/// What visits are shown once each line's number is.
+pub const OVERFLOW: &str = "+442079460999";
 
 /// How long rows may take to come; they take a second or two unless the machine is very busy.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -39,6 +41,8 @@ pub struct Office {
     pub account: AccountId,
     /// Who was shown which number.
     pub shown: HashMap<String, Shown>,
+    browser: Browser,
+    site_key: String,
     server: Server,
     pages: JoinHandle<()>,
     tones: TempDir,
@@ -48,7 +52,18 @@ pub struct Office {
 #[derive(Debug)]
 pub struct Shown {
     pub visit: VisitId,
+    lease: LeaseId,
     pub source: String,
+}
+
+/// What a line is to have.
+#[derive(Debug, Clone, Copy)]
+pub struct LineWish {
+    /// Targets that are rung in order.
+    pub targets: usize,
+    pub ring_seconds: u16,
+    /// The number is shown to a visit before the first call.
+    pub leased: bool,
 }
 
 /// A number, and where the telephones are that it rings in order.
@@ -59,27 +74,24 @@ pub struct Line {
 }
 
 impl Office {
-    /// A running server on a database of this engine, and a line for each scenario.
-    pub async fn open(engine: Engine, scenarios: &[Scenario]) -> (Arc<Self>, Vec<Line>) {
+    /// A running server on this database, and a line for each wish.
+    pub async fn open(database: TestDatabase, wishes: &[LineWish]) -> (Arc<Self>, Vec<Line>) {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut world = World::new(engine.database().await);
+        let mut world = World::new(database);
         world.more = "[outbound]\nallow_private = true\n".into();
         let (challenge, page, pages) = pages().await;
         let lines: Vec<(E164, Vec<SocketAddr>)> = (0..)
-            .zip(scenarios)
-            .map(|(index, scenario)| {
+            .zip(wishes)
+            .map(|(index, wish)| {
                 let number: E164 = format!("+442079460{:03}", 100 + index).parse().unwrap();
-                (
-                    number,
-                    (0..scenario.targets).map(|_| free_ports()).collect(),
-                )
+                (number, (0..wish.targets).map(|_| free_ports()).collect())
             })
             .collect();
 
         let password = world.done(&["user", "add", "--email", "owner@example.com"]);
         let (_, password) = password.split_once("password: ").unwrap();
         let file = world.folder.path().join("arrangement.toml");
-        std::fs::write(&file, arrangement(scenarios, &lines, page)).unwrap();
+        std::fs::write(&file, arrangement(wishes, &lines, page)).unwrap();
         let made = world.done(&["apply", file.to_str().unwrap()]);
         let (_, key) = made.split_once("data-site=\"").unwrap();
         let (key, _) = key.split_once('"').unwrap();
@@ -97,17 +109,25 @@ impl Office {
             )
             .await;
         let mut shown = HashMap::new();
-        for index in 0..scenarios.iter().filter(|scenario| scenario.leased).count() {
+        for index in 0..wishes.iter().filter(|wish| wish.leased).count() {
             let source = format!("leaflet-{index}");
-            let (number, lease) = browser.visit(key, &source).await;
-            let lease = db
-                .lease(site.account, lease.parse().unwrap())
-                .await
-                .unwrap();
-            let visit = lease
+            let (_, answer) = browser.ask(key, &source).await;
+            let text = |name: &str| answer["number"][name].as_str().unwrap_or_default();
+            let number = text("e164").to_owned();
+            assert!(!number.is_empty(), "no number is shown: {answer}");
+            let lease: LeaseId = text("lease").parse().unwrap();
+            let row = db.lease(site.account, lease).await.unwrap();
+            let visit = row
                 .expect("a number is shown when its lease is durable")
                 .visit;
-            shown.insert(number, Shown { visit, source });
+            shown.insert(
+                number,
+                Shown {
+                    visit,
+                    lease,
+                    source,
+                },
+            );
         }
 
         let tones = tempfile::tempdir().unwrap();
@@ -122,6 +142,8 @@ impl Office {
             db,
             account: site.account,
             shown,
+            browser,
+            site_key: key.to_owned(),
             server,
             pages,
             tones,
@@ -135,6 +157,39 @@ impl Office {
             })
             .collect();
         (office, lines)
+    }
+
+    /// A visitor asks for a number: the status, and the answer.
+    pub async fn ask(&self, source: &str) -> (u16, Value) {
+        self.browser.ask(&self.site_key, source).await
+    }
+
+    /// What `/readyz` says.
+    pub async fn readiness(&self) -> u16 {
+        let asked = self
+            .browser
+            .client
+            .get(format!("{}/readyz", self.browser.server));
+        asked.send().await.unwrap().status().as_u16()
+    }
+
+    /// Every number that was shown before is still leased to the visit that saw it.
+    pub async fn nothing_shown_is_lost(&self) {
+        for shown in self.shown.values() {
+            let lease = self.db.lease(self.account, shown.lease).await.unwrap();
+            assert_eq!(
+                lease.map(|lease| lease.visit),
+                Some(shown.visit),
+                "{shown:?}"
+            );
+            assert!(
+                self.db
+                    .visit(self.account, shown.visit)
+                    .await
+                    .unwrap()
+                    .is_some()
+            );
+        }
     }
 
     /// What the server has said.
@@ -179,11 +234,19 @@ impl Line {
             .at(target.ip(), target.port())
     }
 
+    /// A caller who is refused with this code, with a scenario of `crates/telephony`.
+    pub async fn is_refused(&self, code: &str) {
+        let caller = Sipp::new(of_telephony("caller_is_refused"))
+            .set("linger", "1")
+            .set("code", code)
+            .remote(self.office.world.sip, self.number.as_str());
+        caller.run().await.expect("the refused caller's side");
+    }
+
     /// SIPp as a target at this place that never answers, with a scenario of `crates/telephony`.
     pub fn unwilling_target(&self, place: usize, scenario: &str) -> Sipp {
-        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../telephony/tests/scenarios");
         let target = self.targets[place];
-        Sipp::new(folder.join(format!("{scenario}.xml")))
+        Sipp::new(of_telephony(scenario))
             .set("linger", "1")
             .at(target.ip(), target.port())
     }
@@ -191,6 +254,17 @@ impl Line {
     fn sipp(&self, scenario: &Path, tone: u32) -> Sipp {
         let tone = tone_file(self.office.tones.path(), tone);
         Sipp::new(scenario).set("tone", tone.to_str().unwrap())
+    }
+
+    /// baresip calls and baresip answers; both are left talking.
+    pub async fn talk(&self) -> (Baresip, Baresip) {
+        let mut desk = self.baresip_target(0).await;
+        let mut caller = self.baresip_caller().await;
+        caller.dial(&self.uri()).await;
+        desk.answer().await;
+        caller.event("CALL_RTPESTAB").await;
+        desk.event("CALL_RTPESTAB").await;
+        (caller, desk)
     }
 
     /// The line's one call, once it is over.
@@ -205,6 +279,22 @@ impl Line {
                 calls.len() == count && calls.iter().all(|call| call.ended_at.is_some())
             })
             .await;
+        self.told(calls).await
+    }
+
+    /// The line's calls, newest first, once one was answered and all are over.
+    pub async fn answered_and_all_ended(&self) -> Vec<Told> {
+        let answered = |call: &Call| call.answered_at.is_some();
+        let over = |call: &Call| call.ended_at.is_some();
+        let calls = self
+            .until("an answered call's end", |calls| {
+                calls.iter().any(answered) && calls.iter().all(over)
+            })
+            .await;
+        self.told(calls).await
+    }
+
+    async fn told(&self, calls: Vec<Call>) -> Vec<Told> {
         let mut told = Vec::new();
         for call in calls {
             told.push(Told::of(&self.office, &self.number, call).await);
@@ -255,23 +345,25 @@ fn here(scenario: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/calls/scenarios/{scenario}.xml"))
 }
 
+fn of_telephony(scenario: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join(format!("../telephony/tests/scenarios/{scenario}.xml"))
+}
+
 /// A second of it in A-law, which SIPp plays again and again.
 fn tone_file(folder: &Path, hz: u32) -> PathBuf {
     folder.join(format!("{hz}.al"))
 }
 
-fn arrangement(
-    scenarios: &[Scenario],
-    lines: &[(E164, Vec<SocketAddr>)],
-    page: SocketAddr,
-) -> String {
+fn arrangement(wishes: &[LineWish], lines: &[(E164, Vec<SocketAddr>)], page: SocketAddr) -> String {
     let mut text = format!(
         "[[trunk]]\nname = \"Carrier\"\naddresses = [\"127.0.0.1\"]\ncountry = \"GB\"\n\
-         [[pool]]\nname = \"Web\"\n\
+         [[pool]]\nname = \"Web\"\noverflow = \"{OVERFLOW}\"\n\
+         [[number]]\ne164 = \"{OVERFLOW}\"\nplan = \"Plan 0\"\n\
          [[site]]\nname = \"Example\"\nhosts = [\"localhost:{}\"]\npool = \"Web\"\n",
         page.port()
     );
-    for (index, (scenario, (number, targets))) in scenarios.iter().zip(lines).enumerate() {
+    for (index, (wish, (number, targets))) in wishes.iter().zip(lines).enumerate() {
         let mut names = Vec::new();
         for (place, target) in targets.iter().enumerate() {
             let name = format!("Target {index}.{place}");
@@ -287,10 +379,10 @@ fn arrangement(
             "[[group]]\nname = \"Group {index}\"\ntargets = {names:?}\nring_seconds = {}\n\
              [[plan]]\nname = \"Plan {index}\"\nring = [\"Group {index}\"]\n\
              [[number]]\ne164 = \"{number}\"\nplan = \"Plan {index}\"",
-            scenario.ring_seconds
+            wish.ring_seconds
         )
         .unwrap();
-        if scenario.leased {
+        if wish.leased {
             text.push_str("pool = \"Web\"\n");
         }
     }
@@ -363,32 +455,27 @@ impl Browser {
             .unwrap()
     }
 
-    /// A visitor who came by this source: the number that it is shown, and the lease.
-    async fn visit(&self, key: &str, source: &str) -> (String, String) {
+    /// A visitor who came by this source asks for a number: the status, and the answer.
+    async fn ask(&self, key: &str, source: &str) -> (u16, Value) {
         let token = self
             .client
             .get(format!("{}/t/token?site={key}", self.server));
-        let token = self.answer(token).await;
+        let (_, token) = self.answer(token).await;
         let page = format!("{}/?utm_source={source}", self.origin);
         let body = json!({
             "site": key, "token": token["token"], "page": page, "referrer": "",
             "language": "en-GB", "campaign": null, "tags": {},
         });
         let asked = self.client.post(format!("{}/t/number", self.server));
-        let answer = self.answer(asked.body(body.to_string())).await;
-        let word = |name: &str| {
-            let word = answer["number"][name].as_str();
-            word.unwrap_or_else(|| panic!("no number is shown: {answer}"))
-                .to_owned()
-        };
-        (word("e164"), word("lease"))
+        self.answer(asked.body(body.to_string())).await
     }
 
-    async fn answer(&self, request: reqwest::RequestBuilder) -> Value {
+    async fn answer(&self, request: reqwest::RequestBuilder) -> (u16, Value) {
         let request = request
             .header(USER_AGENT, BROWSER)
             .header(ORIGIN, &self.origin);
-        request.send().await.unwrap().json().await.unwrap()
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap())
     }
 }
 

@@ -15,8 +15,16 @@ pub struct Told {
     pub events: Vec<CallEvent>,
     pub recording: Option<Recording>,
     /// The tone on each channel of the recording, left first, in Hz.
-    pub tones: Option<[Option<f64>; 2]>,
+    pub tones: Option<Tones>,
+    /// The same of each whole second.
+    pub seconds: Vec<Tones>,
 }
+
+/// The tone on each channel, left first, in Hz.
+type Tones = [Option<f64>; 2];
+
+/// The caller on the left, the callee on the right.
+const RIGHT: Tones = [Some(CALLER_TONE as f64), Some(CALLEE_TONE as f64)];
 
 /// The kinds of events, as rows spell them.
 pub fn words(events: &[CallEvent]) -> Vec<String> {
@@ -32,13 +40,15 @@ impl Told {
     pub async fn of(office: &Office, number: &E164, call: Call) -> Self {
         let (db, account) = (&office.db, office.account);
         let recording = db.recording_of_call(account, call.id).await.unwrap();
+        let sound = recording.as_ref().map(|recording| {
+            let path = office.world.recordings().join(&recording.path);
+            Sound::read(&path, recording)
+        });
         let told = Self {
             legs: db.legs(account, call.id).await.unwrap(),
             events: db.call_events(account, call.id).await.unwrap(),
-            tones: recording.as_ref().map(|recording| {
-                let path = office.world.recordings().join(&recording.path);
-                tones(&path, recording)
-            }),
+            tones: sound.as_ref().map(Sound::tones),
+            seconds: sound.as_ref().map_or_else(Vec::new, Sound::seconds),
             recording,
             call,
         };
@@ -169,24 +179,61 @@ impl Told {
         assert_eq!(recording.state, RecordingState::Closed, "{recording:?}");
         assert!(recording.duration_ms > 900, "{recording:?}");
         assert_eq!(recording.sha256.as_ref().map(Vec::len), Some(32));
-        let expected = [CALLER_TONE, CALLEE_TONE].map(|hz| Some(f64::from(hz)));
-        assert_eq!(self.tones, Some(expected), "{recording:?}");
+        assert_eq!(self.tones, Some(RIGHT), "{recording:?}");
+    }
+
+    /// Both are heard in every second but the first, before both had begun, and the last.
+    pub fn is_never_silent(&self) {
+        self.sounds_right();
+        let inner = self.seconds.len().saturating_sub(1).max(1);
+        let between = &self.seconds[1..inner];
+        assert!(
+            !between.is_empty() && between.iter().all(|heard| *heard == RIGHT),
+            "{:?}",
+            self.seconds
+        );
     }
 }
 
-/// The tone on each channel of a file that is as its row says.
-fn tones(path: &std::path::Path, recording: &Recording) -> [Option<f64>; 2] {
-    assert_eq!(std::fs::metadata(path).unwrap().len(), recording.size);
-    let mut file = hound::WavReader::open(path).unwrap();
-    assert_eq!(file.spec().channels, 2);
-    let rate = file.spec().sample_rate;
-    let duration_ms = u64::from(file.duration()) * 1_000 / u64::from(rate);
-    assert_eq!(duration_ms, recording.duration_ms);
-    let samples: Vec<i16> = file.samples::<i16>().map(Result::unwrap).collect();
-    let side = |first| -> Vec<i16> { samples.iter().copied().skip(first).step_by(2).collect() };
-    [side(0), side(1)].map(|side| {
+/// The samples of each channel.
+struct Sound {
+    rate: u32,
+    sides: [Vec<i16>; 2],
+}
+
+impl Sound {
+    /// Reads a file, which has to be as its row says.
+    fn read(path: &std::path::Path, recording: &Recording) -> Self {
+        assert_eq!(std::fs::metadata(path).unwrap().len(), recording.size);
+        let mut file = hound::WavReader::open(path).unwrap();
+        assert_eq!(file.spec().channels, 2);
+        let rate = file.spec().sample_rate;
+        let duration_ms = u64::from(file.duration()) * 1_000 / u64::from(rate);
+        assert_eq!(duration_ms, recording.duration_ms);
+        let samples: Vec<i16> = file.samples::<i16>().map(Result::unwrap).collect();
+        let side = |first| samples.iter().copied().skip(first).step_by(2).collect();
+        Self {
+            rate,
+            sides: [side(0), side(1)],
+        }
+    }
+
+    fn tones(&self) -> Tones {
+        [0, 1].map(|side| self.tone(&self.sides[side]))
+    }
+
+    fn seconds(&self) -> Vec<Tones> {
+        let second = self.rate as usize;
+        let [left, right] = &self.sides;
+        left.chunks_exact(second)
+            .zip(right.chunks_exact(second))
+            .map(|(left, right)| [self.tone(left), self.tone(right)])
+            .collect()
+    }
+
+    fn tone(&self, samples: &[i16]) -> Option<f64> {
         let known = [CALLER_TONE, CALLEE_TONE].map(f64::from);
-        let heard = tone::dominant(&side, rate, &known).filter(|(_, level)| *level > 0.05);
-        heard.map(|(hz, _)| hz)
-    })
+        let heard = tone::dominant(samples, self.rate, &known);
+        heard.filter(|(_, level)| *level > 0.05).map(|(hz, _)| hz)
+    }
 }
