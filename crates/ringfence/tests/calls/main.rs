@@ -6,6 +6,8 @@
     reason = "a test that cannot go on may stop at once"
 )]
 
+mod browser;
+mod line;
 mod office;
 mod outage;
 mod scenarios;
@@ -19,7 +21,8 @@ use std::sync::Arc;
 use ringfence_testing::{Engine, on_both_engines};
 use tokio::task::JoinSet;
 
-use office::{Line, LineWish, Office};
+use line::{Line, LineWish};
+use office::Office;
 
 on_both_engines!(every_call_has_its_disposition_its_timeline_and_its_sound);
 

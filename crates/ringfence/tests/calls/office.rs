@@ -4,36 +4,23 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::get;
-use reqwest::header::{COOKIE, ORIGIN, SET_COOKIE, USER_AGENT};
 use ringfence_media::{g711::Law, tone::Tone};
-use ringfence_model::{AccountId, Call, E164, LeaseId, VisitId};
-use ringfence_store::{CallFilter, Db};
-use ringfence_testing::baresip::{Baresip, free_ports};
-use ringfence_testing::{TestDatabase, sipp::Sipp};
-use serde_json::{Value, json};
+use ringfence_model::{AccountId, E164, LeaseId, VisitId};
+use ringfence_store::Db;
+use ringfence_testing::TestDatabase;
+use ringfence_testing::baresip::free_ports;
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
+use crate::browser::{Browser, pages};
+use crate::line::{CALLEE_TONE, CALLER_TONE, Line, LineWish};
 use crate::support::{Server, World, run};
-use crate::told::Told;
-
-/// Every caller's number.
-pub const CALLER: &str = "+441632960001";
-/// The caller plays this tone, the callee [`CALLEE_TONE`].
-pub const CALLER_TONE: u32 = 440;
-pub const CALLEE_TONE: u32 = 880;
 
 /// What visits are shown once each line's number is.
 pub const OVERFLOW: &str = "+442079460999";
-
-/// How long rows may take to come; they take a second or two unless the machine is very busy.
-const PATIENCE: Duration = Duration::from_mins(1);
-const BROWSER: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:150.0) Gecko/20100101 Firefox/150.0";
 
 pub struct Office {
     pub world: World,
@@ -54,23 +41,6 @@ pub struct Shown {
     pub visit: VisitId,
     lease: LeaseId,
     pub source: String,
-}
-
-/// What a line is to have.
-#[derive(Debug, Clone, Copy)]
-pub struct LineWish {
-    /// Targets that are rung in order.
-    pub targets: usize,
-    pub ring_seconds: u16,
-    /// The number is shown to a visit before the first call.
-    pub leased: bool,
-}
-
-/// A number, and where the telephones are that it rings in order.
-pub struct Line {
-    pub office: Arc<Office>,
-    pub number: E164,
-    pub targets: Vec<SocketAddr>,
 }
 
 impl Office {
@@ -166,11 +136,7 @@ impl Office {
 
     /// What `/readyz` says.
     pub async fn readiness(&self) -> u16 {
-        let asked = self
-            .browser
-            .client
-            .get(format!("{}/readyz", self.browser.server));
-        asked.send().await.unwrap().status().as_u16()
+        self.browser.readiness().await
     }
 
     /// Every number that was shown before is still leased to the visit that saw it.
@@ -192,6 +158,11 @@ impl Office {
         }
     }
 
+    /// A second of this tone in A-law, which SIPp plays again and again.
+    pub fn tone_file(&self, hz: u32) -> PathBuf {
+        tone_file(self.tones.path(), hz)
+    }
+
     /// What the server has said.
     pub fn said(&self) -> String {
         self.world.said()
@@ -205,152 +176,6 @@ impl Office {
     }
 }
 
-impl Line {
-    /// The SIP URI that callers dial.
-    pub fn uri(&self) -> String {
-        format!("sip:{}@{}", self.number, self.office.world.sip)
-    }
-
-    /// baresip as a caller.
-    pub async fn baresip_caller(&self) -> Baresip {
-        Baresip::start(free_ports(), CALLER, CALLER_TONE).await
-    }
-
-    /// baresip as the target at this place.
-    pub async fn baresip_target(&self, place: usize) -> Baresip {
-        Baresip::start(self.targets[place], "target", CALLEE_TONE).await
-    }
-
-    /// SIPp as a caller, with one of this test's scenarios.
-    pub fn sipp_caller(&self, scenario: &str) -> Sipp {
-        self.sipp(&here(scenario), CALLER_TONE)
-            .remote(self.office.world.sip, self.number.as_str())
-    }
-
-    /// SIPp as the target at this place, with one of this test's scenarios.
-    pub fn sipp_target(&self, place: usize, scenario: &str) -> Sipp {
-        let target = self.targets[place];
-        self.sipp(&here(scenario), CALLEE_TONE)
-            .at(target.ip(), target.port())
-    }
-
-    /// A caller who is refused with this code, with a scenario of `crates/telephony`.
-    pub async fn is_refused(&self, code: &str) {
-        let caller = Sipp::new(of_telephony("caller_is_refused"))
-            .set("linger", "1")
-            .set("code", code)
-            .remote(self.office.world.sip, self.number.as_str());
-        caller.run().await.expect("the refused caller's side");
-    }
-
-    /// SIPp as a target at this place that never answers, with a scenario of `crates/telephony`.
-    pub fn unwilling_target(&self, place: usize, scenario: &str) -> Sipp {
-        let target = self.targets[place];
-        Sipp::new(of_telephony(scenario))
-            .set("linger", "1")
-            .at(target.ip(), target.port())
-    }
-
-    fn sipp(&self, scenario: &Path, tone: u32) -> Sipp {
-        let tone = tone_file(self.office.tones.path(), tone);
-        Sipp::new(scenario).set("tone", tone.to_str().unwrap())
-    }
-
-    /// baresip calls and baresip answers; both are left talking.
-    pub async fn talk(&self) -> (Baresip, Baresip) {
-        let mut desk = self.baresip_target(0).await;
-        let mut caller = self.baresip_caller().await;
-        caller.dial(&self.uri()).await;
-        desk.answer().await;
-        caller.event("CALL_RTPESTAB").await;
-        desk.event("CALL_RTPESTAB").await;
-        (caller, desk)
-    }
-
-    /// The line's one call, once it is over.
-    pub async fn ended(&self) -> Told {
-        self.all_ended(1).await.remove(0)
-    }
-
-    /// The line's calls, once there are so many and all are over.
-    pub async fn all_ended(&self, count: usize) -> Vec<Told> {
-        let calls = self
-            .until("the calls' ends", |calls| {
-                calls.len() == count && calls.iter().all(|call| call.ended_at.is_some())
-            })
-            .await;
-        self.told(calls).await
-    }
-
-    /// The line's calls, newest first, once one was answered and all are over.
-    pub async fn answered_and_all_ended(&self) -> Vec<Told> {
-        let answered = |call: &Call| call.answered_at.is_some();
-        let over = |call: &Call| call.ended_at.is_some();
-        let calls = self
-            .until("an answered call's end", |calls| {
-                calls.iter().any(answered) && calls.iter().all(over)
-            })
-            .await;
-        self.told(calls).await
-    }
-
-    async fn told(&self, calls: Vec<Call>) -> Vec<Told> {
-        let mut told = Vec::new();
-        for call in calls {
-            told.push(Told::of(&self.office, &self.number, call).await);
-        }
-        told
-    }
-
-    /// Waits until the line's one call has had an event of this kind.
-    pub async fn has(&self, word: &str) {
-        let begun = Instant::now();
-        let calls = self.until("a call", |calls| !calls.is_empty()).await;
-        loop {
-            let events = self.office.db.call_events(self.office.account, calls[0].id);
-            let words = crate::told::words(&events.await.unwrap());
-            if words.iter().any(|known| known == word) {
-                return;
-            }
-            assert!(begun.elapsed() < PATIENCE, "no {word} but {words:?}");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-
-    /// The one place where rows of another process are waited for.
-    async fn until(&self, what: &str, enough: impl Fn(&[Call]) -> bool) -> Vec<Call> {
-        let office = &self.office;
-        let filter = CallFilter {
-            dialled: Some(self.number.clone()),
-            ..CallFilter::default()
-        };
-        let begun = Instant::now();
-        loop {
-            let page = office.db.calls(office.account, &filter, None, 100).await;
-            let calls = page.unwrap().calls;
-            if enough(&calls) {
-                return calls;
-            }
-            assert!(
-                begun.elapsed() < PATIENCE,
-                "expected {what} of {:?}, got {calls:#?}",
-                self.number
-            );
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-}
-
-fn here(scenario: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/calls/scenarios/{scenario}.xml"))
-}
-
-fn of_telephony(scenario: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join(format!("../telephony/tests/scenarios/{scenario}.xml"))
-}
-
-/// A second of it in A-law, which SIPp plays again and again.
 fn tone_file(folder: &Path, hz: u32) -> PathBuf {
     folder.join(format!("{hz}.al"))
 }
@@ -387,96 +212,6 @@ fn arrangement(wishes: &[LineWish], lines: &[(E164, Vec<SocketAddr>)], page: Soc
         }
     }
     text
-}
-
-/// The business's own web server: all that is asked of it is the file that proves it.
-async fn pages() -> (Arc<OnceLock<String>>, SocketAddr, JoinHandle<()>) {
-    let challenge = Arc::new(OnceLock::<String>::new());
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let file = {
-        let challenge = Arc::clone(&challenge);
-        move || async move { challenge.get().cloned().unwrap_or_default() }
-    };
-    let router = Router::new().route("/.well-known/ringfence.txt", get(file));
-    let pages = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-    (challenge, address, pages)
-}
-
-/// The owner's, and every visitor's.
-struct Browser {
-    client: reqwest::Client,
-    server: String,
-    origin: String,
-}
-
-impl Browser {
-    fn new(world: &World, page: SocketAddr) -> Self {
-        Self {
-            client: reqwest::Client::builder()
-                .redirect(reqwest::redirect::Policy::none())
-                .no_proxy()
-                .build()
-                .unwrap(),
-            server: format!("http://{}", world.http),
-            origin: format!("http://localhost:{}", page.port()),
-        }
-    }
-
-    /// Signs in and presses the button that has the host looked at.
-    async fn prove(&self, password: &str, check: &str) {
-        let fields = [("email", "owner@example.com"), ("password", password)];
-        let signed_in = self.submit("/sign-in", "", &fields).await;
-        let session = signed_in.headers()[SET_COOKIE].to_str().unwrap();
-        let session = session.split(';').next().unwrap().to_owned();
-        let sites = self.client.get(format!("{}/sites", self.server));
-        let sites = sites.header(COOKIE, &session).send().await.unwrap();
-        let sites = sites.text().await.unwrap();
-        let (_, token) = sites.split_once("name=\"form_token\" value=\"").unwrap();
-        let (token, _) = token.split_once('"').unwrap();
-        let checked = self.submit(check, &session, &[("form_token", token)]).await;
-        assert!(checked.status().is_redirection(), "{checked:?}");
-    }
-
-    async fn submit(
-        &self,
-        path: &str,
-        session: &str,
-        fields: &[(&str, &str)],
-    ) -> reqwest::Response {
-        let form = reqwest::Url::parse_with_params("http://localhost/", fields).unwrap();
-        self.client
-            .post(format!("{}{path}", self.server))
-            .header(COOKIE, session)
-            .header("Content-Type", "application/x-www-form-urlencoded")
-            .body(form.query().unwrap().to_owned())
-            .send()
-            .await
-            .unwrap()
-    }
-
-    /// A visitor who came by this source asks for a number: the status, and the answer.
-    async fn ask(&self, key: &str, source: &str) -> (u16, Value) {
-        let token = self
-            .client
-            .get(format!("{}/t/token?site={key}", self.server));
-        let (_, token) = self.answer(token).await;
-        let page = format!("{}/?utm_source={source}", self.origin);
-        let body = json!({
-            "site": key, "token": token["token"], "page": page, "referrer": "",
-            "language": "en-GB", "campaign": null, "tags": {},
-        });
-        let asked = self.client.post(format!("{}/t/number", self.server));
-        self.answer(asked.body(body.to_string())).await
-    }
-
-    async fn answer(&self, request: reqwest::RequestBuilder) -> (u16, Value) {
-        let request = request
-            .header(USER_AGENT, BROWSER)
-            .header(ORIGIN, &self.origin);
-        let answer = request.send().await.unwrap();
-        (answer.status().as_u16(), answer.json().await.unwrap())
-    }
 }
 
 impl World {

@@ -7,7 +7,8 @@ use std::time::Duration;
 use ringfence_model::{Disposition, LegOutcome};
 use ringfence_testing::TestDatabase;
 
-use crate::office::{Line, LineWish, OVERFLOW, Office};
+use crate::line::{Line, LineWish};
+use crate::office::{OVERFLOW, Office};
 use crate::told::Told;
 
 /// Long enough that a gap would be heard.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ringfence_model::{Disposition, LegOutcome, Party};
 
-use crate::office::Line;
+use crate::line::Line;
 
 /// Long enough that both are heard.
 const TALK: Duration = Duration::from_millis(1_300);

@@ -6,7 +6,8 @@ use ringfence_model::{
     Recording, RecordingState,
 };
 
-use crate::office::{CALLEE_TONE, CALLER, CALLER_TONE, Office};
+use crate::line::{CALLEE_TONE, CALLER, CALLER_TONE};
+use crate::office::Office;
 
 #[derive(Debug)]
 pub struct Told {
