@@ -20,23 +20,36 @@ use ringfence_outbound::{Outbound, OutboundPolicy};
 use ringfence_platform::sites::SiteError;
 use ringfence_platform::{Keys, Platform, Settings, now, random};
 use ringfence_store::Db;
+use ringfence_testing::{Engine, TestDatabase, on_both_engines};
 use servers::NameServer;
 use tempfile::TempDir;
 
 const CHALLENGE: &str = "ringfence-challenge";
+
+on_both_engines!(
+    a_file_proves,
+    a_meta_tag_proves,
+    a_dns_record_proves,
+    what_proves_nothing_is_said_way_by_way,
+    a_redirect_to_another_host_proves_nothing,
+    a_private_address_is_not_looked_at_unless_the_operator_allows_it,
+    a_host_that_another_account_has_proved_is_taken,
+    what_is_not_the_accounts_is_not_found_and_bad_names_are_refused,
+);
 
 struct Office {
     platform: Arc<Platform>,
     account: Account,
     site: Site,
     _folder: TempDir,
+    _database: TestDatabase,
 }
 
 impl Office {
-    async fn open(policy: OutboundPolicy) -> Self {
+    async fn open(engine: Engine, policy: OutboundPolicy) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite:{}", folder.path().join("rows.db").display());
-        let db = Db::open(&url).await.unwrap();
+        let database = engine.database().await;
+        let db = Db::open(database.url()).await.unwrap();
         db.migrate().await.unwrap();
         let settings = Settings {
             recordings_folder: folder.path().into(),
@@ -59,6 +72,7 @@ impl Office {
             account,
             site,
             _folder: folder,
+            _database: database,
         }
     }
 
@@ -98,9 +112,8 @@ async fn web(router: Router) -> SocketAddr {
     address
 }
 
-#[tokio::test]
-async fn a_file_proves() {
-    let office = Office::open(open_policy()).await;
+async fn a_file_proves(engine: Engine) {
+    let office = Office::open(engine, open_policy()).await;
     let file = get(|| async { format!("another line\n{CHALLENGE}\n") });
     let address = web(Router::new().route("/.well-known/ringfence.txt", file)).await;
     let host = office.host(&address.to_string()).await;
@@ -110,9 +123,8 @@ async fn a_file_proves() {
     assert!(sites[0].1[0].proved_at.is_some());
 }
 
-#[tokio::test]
-async fn a_meta_tag_proves() {
-    let office = Office::open(open_policy()).await;
+async fn a_meta_tag_proves(engine: Engine) {
+    let office = Office::open(engine, open_policy()).await;
     let page = get(|| async {
         Html(format!(
             r#"<!doctype html><meta name="ringfence" content="{CHALLENGE}"><title>x</title>"#
@@ -123,26 +135,30 @@ async fn a_meta_tag_proves() {
     assert_eq!(office.prove(&host).await.unwrap(), HostProof::Meta);
 }
 
-#[tokio::test]
-async fn a_dns_record_proves() {
+async fn a_dns_record_proves(engine: Engine) {
     let names = NameServer::start(|_, _| Vec::new()).await;
-    let office = Office::open(OutboundPolicy {
-        name_servers: vec![names.address],
-        ..OutboundPolicy::default()
-    })
+    let office = Office::open(
+        engine,
+        OutboundPolicy {
+            name_servers: vec![names.address],
+            ..OutboundPolicy::default()
+        },
+    )
     .await;
     let host = office.host("shop.example.test").await;
     assert_eq!(office.prove(&host).await.unwrap(), HostProof::Dns);
 }
 
-#[tokio::test]
-async fn what_proves_nothing_is_said_way_by_way() {
+async fn what_proves_nothing_is_said_way_by_way(engine: Engine) {
     let names = NameServer::start(|_, _| Vec::new()).await;
-    let office = Office::open(OutboundPolicy {
-        allow_private: true,
-        name_servers: vec![names.address],
-        ..OutboundPolicy::default()
-    })
+    let office = Office::open(
+        engine,
+        OutboundPolicy {
+            allow_private: true,
+            name_servers: vec![names.address],
+            ..OutboundPolicy::default()
+        },
+    )
     .await;
     let router = Router::new()
         .route("/", get(|| async { Html("<title>A page</title>") }))
@@ -170,9 +186,8 @@ async fn what_proves_nothing_is_said_way_by_way() {
     assert_eq!(rows.unwrap().unwrap().proved_at, None);
 }
 
-#[tokio::test]
-async fn a_redirect_to_another_host_proves_nothing() {
-    let office = Office::open(open_policy()).await;
+async fn a_redirect_to_another_host_proves_nothing(engine: Engine) {
+    let office = Office::open(engine, open_policy()).await;
     let file = get(|| async { CHALLENGE });
     let elsewhere = web(Router::new().route("/.well-known/ringfence.txt", file)).await;
     let onward = format!(
@@ -186,9 +201,8 @@ async fn a_redirect_to_another_host_proves_nothing() {
     assert!(refused.contains("which is another host"), "{refused}");
 }
 
-#[tokio::test]
-async fn a_private_address_is_not_looked_at_unless_the_operator_allows_it() {
-    let office = Office::open(OutboundPolicy::default()).await;
+async fn a_private_address_is_not_looked_at_unless_the_operator_allows_it(engine: Engine) {
+    let office = Office::open(engine, OutboundPolicy::default()).await;
     let file = get(|| async { CHALLENGE });
     let address = web(Router::new().route("/.well-known/ringfence.txt", file)).await;
     let host = office.host(&address.to_string()).await;
@@ -196,9 +210,8 @@ async fn a_private_address_is_not_looked_at_unless_the_operator_allows_it() {
     assert!(refused.contains("no public address"), "{refused}");
 }
 
-#[tokio::test]
-async fn a_host_that_another_account_has_proved_is_taken() {
-    let office = Office::open(open_policy()).await;
+async fn a_host_that_another_account_has_proved_is_taken(engine: Engine) {
+    let office = Office::open(engine, open_policy()).await;
     let file = get(|| async { CHALLENGE });
     let address = web(Router::new().route("/.well-known/ringfence.txt", file)).await;
     let host = office.host(&address.to_string()).await;
@@ -219,9 +232,8 @@ async fn a_host_that_another_account_has_proved_is_taken() {
     assert!(matches!(again, Err(SiteError::HostTaken(_))), "{again:?}");
 }
 
-#[tokio::test]
-async fn what_is_not_the_accounts_is_not_found_and_bad_names_are_refused() {
-    let office = Office::open(open_policy()).await;
+async fn what_is_not_the_accounts_is_not_found_and_bad_names_are_refused(engine: Engine) {
+    let office = Office::open(engine, open_policy()).await;
     let platform = &office.platform;
     let other = platform.add_account("B", "GB", "UTC", now()).await.unwrap();
     let host = office.host("www.example.com").await;

@@ -1,8 +1,14 @@
 //! `number import` against a real database: all or nothing.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on may stop at once"
+)]
+
 use ringfence_model::{Account, AccountId, NumberState, Pool, PoolId, Timestamp};
 use ringfence_platform::number_import::{ImportError, import_numbers};
 use ringfence_store::Db;
+use ringfence_testing::{Engine, on_both_engines};
 
 const NOW: Timestamp = Timestamp::from_micros(1_795_000_000_000_000);
 
@@ -26,15 +32,11 @@ async fn account_with_pool(db: &Db) -> Account {
     account
 }
 
-#[tokio::test]
-async fn good_files_are_imported_and_bad_ones_leave_nothing_behind() {
-    let folder = tempfile::tempdir().unwrap();
-    let db = Db::open(&format!(
-        "sqlite:{}",
-        folder.path().join("rows.db").display()
-    ))
-    .await
-    .unwrap();
+on_both_engines!(good_files_are_imported_and_bad_ones_leave_nothing_behind);
+
+async fn good_files_are_imported_and_bad_ones_leave_nothing_behind(engine: Engine) {
+    let database = engine.database().await;
+    let db = Db::open(database.url()).await.unwrap();
     db.migrate().await.unwrap();
     let account = account_with_pool(&db).await;
 

@@ -69,6 +69,10 @@ pub struct Demo {
     /// The data folder [default: a new one that is removed at the end]
     #[arg(long, value_name = "FOLDER")]
     pub data: Option<PathBuf>,
+    /// An empty database for the rows, such as `postgres://USER@HOST/NAME`; one that holds an account is refused
+    /// [default: SQLite in the data folder]
+    #[arg(long, value_name = "URL")]
+    pub database: Option<String>,
 }
 
 /// `ringfence user …`

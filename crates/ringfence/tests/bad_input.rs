@@ -16,8 +16,14 @@ use std::time::Duration;
 use ringfence_model::{CallEventKind, Disposition};
 use ringfence_softphone::{CallRequest, CallResult, Softphone, SoftphoneConfig};
 use ringfence_store::CallFilter;
-use ringfence_testing::TestDatabase;
+use ringfence_testing::{Engine, TestDatabase, on_both_engines};
 use support::{World, run};
+
+on_both_engines!(
+    a_bad_csv_is_told_line_by_line_and_imports_nothing,
+    a_full_disk_under_the_recordings_is_told_on_the_call_and_the_call_goes_on,
+    malformed_sip_and_number_requests_leave_the_server_serving,
+);
 
 #[test]
 fn an_unknown_key_is_named_with_its_line() {
@@ -47,9 +53,8 @@ fn a_configuration_file_that_is_not_there_is_named() {
     assert!(said.contains("nowhere.toml"), "{said}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_bad_csv_is_told_line_by_line_and_imports_nothing() {
-    let world = World::new(TestDatabase::sqlite());
+async fn a_bad_csv_is_told_line_by_line_and_imports_nothing(engine: Engine) {
+    let world = World::new(engine.database().await);
     let rows = world.rows(&[], Duration::from_secs(5), 1).await;
     let file = world.folder.path().join("numbers.csv");
     fs::write(
@@ -111,10 +116,9 @@ fn a_taken_port_is_named_with_what_to_do() {
     assert!(said.contains(&world.sip.port().to_string()), "{said}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_full_disk_under_the_recordings_is_told_on_the_call_and_the_call_goes_on() {
+async fn a_full_disk_under_the_recordings_is_told_on_the_call_and_the_call_goes_on(engine: Engine) {
     let agent = Softphone::start(SoftphoneConfig::default()).await.unwrap();
-    let world = World::new(TestDatabase::sqlite());
+    let world = World::new(engine.database().await);
     let rows = world.rows(&[agent.uri()], Duration::from_secs(5), 1).await;
     let disk = SmallDisk::mount(&world.recordings());
     let server = world.serve();
@@ -152,10 +156,9 @@ async fn a_full_disk_under_the_recordings_is_told_on_the_call_and_the_call_goes_
     agent.shutdown().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn malformed_sip_and_number_requests_leave_the_server_serving() {
+async fn malformed_sip_and_number_requests_leave_the_server_serving(engine: Engine) {
     let agent = Softphone::start(SoftphoneConfig::default()).await.unwrap();
-    let world = World::new(TestDatabase::sqlite());
+    let world = World::new(engine.database().await);
     let rows = world.rows(&[agent.uri()], Duration::from_secs(5), 1).await;
     let server = world.serve();
 

@@ -1,13 +1,27 @@
 //! The demo as a new user runs it.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on may stop at once"
+)]
+
 mod support;
 
 use std::collections::HashMap;
+use std::time::Duration;
 
-#[test]
-fn thirty_seconds_of_demo_show_the_whole_path() {
+use ringfence_testing::{Engine, on_both_engines};
+use support::World;
+
+on_both_engines!(
+    thirty_seconds_of_demo_show_the_whole_path,
+    a_database_that_is_somebodys_is_not_played_on,
+);
+
+async fn thirty_seconds_of_demo_show_the_whole_path(engine: Engine) {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("demo");
+    let database = engine.database().await;
     let arguments = [
         "demo",
         "--for",
@@ -21,8 +35,15 @@ fn thirty_seconds_of_demo_show_the_whole_path() {
         "0",
         "--data",
         data.to_str().unwrap(),
+        "--database",
+        database.url(),
     ];
-    let (code, said, complained) = support::run(&arguments, folder.path());
+    // Without the option, a new user's demo makes a file of its own.
+    let arguments = match engine {
+        Engine::Sqlite => &arguments[..arguments.len() - 2],
+        Engine::Postgres => &arguments[..],
+    };
+    let (code, said, complained) = support::run(arguments, folder.path());
     let line = said.lines().last().unwrap_or_default();
     let summary: serde_json::Value =
         serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {said}\n{complained}"));
@@ -58,4 +79,29 @@ fn thirty_seconds_of_demo_show_the_whole_path() {
     assert_eq!(figures["attributed"], figures["calls"], "{summary}");
     assert_eq!(figures["recordings"], figures["answered"], "{summary}");
     assert_eq!(figures["verified"], figures["answered"], "{summary}");
+}
+
+async fn a_database_that_is_somebodys_is_not_played_on(engine: Engine) {
+    let world = World::new(engine.database().await);
+    let rows = world.rows(&[], Duration::from_secs(5), 1).await;
+    let data = world.folder.path().join("demo");
+    let demo = [
+        "demo",
+        "--for",
+        "1s",
+        "--json",
+        "--database",
+        world.database.url(),
+    ];
+    let data = ["--data", data.to_str().unwrap()];
+    let (code, out, said) = support::run(&[&demo[..], &data].concat(), world.folder.path());
+    assert_eq!(code, Some(1), "{out}{said}");
+    assert!(
+        said.contains("expected an empty database") && said.contains("Test"),
+        "{said}"
+    );
+    let db = world.db().await;
+    assert_eq!(db.numbers(rows.account).await.unwrap().len(), 1);
+    assert!(db.users(rows.account).await.unwrap().is_empty());
+    db.close().await;
 }

@@ -14,24 +14,16 @@ use ringfence_media::tone;
 use ringfence_model::{Call, Disposition, RecordingState};
 use ringfence_softphone::{Answer, Behaviour, CallRequest, Softphone, SoftphoneConfig, Then};
 use ringfence_store::{CallFilter, Db};
-use ringfence_testing::TestDatabase;
+use ringfence_testing::{Engine, on_both_engines};
 use support::{Rows, World};
 use tokio::task::JoinHandle;
 
 const CALLS_PER_SECOND: u64 = 50;
 const SECONDS: u64 = 4;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn on_sqlite_a_killed_server_loses_no_answered_call() {
-    killed_under_load(TestDatabase::sqlite()).await;
-}
+on_both_engines!(a_killed_server_loses_no_answered_call);
 
-#[tokio::test(flavor = "multi_thread")]
-async fn on_postgresql_a_killed_server_loses_no_answered_call() {
-    killed_under_load(TestDatabase::postgres().await).await;
-}
-
-async fn killed_under_load(database: TestDatabase) {
+async fn a_killed_server_loses_no_answered_call(engine: Engine) {
     let agent = Softphone::start(SoftphoneConfig {
         behaviour: Behaviour {
             ring: Duration::ZERO,
@@ -45,7 +37,7 @@ async fn killed_under_load(database: TestDatabase) {
     })
     .await
     .unwrap();
-    let world = World::new(database);
+    let world = World::new(engine.database().await);
     let rows = world.rows(&[agent.uri()], Duration::from_secs(5), 10).await;
     let server = world.serve();
 

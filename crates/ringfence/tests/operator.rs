@@ -1,5 +1,10 @@
 //! A server as an operator sets it up: a user, an arrangement, and the first call.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on may stop at once"
+)]
+
 mod support;
 
 use std::time::Duration;
@@ -7,13 +12,14 @@ use std::time::Duration;
 use ringfence_model::{Confidence, Disposition};
 use ringfence_softphone::{CallRequest, Softphone, SoftphoneConfig};
 use ringfence_store::CallFilter;
-use ringfence_testing::TestDatabase;
+use ringfence_testing::{Engine, on_both_engines};
 use support::{World, run};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn from_an_empty_database_to_an_answered_call() {
+on_both_engines!(from_an_empty_database_to_an_answered_call);
+
+async fn from_an_empty_database_to_an_answered_call(engine: Engine) {
     let agent = Softphone::start(SoftphoneConfig::default()).await.unwrap();
-    let world = World::new(TestDatabase::sqlite());
+    let world = World::new(engine.database().await);
     let config = world.config();
     let config = config.to_str().unwrap();
     let folder = world.folder.path();

@@ -42,10 +42,10 @@ pub enum ClusterError {
     },
 }
 
-/// A share in the running cluster.
+/// A share in the running cluster, or one of its own.
 #[derive(Debug)]
 pub struct Cluster {
-    folder: PathBuf,
+    place: Place,
     /// Holds the shared lock.
     _used: File,
 }
@@ -53,7 +53,34 @@ pub struct Cluster {
 impl Cluster {
     /// Starts the cluster, or joins the one that runs.
     pub fn join() -> Result<Self, ClusterError> {
+        Self::at(Place::of_this_user()?)
+    }
+
+    /// Starts a cluster that nobody shares: it listens on a port of loopback, and may be stopped and started.
+    pub fn alone(name: &str) -> Result<Self, ClusterError> {
         let place = Place::of_this_user()?;
+        Self::at(Place {
+            folder: std::env::temp_dir().join(name),
+            port: Some(crate::sipp::free_port()),
+            ..place
+        })
+    }
+
+    /// Ends every process of the cluster as a crash does (`pg_ctl stop --mode=immediate`).
+    pub fn stop(&self) -> Result<(), ClusterError> {
+        let data = self.place.folder.join("data");
+        let mut stop = self.place.command("pg_ctl");
+        run(stop
+            .args(["stop", "--mode=immediate", "--wait", "-D"])
+            .arg(data))
+    }
+
+    /// Starts it again after [`Cluster::stop`].
+    pub fn start(&self) -> Result<(), ClusterError> {
+        self.place.run()
+    }
+
+    fn at(place: Place) -> Result<Self, ClusterError> {
         loop {
             std::fs::create_dir_all(&place.folder).map_err(|e| place.error(e))?;
             place.check_owner()?;
@@ -69,26 +96,31 @@ impl Cluster {
             let used = place.open("used")?;
             used.lock_shared().map_err(|e| place.error(e))?;
             if !place.answers() {
-                place.start()?;
+                place.make()?;
+                place.run()?;
+                place.watch()?;
             }
-            return Ok(Self {
-                folder: place.folder,
-                _used: used,
-            });
+            return Ok(Self { place, _used: used });
         }
     }
 
     /// A database's URL.
     pub fn url(&self, database: &str) -> String {
-        format!(
-            "postgres://postgres@localhost/{database}?host={}/socket",
-            self.folder.display()
-        )
+        match self.place.port {
+            Some(port) => format!("postgres://postgres@127.0.0.1:{port}/{database}"),
+            None => format!(
+                "postgres://postgres@localhost/{database}?host={}/socket",
+                self.place.folder.display()
+            ),
+        }
     }
 }
 
+#[derive(Debug)]
 struct Place {
     folder: PathBuf,
+    /// Where it listens besides its socket.
+    port: Option<u16>,
     binaries: PathBuf,
     /// The number of the user who runs the tests.
     user: String,
@@ -100,6 +132,7 @@ impl Place {
         let user = text_of(Command::new("id").arg("-u"));
         Ok(Self {
             folder: std::env::temp_dir().join(format!("ringfence-postgres-{user}")),
+            port: None,
             binaries,
             user,
         })
@@ -117,10 +150,13 @@ impl Place {
     fn answers(&self) -> bool {
         let mut command = Command::new(self.binaries.join("pg_isready"));
         command.arg("-q").arg("-h").arg(self.folder.join("socket"));
+        if let Some(port) = self.port {
+            command.arg("-p").arg(port.to_string());
+        }
         matches!(command.status(), Ok(status) if status.success())
     }
 
-    fn start(&self) -> Result<(), ClusterError> {
+    fn make(&self) -> Result<(), ClusterError> {
         let data = self.folder.join("data");
         let socket = self.folder.join("socket");
         // What an interrupted start left is not worth mending.
@@ -140,10 +176,18 @@ impl Place {
             .command("initdb")
             .args(["-A", "trust", "-U", "postgres", "-E", "UTF8"])
             .args(["--locale=C.UTF-8", "--no-sync", "-D"])
-            .arg(&data))?;
+            .arg(&data))
+    }
+
+    fn run(&self) -> Result<(), ClusterError> {
+        let data = self.folder.join("data");
+        let listen = match self.port {
+            Some(port) => format!("-c listen_addresses=127.0.0.1 -c port={port}"),
+            None => "-c listen_addresses=''".to_owned(),
+        };
         let options = format!(
-            "-c listen_addresses='' -c unix_socket_directories='{}' -c max_connections=300 -c fsync=off",
-            socket.display()
+            "{listen} -c unix_socket_directories='{}/socket' -c max_connections=300 -c fsync=off",
+            self.folder.display()
         );
         run(self
             .command("pg_ctl")
@@ -152,8 +196,7 @@ impl Place {
             .arg("-l")
             .arg(data.join("log"))
             .arg("-o")
-            .arg(options))?;
-        self.watch()
+            .arg(options))
     }
 
     /// Leaves a process behind that ends the cluster, and itself, when nobody uses it any more.

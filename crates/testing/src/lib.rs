@@ -1,19 +1,66 @@
-//! For tests only: an empty database of either engine, which goes away with its [`TestDatabase`].
+//! For tests only: an empty database of either engine, which goes away with its [`TestDatabase`], and telephones.
 //!
 //! It must not be a dependency of anything that ships, only a dev-dependency.
 
+pub mod baresip;
 pub mod sipp;
 
 mod cluster;
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, Connection as _};
 use tempfile::TempDir;
 
 use cluster::Cluster;
+
+/// Makes two tests of each `async fn(Engine)` that is named: `sqlite::NAME` and `postgres::NAME`.
+#[macro_export]
+macro_rules! on_both_engines {
+    ($($test:ident),+ $(,)?) => {
+        mod sqlite {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $test() {
+                    super::$test($crate::Engine::Sqlite).await;
+                }
+            )+
+        }
+        mod postgres {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $test() {
+                    super::$test($crate::Engine::Postgres).await;
+                }
+            )+
+        }
+    };
+}
+
+/// What a test's rows are kept in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// A file.
+    Sqlite,
+    /// A server.
+    Postgres,
+}
+
+impl Engine {
+    /// A new empty database.
+    ///
+    /// # Panics
+    /// As [`TestDatabase::sqlite`] and [`TestDatabase::postgres`] do.
+    pub async fn database(self) -> TestDatabase {
+        match self {
+            Self::Sqlite => TestDatabase::sqlite(),
+            Self::Postgres => TestDatabase::postgres().await,
+        }
+    }
+}
 
 /// An empty database; dropping it removes it.
 #[derive(Debug)]
@@ -33,6 +80,7 @@ enum Place {
         /// Keeps the throw-away cluster running.
         _cluster: Option<Cluster>,
     },
+    Alone(Cluster),
 }
 
 impl TestDatabase {
@@ -85,14 +133,96 @@ impl TestDatabase {
         }
     }
 
+    /// A new database of a PostgreSQL of its own, which a test may stop and start.
+    ///
+    /// # Panics
+    /// As [`TestDatabase::postgres`] does; `RINGFENCE_TEST_POSTGRES` is of no use here.
+    pub async fn postgres_alone() -> Self {
+        let name = unused_name();
+        let folder = name.clone();
+        let cluster = tokio::task::spawn_blocking(move || Cluster::alone(&folder))
+            .await
+            .expect("starting PostgreSQL does not panic")
+            .unwrap_or_else(|error| panic!("{error}"));
+        execute(&cluster.url("postgres"), &format!("CREATE DATABASE {name}"))
+            .await
+            .unwrap_or_else(|error| {
+                panic!("expected to make a test database, but PostgreSQL says: {error}")
+            });
+        Self {
+            url: cluster.url(&name),
+            place: Place::Alone(cluster),
+        }
+    }
+
+    /// Ends the server as a crash does.
+    ///
+    /// # Panics
+    /// When it is not [`TestDatabase::postgres_alone`], or cannot be stopped.
+    pub fn stop_server(&self) {
+        let stopped = self.server().stop();
+        stopped.unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    /// Starts the server again, and returns when it takes connections.
+    ///
+    /// # Panics
+    /// When it is not [`TestDatabase::postgres_alone`], or cannot be started.
+    pub fn start_server(&self) {
+        let started = self.server().start();
+        started.unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    fn server(&self) -> &Cluster {
+        match &self.place {
+            Place::Alone(cluster) => cluster,
+            other => panic!("expected a server of the test's own, got {other:?}"),
+        }
+    }
+
+    /// Locks a SQLite file as another program may (`BEGIN EXCLUSIVE`), until the lock is released or dropped.
+    ///
+    /// # Panics
+    /// When it is no SQLite file, or cannot be locked within ten seconds.
+    pub async fn lock(&self) -> FileLock {
+        let options: SqliteConnectOptions = self.url.parse().expect("the URL of a SQLite file");
+        let options = options.busy_timeout(Duration::from_secs(10));
+        let mut connection = SqliteConnection::connect_with(&options)
+            .await
+            .expect("the file opens");
+        sqlx::raw_sql("BEGIN EXCLUSIVE")
+            .execute(&mut connection)
+            .await
+            .expect("the file can be locked");
+        FileLock(connection)
+    }
+
     /// What `Db::open` takes.
     pub fn url(&self) -> &str {
         &self.url
     }
 }
 
+/// A locked SQLite file.
+#[derive(Debug)]
+pub struct FileLock(SqliteConnection);
+
+impl FileLock {
+    /// Lets others write again.
+    ///
+    /// # Panics
+    /// When that is not possible.
+    pub async fn release(self) {
+        self.0.close().await.expect("the file can be let go of");
+    }
+}
+
 impl Drop for TestDatabase {
     fn drop(&mut self) {
+        if let Place::Alone(cluster) = &self.place {
+            // A test that failed may have stopped it before; its watcher removes the folder.
+            cluster.stop().ok();
+        }
         let Place::Server {
             administration,
             name,

@@ -10,6 +10,7 @@ use std::time::Duration;
 use ringfence_model::{CallId, Confidence, Party, Source, SourceKind, TargetId};
 use ringfence_platform::board::{BoardCall, BoardChange, BoardState};
 use ringfence_platform::{Platform, now, random};
+use ringfence_testing::Engine;
 use world::World;
 
 #[tokio::main]
@@ -17,7 +18,7 @@ async fn main() {
     let address = std::env::args()
         .nth(1)
         .unwrap_or_else(|| "127.0.0.1:8099".into());
-    let mut world = World::serve(&address).await;
+    let mut world = World::serve(Engine::Sqlite, &address).await;
     if std::env::args().nth(2).as_deref() != Some("empty") {
         world.furnish().await;
         ring(&world.platform, &world);

@@ -10,6 +10,7 @@ mod place;
 use place::{Answer, Place};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
+use ringfence_testing::Engine;
 use serde_json::{Value, json};
 
 /// Any JSON at all, small.
@@ -51,9 +52,18 @@ fn nearly_good(place: &Place) -> impl Strategy<Value = String> + use<> {
 }
 
 #[test]
-fn no_body_and_no_header_makes_the_server_fail() {
+fn on_sqlite_no_body_and_no_header_makes_the_server_fail() {
+    garbage(Engine::Sqlite);
+}
+
+#[test]
+fn on_postgresql_no_body_and_no_header_makes_the_server_fail() {
+    garbage(Engine::Postgres);
+}
+
+fn garbage(engine: Engine) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let place = runtime.block_on(Place::new());
+    let place = runtime.block_on(Place::new(engine));
     let bodies = prop_oneof![
         proptest::collection::vec(any::<u8>(), 0..300),
         any_json().prop_map(|json| json.to_string().into_bytes()),

@@ -73,16 +73,28 @@ impl Journal {
             self.write(writes).await;
         }
         if !self.ended {
-            let mut writes = Vec::new();
-            let kind = CallEventKind::Ended {
-                disposition: ringfence_model::Disposition::Failed,
-                code: None,
-                reason: "the call's driver stopped before the call was over".into(),
-            };
-            self.note_event(crate::now(), kind, &mut writes);
-            self.write(writes).await;
+            let reason = "the call's driver stopped before the call was over";
+            self.fail(reason).await;
         }
         self.platform.board.ended(self.call);
+    }
+
+    /// Closes a call whose row took so long that nobody waited for it.
+    pub(super) async fn close_unbegun(mut self) {
+        let reason = "its first row took too long to write: the caller was refused, or had left";
+        self.fail(reason).await;
+        self.platform.board.ended(self.call);
+    }
+
+    async fn fail(&mut self, reason: &str) {
+        let mut writes = Vec::new();
+        let kind = CallEventKind::Ended {
+            disposition: ringfence_model::Disposition::Failed,
+            code: None,
+            reason: reason.into(),
+        };
+        self.note_event(crate::now(), kind, &mut writes);
+        self.write(writes).await;
     }
 
     /// Rows are idempotent, so the same batch is tried until the database takes it.

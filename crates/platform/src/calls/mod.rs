@@ -84,10 +84,15 @@ pub async fn serve(
         let platform = Arc::clone(&platform);
         let tracker = calls.clone();
         calls.spawn(async move {
-            let decided = match begin(&platform, &facts, now()).await {
+            match begin(&platform, &facts, now()).await {
                 Ok((setup, journal)) => {
-                    tracker.spawn(journal.keep());
-                    CallDecision::Proceed(Box::new(setup))
+                    let in_time = decision.send(CallDecision::Proceed(Box::new(setup)));
+                    if in_time.is_ok() {
+                        tracker.spawn(journal.keep());
+                    } else {
+                        metrics::counter!("ringfence_calls_decided_too_late_total").increment(1);
+                        tracker.spawn(journal.close_unbegun());
+                    }
                 }
                 Err(refused) => {
                     metrics::counter!("ringfence_calls_refused_total", "reason" => refused.word())
@@ -98,14 +103,13 @@ pub async fn serve(
                         caller = facts.caller.as_deref().map(ringfence_model::masked),
                         "call refused: {refused}"
                     );
-                    CallDecision::Refuse {
+                    // The caller may have left meanwhile.
+                    let _ = decision.send(CallDecision::Refuse {
                         code: refused.code(),
                         reason: refused.word().replace('_', " "),
-                    }
+                    });
                 }
-            };
-            // The caller may have left meanwhile; the journal then ends by itself.
-            let _ = decision.send(decided);
+            }
         });
     }
     calls.close();

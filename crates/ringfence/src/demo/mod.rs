@@ -18,6 +18,7 @@ use anyhow::Context as _;
 use ringfence_media::MediaConfig;
 use ringfence_outbound::OutboundPolicy;
 use ringfence_platform::{Settings, now};
+use ringfence_store::{Db, StoreError};
 use ringfence_telephony::TelephonyConfig;
 
 use crate::cli;
@@ -46,6 +47,9 @@ pub async fn run(options: cli::Demo) -> anyhow::Result<ExitCode> {
         .data
         .clone()
         .unwrap_or_else(|| PathBuf::from(DATA_FOLDER));
+    if let Some(url) = &options.database {
+        refuse_used(url).await?;
+    }
     make_folder(&data)?;
     let site = site::Site::bind(free_tcp(options.site_port)?).await?;
     let http = free_tcp(options.port)?;
@@ -102,6 +106,22 @@ pub async fn run(options: cli::Demo) -> anyhow::Result<ExitCode> {
     })
 }
 
+/// A database with an account is somebody's, and nothing in it is touched: not even its tables are brought up to date.
+async fn refuse_used(url: &str) -> anyhow::Result<()> {
+    let db = Db::open(url).await.context("opening the database")?;
+    let account = db.first_account().await;
+    db.close().await;
+    match account {
+        Ok(Some(account)) => anyhow::bail!(
+            "expected an empty database for the demo, but it holds the account {:?}; make a new database and name that",
+            account.name
+        ),
+        // No tables yet.
+        Ok(None) | Err(StoreError::Refused(_)) => Ok(()),
+        Err(error) => Err(error).context("looking whether the database is empty"),
+    }
+}
+
 fn plan(
     options: &cli::Demo,
     data: &std::path::Path,
@@ -109,7 +129,10 @@ fn plan(
 ) -> anyhow::Result<ServerPlan> {
     let sip = free_sip(options.sip_port)?;
     Ok(ServerPlan {
-        database_url: format!("sqlite:{}", data.join("ringfence.db").display()),
+        database_url: options
+            .database
+            .clone()
+            .unwrap_or_else(|| format!("sqlite:{}", data.join("ringfence.db").display())),
         master_key: master_key::load_or_make(&data.join("master.key"))?,
         http,
         settings: Settings {

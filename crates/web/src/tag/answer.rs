@@ -163,10 +163,15 @@ fn problem(refused: &Refused) -> Response {
     response
 }
 
-/// A request that was right and finds nothing to show is no error: browsers would write one into the page's console.
+/// What an honest page meets is no error: browsers would write one into the page's console. It finds nothing to show, or
+/// its script came from a cache with a token that is used up or too old, and the tag asks again with a new one.
 const fn status(refusal: Refusal) -> StatusCode {
     match refusal {
-        Refusal::NoPool | Refusal::PoolExhausted | Refusal::LeaseExpired => StatusCode::OK,
+        Refusal::NoPool
+        | Refusal::PoolExhausted
+        | Refusal::LeaseExpired
+        | Refusal::TokenSpent
+        | Refusal::TokenExpired => StatusCode::OK,
         Refusal::BodyMalformed | Refusal::PageMalformed => StatusCode::BAD_REQUEST,
         Refusal::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Refusal::UnknownSite => StatusCode::NOT_FOUND,

@@ -18,6 +18,7 @@ use ringfence_model::{Account, Duration, Host, NumberId, NumberState, Pool, Site
 use ringfence_outbound::{Outbound, OutboundPolicy};
 use ringfence_platform::{Keys, Platform, Settings, now, random};
 use ringfence_store::Db;
+use ringfence_testing::{Engine, TestDatabase};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -55,6 +56,7 @@ pub struct Place {
     pub origin: String,
     client: reqwest::Client,
     folder: TempDir,
+    database: TestDatabase,
     server: JoinHandle<()>,
     pages: JoinHandle<()>,
     layout: Layout,
@@ -68,14 +70,15 @@ impl Drop for Place {
 }
 
 impl Place {
-    pub async fn new() -> Self {
-        Self::laid_out(Layout::default()).await
+    pub async fn new(engine: Engine) -> Self {
+        Self::laid_out(engine, Layout::default()).await
     }
 
-    pub async fn laid_out(layout: Layout) -> Self {
+    pub async fn laid_out(engine: Engine, layout: Layout) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
-        let platform = start(folder.path().to_path_buf(), layout).await;
+        let database = engine.database().await;
+        let platform = start(database.url(), folder.path().to_path_buf(), layout).await;
         let (address, server) = serve(&platform).await;
         let now = now();
         let account = platform
@@ -135,6 +138,7 @@ impl Place {
             site,
             host,
             folder,
+            database,
             server,
             pages,
             layout,
@@ -145,7 +149,8 @@ impl Place {
     pub async fn restart(&mut self) {
         self.server.abort();
         self.platform.db.close().await;
-        self.platform = start(self.folder.path().to_path_buf(), self.layout).await;
+        let folder = self.folder.path().to_path_buf();
+        self.platform = start(self.database.url(), folder, self.layout).await;
         (self.address, self.server) = serve(&self.platform).await;
     }
 
@@ -280,9 +285,8 @@ impl Answer {
     }
 }
 
-async fn start(folder: PathBuf, layout: Layout) -> Arc<Platform> {
-    let url = format!("sqlite:{}", folder.join("rows.db").display());
-    let db = Db::open(&url).await.unwrap();
+async fn start(url: &str, folder: PathBuf, layout: Layout) -> Arc<Platform> {
+    let db = Db::open(url).await.unwrap();
     db.migrate().await.unwrap();
     let settings = Settings {
         recordings_folder: folder.join("recordings"),

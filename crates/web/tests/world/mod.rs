@@ -26,6 +26,7 @@ use ringfence_model::{
 use ringfence_outbound::{Outbound, OutboundPolicy};
 use ringfence_platform::{Keys, Platform, Settings, now, random};
 use ringfence_store::Db;
+use ringfence_testing::{Engine, TestDatabase};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
@@ -48,6 +49,7 @@ pub struct World {
     /// An answered call of the account, with visit, failed-over target and recording.
     pub call: Option<CallId>,
     server: JoinHandle<()>,
+    _database: TestDatabase,
 }
 
 impl Drop for World {
@@ -59,26 +61,22 @@ impl Drop for World {
 
 impl World {
     /// Two accounts with their users, and nothing else.
-    pub async fn empty() -> Self {
-        Self::serve("127.0.0.1:0").await
+    pub async fn empty(engine: Engine) -> Self {
+        Self::serve(engine, "127.0.0.1:0").await
     }
 
     /// A business that has used the product for thirty days.
-    pub async fn full() -> Self {
-        let mut world = Self::empty().await;
+    pub async fn full(engine: Engine) -> Self {
+        let mut world = Self::empty(engine).await;
         world.furnish().await;
         world
     }
 
     /// As [`World::empty`], at an address.
-    pub async fn serve(address: &str) -> Self {
+    pub async fn serve(engine: Engine, address: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let db = Db::open(&format!(
-            "sqlite:{}",
-            folder.path().join("rows.db").display()
-        ))
-        .await
-        .unwrap();
+        let database = engine.database().await;
+        let db = Db::open(database.url()).await.unwrap();
         db.migrate().await.unwrap();
         let listener = tokio::net::TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -136,6 +134,7 @@ impl World {
             strangers_site: None,
             call: None,
             server,
+            _database: database,
         }
     }
 

@@ -1,0 +1,107 @@
+//! What a form may change.
+
+use reqwest::StatusCode;
+use ringfence_testing::{Engine, on_both_engines};
+
+use crate::browser::{Browser, location};
+use crate::world::World;
+
+on_both_engines!(
+    a_form_without_this_sessions_token_changes_nothing,
+    who_may_only_read_changes_nothing,
+    a_site_and_its_host_are_added_and_mistakes_are_said_beside_the_field,
+);
+
+async fn a_form_without_this_sessions_token_changes_nothing(engine: Engine) {
+    let world = World::full(engine).await;
+    let browser = Browser::signed_in(&world, "ann@example.com").await;
+    let others = Browser::signed_in(&world, "ben@example.com")
+        .await
+        .form_token()
+        .await;
+    for token in [None, Some(""), Some(others.as_str())] {
+        let mut fields = vec![("name", "Forged")];
+        fields.extend(token.map(|token| ("form_token", token)));
+        let answer = browser.post("/sites", &fields).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{token:?}");
+    }
+    let token = browser.form_token().await;
+    let fields = [("form_token", token.as_str()), ("name", "Forged")];
+    let foreign = browser
+        .post("/sites", &fields)
+        .header("origin", "https://evil.example.com");
+    assert_eq!(
+        foreign.send().await.unwrap().status(),
+        StatusCode::FORBIDDEN
+    );
+    assert!(!browser.page("/sites").await.contains("Forged"));
+}
+
+async fn who_may_only_read_changes_nothing(engine: Engine) {
+    let world = World::full(engine).await;
+    let browser = Browser::signed_in(&world, "ben@example.com").await;
+    assert!(!browser.page("/sites").await.contains("Add site"));
+    let token = browser.form_token().await;
+    let answer = browser
+        .post("/sites", &[("form_token", &token), ("name", "Mine")])
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), StatusCode::FORBIDDEN);
+    assert!(!browser.page("/sites").await.contains("Mine"));
+}
+
+async fn a_site_and_its_host_are_added_and_mistakes_are_said_beside_the_field(engine: Engine) {
+    let world = World::full(engine).await;
+    let browser = Browser::signed_in(&world, "ann@example.com").await;
+    let token = browser.form_token().await;
+    let wrong = [
+        ("form_token", token.as_str()),
+        ("name", "Shop"),
+        ("swap", "020 7946 0000, nonsense"),
+        ("pool", ""),
+    ];
+    let answer = browser.post("/sites", &wrong).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    let page = answer.text().await.unwrap();
+    assert!(
+        page.contains("id=\"swap-wrong\"")
+            && page.contains("value=\"Shop\"")
+            && page.contains("nonsense")
+    );
+
+    let right = [
+        ("form_token", token.as_str()),
+        ("name", "Shop"),
+        ("swap", "020 7946 0000"),
+        ("pool", ""),
+    ];
+    let answer = browser.post("/sites", &right).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+    let site = location(&answer).split_once("#site-").unwrap().1.to_owned();
+    assert!(
+        browser
+            .page("/sites?done=site")
+            .await
+            .contains("The site was added")
+    );
+
+    let hosts = format!("/sites/{site}/hosts");
+    let answer = browser
+        .post(&hosts, &[("form_token", &token), ("host", "not a host")])
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    let page = answer.text().await.unwrap();
+    assert!(
+        page.contains("value=\"not a host\"") && page.contains(&format!("id=\"wrong-{site}\""))
+    );
+    let answer = browser
+        .post(&hosts, &[("form_token", &token), ("host", "shop.test")])
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+    assert!(browser.page("/sites").await.contains("shop.test"));
+}

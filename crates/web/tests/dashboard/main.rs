@@ -1,0 +1,29 @@
+//! The dashboard as a browser sees it: a real server over a real database of each engine.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod browser;
+mod calls;
+mod forms;
+mod pages;
+mod signing_in;
+#[path = "../world/mod.rs"]
+mod world;
+
+use ringfence_model::{CallId, Confidence};
+use ringfence_platform::board::{BoardCall, BoardState};
+use ringfence_platform::{now, random};
+
+/// A call of this account that has just come in.
+fn board_call(account: ringfence_model::AccountId) -> BoardCall {
+    BoardCall {
+        id: CallId::new(now(), random()),
+        account,
+        caller: Some("+441632960001".parse().unwrap()),
+        dialled: "+442079460001".parse().unwrap(),
+        started_at: now(),
+        source: None,
+        confidence: Confidence::Unknown,
+        state: BoardState::Arriving,
+    }
+}

@@ -1,0 +1,14 @@
+//! The tag's endpoint over real HTTP and real rows of each engine: who is shown a number, and who is not.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on may stop at once"
+)]
+
+#[path = "../place/mod.rs"]
+mod place;
+
+mod numbers;
+mod pools;
+mod strangers;
+mod tokens;
