@@ -64,6 +64,8 @@ impl Default for LanguageUse {
 }
 
 /// The most calls of a target or group; `None` is without limit, 0 lets none through.
+///
+/// A ring counts from its beginning, so that no two take the last place; one that is not answered is given back.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Caps {

@@ -161,7 +161,7 @@ impl Look<'_> {
         let load = view.loads.groups.get(&self.group.id).unwrap_or(&nothing);
         let counts = [load.active, load.hour, load.day, load.month];
         if let Some(cap) = full(&self.profile.caps, counts) {
-            notes.push(format!("group {name:?} {cap}"));
+            notes.push(format!("group {name:?} is {cap}"));
             return Vec::new();
         }
         let before = passed.len();

@@ -16,6 +16,7 @@ mod chance;
 mod conditions;
 mod decision;
 mod facts;
+mod graph;
 mod hours;
 mod language;
 mod order;

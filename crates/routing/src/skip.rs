@@ -55,10 +55,10 @@ impl fmt::Display for Skip {
             Self::Away => f.write_str("away"),
             Self::NoTrunk => f.write_str("a number without a trunk"),
             Self::OutsideHours(why) => write!(f, "outside hours: {why}"),
-            Self::Concurrent(cap) => write!(f, "has {cap} calls, its most at a time"),
-            Self::Hour(cap) => write!(f, "had {cap} calls this hour, its most"),
-            Self::Day(cap) => write!(f, "had {cap} calls today, its most"),
-            Self::Month(cap) => write!(f, "had {cap} calls this month, its most"),
+            Self::Concurrent(cap) => write!(f, "full, {cap} at a time"),
+            Self::Hour(cap) => write!(f, "full, {cap} this hour"),
+            Self::Day(cap) => write!(f, "full, {cap} today"),
+            Self::Month(cap) => write!(f, "full, {cap} this month"),
             Self::WrappingUp { seconds, .. } => write!(f, "wrapping up for another {seconds} s"),
             Self::BreakerOpen { seconds, .. } => {
                 write!(f, "calls failed there, next try in {seconds} s")

@@ -149,8 +149,8 @@ fn the_least_busy_is_first() {
 #[test]
 fn the_longest_idle_is_first_and_a_ring_that_nobody_answered_ends_the_rest() {
     let mut world = World::of(&[&[1, 2, 3, 4]]);
-    world.load(1).last_ended_at = Some(NOW - Duration::from_secs(60));
-    world.load(2).last_ended_at = Some(NOW - Duration::from_secs(600));
+    world.load(1).last_ended_at = Some(NOW - Duration::from_mins(1));
+    world.load(2).last_ended_at = Some(NOW - Duration::from_mins(10));
     world.load(3).active = 1;
     assert_eq!(ordered(&world, Order::LongestIdle), [4, 2, 1, 3]);
     world.load(2).last_rung_at = Some(NOW - Duration::from_secs(5));
@@ -290,10 +290,10 @@ fn each_reason_to_pass_a_target_over_is_told() {
             "away",
             "a number without a trunk",
             "outside hours: Mon 10:00 in UTC lies outside of 00:00-10:00",
-            "has 2 calls, its most at a time",
-            "had 2 calls this hour, its most",
-            "had 2 calls today, its most",
-            "had 2 calls this month, its most",
+            "full, 2 at a time",
+            "full, 2 this hour",
+            "full, 2 today",
+            "full, 2 this month",
             "wrapping up for another 20 s",
             "calls failed there, next try in 30 s",
         ]
@@ -348,7 +348,7 @@ fn a_full_group_flows_over_and_says_so() {
     assert_eq!(
         found.notes,
         [
-            "group \"G0\" has 1 calls, its most at a time",
+            "group \"G0\" is full, 1 at a time",
             "\"G0\" flows over to another group",
             "nobody of group \"G1\" can be rung; passed over: T2 (paused)",
             "\"G1\" flows over to another group",

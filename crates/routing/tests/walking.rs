@@ -40,7 +40,7 @@ fn begin(text: &str) -> Walk {
 }
 
 /// A shop: hours, a case for German, a menu, a queue, a voice mail.
-const SHOP: &str = r##"
+const SHOP: &str = r#"
 start = "hours"
 [steps.hours.schedule]
 open = "language"
@@ -73,7 +73,7 @@ call_back_key = "9"
 otherwise = "mailbox"
 [steps.mailbox.voicemail]
 longest = 60
-"##;
+"#;
 
 #[test]
 fn the_language_case_of_the_field() {
