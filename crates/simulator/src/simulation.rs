@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use ringfence_model::{PlanDocument, Timestamp};
 use ringfence_routing::{
-    AgentState, Chance, Decision, Instruction, Loads, MAX_STEPS_OF_A_CALL, StepOutcome,
-    View, Walk,
+    AgentState, Chance, Decision, Instruction, Loads, MAX_STEPS_OF_A_CALL, StepOutcome, View, Walk,
 };
 
 use crate::books::Books;
