@@ -123,14 +123,7 @@ pub async fn callable(db: &Db, rows: &mut Rows, callee: SocketAddr) -> anyhow::R
     db.add_target_group(&group).await?;
     let document = PlanDocument {
         start: "ring".into(),
-        steps: [(
-            "ring".to_owned(),
-            Step::Ring {
-                group: group.id,
-                otherwise: None,
-            },
-        )]
-        .into(),
+        steps: [("ring".to_owned(), Step::ring(group.id, None))].into(),
     };
     let plan = CallPlan {
         id: PlanId::new(now, random()),

@@ -2,18 +2,23 @@
 //!
 //! Nothing here does I/O, asks for the time or draws a random number; all of that comes in from outside.
 
+mod balance;
 mod call;
+mod hours;
 mod id;
 mod number;
 mod plan;
 mod records;
+mod steps;
 mod time;
 mod visit;
 
+pub use balance::{Caps, GroupProfile, LanguageUse, MemberProfile, Strategy, TargetProfile};
 pub use call::{
     Call, CallEvent, CallEventKind, Confidence, Disposition, Leg, LegOutcome, Party, Recording,
     RecordingState,
 };
+pub use hours::{Date, HourRange, HourRangeError, Hours, Week};
 pub use id::{
     AccountId, CallId, HostId, IdError, LeaseId, LegId, NumberId, PlanId, PoolId, RecordingId,
     SessionId, SiteId, TargetGroupId, TargetId, TrunkId, UserId, VisitId, VisitorId,
@@ -23,6 +28,10 @@ pub use plan::{CallPlan, PlanDocument, Step};
 pub use records::{
     Account, Host, HostProof, NumberState, Pool, Role, Session, Site, Target, TargetGroup,
     TargetGroupMember, TrackingNumber, Trunk, User,
+};
+pub use steps::{
+    CallerIdError, CallerIdShown, Case, Conditions, ConsentPrompt, ForwardStep, MatchStep,
+    MenuStep, QueueStep, Record, RingStep, SayStep, ScheduleStep, VoicemailStep,
 };
 pub use time::{Duration, Timestamp};
 pub use visit::{ClickId, Lease, Source, SourceKind, Utm, Visit};

@@ -666,10 +666,7 @@ fn document(part: &PlanPart, groups: &HashMap<String, TargetGroupId>) -> PlanDoc
             let more = index + 1 < last || part.otherwise_reject.is_some();
             steps.insert(
                 step(index),
-                Step::Ring {
-                    group,
-                    otherwise: more.then(|| step(index + 1)),
-                },
+                Step::ring(group, more.then(|| step(index + 1))),
             );
         }
     }
@@ -762,17 +759,11 @@ mod tests {
         assert_eq!(document.start, "ring 1");
         assert_eq!(
             document.steps["ring 1"],
-            Step::Ring {
-                group: sales,
-                otherwise: Some("ring 2".into())
-            }
+            Step::ring(sales, Some("ring 2".into()))
         );
         assert_eq!(
             document.steps["ring 2"],
-            Step::Ring {
-                group: mobile,
-                otherwise: Some("reject".into())
-            }
+            Step::ring(mobile, Some("reject".into()))
         );
         assert_eq!(document.steps["reject"], Step::Reject { code: 486 });
     }

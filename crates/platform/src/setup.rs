@@ -119,13 +119,7 @@ impl Platform {
         group: TargetGroupId,
         now: Timestamp,
     ) -> Result<CallPlan, StoreError> {
-        let steps = BTreeMap::from([(
-            "ring".to_string(),
-            Step::Ring {
-                group,
-                otherwise: None,
-            },
-        )]);
+        let steps = BTreeMap::from([("ring".to_string(), Step::ring(group, None))]);
         let document = PlanDocument {
             start: "ring".into(),
             steps,

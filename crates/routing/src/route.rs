@@ -1,20 +1,33 @@
-//! The walk through a plan: whom a call rings, in which order, and what the caller is told at the end.
+//! A plan as one list: whom a call rings, in which order, and what the caller is told at the end.
+//!
+//! This is what a call can do that is told everything beforehand. [`Walk`](crate::Walk) goes step by step.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
-use ringfence_model::{LegId, PlanDocument, Step, Target, TargetGroup, TargetGroupId, TargetId};
+use ringfence_model::{
+    GroupProfile, LegId, PlanDocument, Step, Target, TargetGroup, TargetGroupId, TargetId,
+    TargetProfile, TrunkId,
+};
 
 /// The most candidates of one route: a caller has hung up long before the last of them rings.
 pub const MAX_CANDIDATES: usize = 50;
 
-/// The groups and targets of an account that a plan may name.
+/// What an account has that a plan may name. Groups and targets without a profile have the default one.
 #[derive(Debug, Clone, Default)]
 pub struct Destinations {
     /// Groups by id.
     pub groups: HashMap<TargetGroupId, TargetGroup>,
     /// Targets by id, paused ones too.
     pub targets: HashMap<TargetId, Target>,
+    /// How groups spread their calls.
+    pub group_profiles: HashMap<TargetGroupId, GroupProfile>,
+    /// Languages, caps, hours and trunks of targets.
+    pub profiles: HashMap<TargetId, TargetProfile>,
+    /// Trunks by id.
+    pub trunks: HashSet<TrunkId>,
+    /// Names of prompts; `None` when they are not known, and then none is asked for.
+    pub prompts: Option<HashSet<String>>,
 }
 
 /// One target that a call will ring.
@@ -53,11 +66,13 @@ pub struct Route {
     pub refuse: Option<Refusal>,
 }
 
-/// Walks `plan` from its start: each ring step adds the enabled targets of its group in their order, a
-/// reject step ends the walk with its code.
+/// Lists the plan from its start: each step that rings a group adds its enabled targets in their order, a reject step
+/// ends the list with its code.
 ///
-/// A plan that [`validate`](crate::validate) would refuse is walked as far as it makes sense: an unknown
-/// step ends it with 404, an unknown group or target is passed over, a loop ends at its first repetition.
+/// No clock, caller or load is asked here: any other step is passed over to its `otherwise` or what comes next, and a plan
+/// that decides by them wants a [`Walk`](crate::Walk). A plan that [`validate`](crate::validate) would refuse is listed as
+/// far as it makes sense: an unknown step ends it with 404, an unknown group or target is passed over, a loop ends at its
+/// first repetition.
 pub fn route(
     plan: &PlanDocument,
     destinations: &Destinations,
@@ -65,15 +80,17 @@ pub fn route(
 ) -> Route {
     let mut route = Route::default();
     let mut seen = BTreeSet::new();
-    let mut at = plan.start.as_str();
-    while seen.insert(at) {
-        match plan.steps.get(at) {
+    let mut next = Some(plan.start.as_str());
+    while let Some(at) = next
+        && seen.insert(at)
+    {
+        next = match plan.steps.get(at) {
             None => {
                 route.refuse = Some(Refusal {
                     code: 404,
                     reason: format!("the plan has no step {at:?}"),
                 });
-                break;
+                None
             }
             Some(Step::Reject { code }) => {
                 route.refuse = Some(Refusal {
@@ -84,10 +101,15 @@ pub fn route(
                     },
                     reason: format!("step {at:?} of the plan refuses with {code}"),
                 });
-                break;
+                None
             }
-            Some(Step::Ring { group, otherwise }) => {
-                if let Some(group) = destinations.groups.get(group) {
+            Some(step) => {
+                let group = match step {
+                    Step::Ring(ring) => Some(ring.group),
+                    Step::Queue(queue) => Some(queue.group),
+                    _ => None,
+                };
+                if let Some(group) = group.and_then(|group| destinations.groups.get(&group)) {
                     add_group(
                         &mut route.candidates,
                         at,
@@ -96,14 +118,25 @@ pub fn route(
                         &mut draw_leg_id,
                     );
                 }
-                match otherwise {
-                    Some(next) => at = next,
-                    None => break,
-                }
+                otherwise(step)
             }
-        }
+        };
     }
     route
+}
+
+fn otherwise(step: &Step) -> Option<&str> {
+    match step {
+        Step::Schedule(schedule) => Some(&schedule.otherwise),
+        Step::Match(matched) => Some(&matched.otherwise),
+        Step::Menu(menu) => menu.otherwise.as_deref(),
+        Step::Say(say) => say.next.as_deref(),
+        Step::Ring(ring) => ring.otherwise.as_deref(),
+        Step::Queue(queue) => queue.otherwise.as_deref(),
+        Step::Forward(forward) => forward.otherwise.as_deref(),
+        Step::Goto { step } => Some(step),
+        Step::Voicemail(_) | Step::Reject { .. } => None,
+    }
 }
 
 fn add_group(
@@ -146,7 +179,7 @@ mod tests {
     use super::*;
     use crate::validate;
     use proptest::prelude::*;
-    use ringfence_model::{AccountId, TargetGroupMember, Timestamp};
+    use ringfence_model::{AccountId, MatchStep, QueueStep, TargetGroupMember, Timestamp};
 
     const EPOCH: Timestamp = Timestamp::from_micros(0);
 
@@ -205,10 +238,7 @@ mod tests {
     }
 
     fn ring(group: usize, otherwise: Option<&str>) -> Step {
-        Step::Ring {
-            group: group_id(group),
-            otherwise: otherwise.map(ToOwned::to_owned),
-        }
+        Step::ring(group_id(group), otherwise.map(ToOwned::to_owned))
     }
 
     fn drawer() -> impl FnMut() -> LegId {
@@ -254,6 +284,30 @@ mod tests {
     }
 
     #[test]
+    fn what_the_list_cannot_ask_is_passed_over_to_otherwise() {
+        let plan = plan(&[
+            ("a", Step::Goto { step: "b".into() }),
+            (
+                "b",
+                Step::Match(MatchStep {
+                    cases: vec![],
+                    otherwise: "c".into(),
+                }),
+            ),
+            (
+                "c",
+                Step::Queue(QueueStep {
+                    otherwise: Some("d".into()),
+                    ..QueueStep::of(group_id(0))
+                }),
+            ),
+            ("d", ring(1, None)),
+        ]);
+        let route = route(&plan, &destinations(&[vec![1], vec![2]], &[]), drawer());
+        assert_eq!(names(&route), ["Target 1", "Target 2"]);
+    }
+
+    #[test]
     fn a_start_that_is_not_there_refuses_with_404() {
         let mut plan = plan(&[("a", ring(0, None))]);
         plan.start = "b".into();
@@ -264,9 +318,11 @@ mod tests {
 
     fn any_plan() -> impl Strategy<Value = PlanDocument> {
         let step = prop_oneof![
-            (0..4usize, proptest::option::of(0..6usize)).prop_map(|(group, next)| Step::Ring {
-                group: group_id(group),
-                otherwise: next.map(|n| n.to_string()),
+            (0..4usize, proptest::option::of(0..6usize)).prop_map(|(group, next)| {
+                Step::ring(group_id(group), next.map(|n| n.to_string()))
+            }),
+            (0..6usize).prop_map(|next| Step::Goto {
+                step: next.to_string()
             }),
             (300..750u16).prop_map(|code| Step::Reject { code }),
         ];
@@ -305,7 +361,7 @@ mod tests {
             plan in any_plan(),
         ) {
             let destinations = destinations(&[vec![1], vec![2], vec![3], vec![4]], &[]);
-            if validate(&plan, |id| destinations.groups.contains_key(&id)).is_ok() {
+            if validate(&plan, Some(&destinations)).is_ok() {
                 let last = route(&plan, &destinations, drawer()).refuse;
                 if let Some(refusal) = last {
                     let named = plan.steps.values().any(|s| *s == Step::Reject { code: refusal.code });

@@ -71,6 +71,7 @@ impl CallFacts {
                 .into_iter()
                 .map(|target| (target.id, target))
                 .collect(),
+            ..Destinations::default()
         };
         let facts = Arc::new(NumberFacts {
             number,

@@ -296,10 +296,7 @@ impl World {
 
 /// Rings `group`, then refuses.
 pub fn document(group: TargetGroupId) -> PlanDocument {
-    let ring = Step::Ring {
-        group,
-        otherwise: Some("sorry".into()),
-    };
+    let ring = Step::ring(group, Some("sorry".into()));
     PlanDocument {
         start: "ring".into(),
         steps: [
