@@ -137,6 +137,13 @@ impl Call {
                     self.server_hangs_up(Disposition::Answered, reason, now);
                 }
             }
+            // Nobody waits for a key in a flow that only rings and talks.
+            Input::Digit { by: _, key: _ } => {}
+            Input::Gone { party: _, reason } => {
+                if self.is_talking() {
+                    self.server_hangs_up(Disposition::Answered, reason, now);
+                }
+            }
             Input::Broken { code, reason } => self.break_off(code, &reason, now),
             Input::Stop => self.stop(now),
         }

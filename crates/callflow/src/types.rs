@@ -99,6 +99,20 @@ pub enum Input {
         /// The recording, when it is whole.
         whole: Option<RecordingId>,
     },
+    /// A side pressed a key: once for each press, however it was told (RFC 4733, or INFO).
+    Digit {
+        /// The caller or the callee.
+        by: Party,
+        /// `0` to `9`, `*`, `#`, `A` to `D`.
+        key: char,
+    },
+    /// A side is not there any more: it gave no sign of life (RFC 4028 §10).
+    Gone {
+        /// The caller or the callee.
+        party: Party,
+        /// What it did not do, in words that are shown.
+        reason: String,
+    },
     /// No sound came from either side for so long.
     Silence {
         /// How long.

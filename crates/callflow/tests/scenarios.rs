@@ -312,6 +312,27 @@ fn silence_ends_a_call_unless_somebody_is_on_hold() {
 }
 
 #[test]
+fn a_side_that_is_gone_ends_an_answered_call_on_both_sides() {
+    let mut run = Run::new(route(1, None));
+    let gone = Input::Gone {
+        party: Party::Callee,
+        reason: "the callee gave no sign of life".into(),
+    };
+    run.give(gone.clone());
+    assert!(
+        run.events
+            .iter()
+            .all(|e| !matches!(e, CallEventKind::Ended { .. }))
+    );
+    run.give(Input::Answered { leg: leg(0) });
+    run.give(gone);
+    assert_eq!(run.ended().0, Disposition::Answered);
+    for party in [Party::Caller, Party::Callee] {
+        assert!(run.actions.contains(&Action::HangUp { party }));
+    }
+}
+
+#[test]
 fn the_longest_length_ends_a_call_on_both_sides() {
     let mut run = Run::new(route(1, None));
     run.give(Input::Answered { leg: leg(0) });
@@ -455,6 +476,8 @@ fn any_input() -> impl Strategy<Value = Input> {
         1 => proptest::option::of(Just(recording()))
             .prop_map(|whole| Input::RecordingClosed { whole }),
         1 => Just(Input::Silence { lasting: Duration::from_mins(1) }),
+        1 => any_party().prop_map(|by| Input::Digit { by, key: '5' }),
+        1 => any_party().prop_map(|party| Input::Gone { party, reason: "x".into() }),
         1 => Just(Input::Broken { code: 500, reason: "x".into() }),
         1 => Just(Input::Stop),
     ]

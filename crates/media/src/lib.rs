@@ -12,6 +12,7 @@ mod engine;
 mod error;
 mod finish;
 pub mod g711;
+mod keys;
 mod latch;
 mod ports;
 mod recorder;

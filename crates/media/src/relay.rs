@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::g711::Law;
+use crate::keys::Keys;
 use crate::latch::Latch;
 use crate::ports::PortPair;
 use crate::recorder::Recording;
@@ -37,6 +38,8 @@ pub struct Ends {
     pub recording: Option<Recording>,
     heard: Instant,
     silent: bool,
+    /// A key whose press began with the packet that was carried last.
+    pressed: Option<char>,
 }
 
 /// One side.
@@ -48,6 +51,7 @@ pub struct End {
     outbound: Outbound,
     /// The stream from it.
     inbound: Reception,
+    keys: Keys,
     report: SideReport,
 }
 
@@ -60,6 +64,7 @@ impl Ends {
             recording: None,
             heard: now,
             silent: false,
+            pressed: None,
         }
     }
 
@@ -79,6 +84,7 @@ impl Ends {
 
     pub fn reset(&mut self, side: Side) {
         self.end(side).latch.reset();
+        self.end(side).keys.reset();
         self.end(side).codecs = Codecs::default();
         self.end(side.other()).outbound.change_source();
     }
@@ -119,6 +125,12 @@ impl Ends {
         end.report.packets += 1;
         end.report.octets += datagram.len() as u64;
         end.inbound.take(&packet.header);
+        let payload_type = packet.header.payload_type;
+        let pressed = (Law::from_payload_type(payload_type).is_none()
+            && payload_type != rtp::COMFORT_NOISE)
+            .then(|| end.keys.take(&packet.header, packet.payload))
+            .flatten();
+        self.pressed = pressed;
         self.heard = now;
         self.silent = false;
         if let Some(recording) = &self.recording {
@@ -259,10 +271,16 @@ impl Relay {
                 Poll::Pending => return false,
             };
             let datagram = &self.datagram[..length];
-            let to = self
-                .ends
-                .lock()
-                .carry(side, from, datagram, &mut self.out, Instant::now());
+            let (to, pressed) = {
+                let mut ends = self.ends.lock();
+                let to = ends.carry(side, from, datagram, &mut self.out, Instant::now());
+                (to, ends.pressed.take())
+            };
+            if let Some(key) = pressed
+                && self.notices.try_send(Notice::Key { side, key }).is_err()
+            {
+                metrics::counter!("ringfence_media_keys_lost_total").increment(1);
+            }
             if let Some(to) = to {
                 send(&far.rtp, &self.out, to);
             }

@@ -76,6 +76,13 @@ pub enum Notice {
         /// Why, in words that are shown.
         reason: String,
     },
+    /// A side pressed a key (RFC 4733), once for each press.
+    Key {
+        /// Who.
+        side: Side,
+        /// `0` to `9`, `*`, `#`, `A` to `D`.
+        key: char,
+    },
     /// Neither side has sent anything for this long. Said once, and again only after sound has come back.
     Silent {
         /// How long.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rsipstack::dialog::dialog::TransactionHandle;
 use rsipstack::dialog::dialog_layer::DialogLayer;
 use rsipstack::dialog::invite_dialog::InviteDialog;
-use rsipstack::sip::{Auth, Header, Param, Request, Scheme, StatusCode, Uri};
+use rsipstack::sip::{Auth, Header, Method, Param, Request, Scheme, StatusCode, Uri};
 use rsipstack::transport::SipAddr;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -83,6 +83,10 @@ impl Line {
 
 /// Answers a re-INVITE or an UPDATE: a new description of the other side, or the wish for one of ours.
 pub async fn answer_change(request: &Request, handle: &TransactionHandle, sound: &mut Sound) {
+    // An UPDATE without an offer only asks whether we are still here (RFC 4028 §7.4).
+    if request.method == Method::Update && request.body.is_empty() {
+        return acknowledge(handle).await;
+    }
     let answer = if request.body.is_empty() {
         Some(sound.offer("sendrecv"))
     } else {

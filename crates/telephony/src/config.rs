@@ -22,6 +22,13 @@ pub struct TelephonyConfig {
     /// Finished SIP transactions that are remembered for retransmissions (32 s each); more refuse new calls
     /// with 503. One call leaves about five.
     pub max_finished_transactions: usize,
+    /// How long a side of an answered call may give no sign of life (RFC 4028), in whole seconds of at most a
+    /// day: each side is asked for one at half of it, and a call whose side gives none is ended. Zero asks for
+    /// nothing, and leaves it to the sides.
+    pub session_interval: Duration,
+    /// The shortest such interval that a side may ask for, in whole seconds; shorter ones get 422. RFC 4028 §4
+    /// says 90 s and no less; less is for tests.
+    pub session_minimum: Duration,
     /// How long the decision about a new call may take before it is refused with 503.
     pub decision_timeout: Duration,
 }
@@ -37,6 +44,8 @@ impl Default for TelephonyConfig {
             max_calls: 2_000,
             max_new_calls_per_second: 500,
             max_finished_transactions: 100_000,
+            session_interval: Duration::from_mins(30),
+            session_minimum: Duration::from_secs(90),
             decision_timeout: Duration::from_secs(5),
         }
     }

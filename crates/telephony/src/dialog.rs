@@ -7,6 +7,7 @@ use rsipstack::transaction::transaction::Transaction;
 use rsipstack::transaction::{key::TransactionKey, key::TransactionRole, make_via_branch};
 use rsipstack::transport::{SipAddr, SipConnection};
 
+use crate::digest::Challenge;
 use crate::message;
 use crate::wire::Identity;
 
@@ -30,6 +31,10 @@ pub(crate) struct Dialog {
     /// Where requests go, unless routes say otherwise.
     target: Uri,
     routes: Vec<String>,
+    /// How the peer's challenge was answered; later requests prove themselves at once (RFC 7616 §3.6).
+    proof: Option<Proof>,
+    /// The peer said that it takes UPDATE (RFC 3311).
+    takes_update: bool,
     /// Which transport our requests take.
     transport: Transport,
     /// The stream that the peer's messages come on; requests go back on it.
@@ -61,6 +66,8 @@ impl Dialog {
             remote_sequence: invite.cseq_header().ok()?.seq().ok()?,
             target,
             routes: record_routes(invite, false),
+            proof: None,
+            takes_update: message::allows(&invite.headers, "UPDATE"),
             transport,
             connection: stream.cloned(),
             destination: connection
@@ -87,6 +94,8 @@ impl Dialog {
             remote_sequence: 0,
             target,
             routes: Vec::new(),
+            proof: None,
+            takes_update: false,
             transport,
             connection: None,
             destination: None,
@@ -105,6 +114,7 @@ impl Dialog {
             self.target = target;
         }
         self.routes = record_routes(response, true);
+        self.takes_update = message::allows(&response.headers, "UPDATE");
     }
 
     /// Learns a new target from a re-INVITE or its answer (RFC 3261 §12.2).
@@ -112,6 +122,11 @@ impl Dialog {
         if let Some(target) = contact(message) {
             self.target = target;
         }
+    }
+
+    /// Whether the peer said that it takes UPDATE.
+    pub(crate) const fn takes_update(&self) -> bool {
+        self.takes_update
     }
 
     /// Which transport our requests take.
@@ -124,6 +139,33 @@ impl Dialog {
         self.connection = connection
             .filter(|connection| connection.is_reliable())
             .cloned();
+    }
+
+    /// Takes the peer's challenge; whether there is sense in answering it: an answer to it has been wrong already,
+    /// unless it says that only the nonce was old.
+    pub(crate) fn challenged(
+        &mut self,
+        challenge: Challenge,
+        by_proxy: bool,
+        user: String,
+        password: String,
+    ) -> bool {
+        if self.proof.is_some() && !challenge.stale {
+            return false;
+        }
+        self.proof = Some(Proof {
+            challenge,
+            by_proxy,
+            user,
+            password,
+            count: 0,
+        });
+        true
+    }
+
+    /// The realm's host: where our requests go.
+    pub(crate) const fn target(&self) -> &Uri {
+        &self.target
     }
 
     /// Whether a request of the peer is next in its order; late ones are not (RFC 3261 §12.2.2).
@@ -162,9 +204,10 @@ impl Dialog {
             Header::CSeq(format!("{sequence} {method}").into()),
             Header::UserAgent(message::PRODUCT.to_owned().into()),
         ];
-        if method == Method::Invite {
+        if matches!(method, Method::Invite | Method::Update) {
             headers.push(identity.contact(self.transport));
             headers.push(message::allow());
+            headers.push(message::supported());
         }
         headers.extend(
             self.routes
@@ -173,6 +216,8 @@ impl Dialog {
                 .map(|route| Header::Route(route.into())),
         );
         headers.extend(extra);
+        let uri = self.target.to_string();
+        headers.extend(self.proof.as_mut().map(|proof| proof.header(method, &uri)));
         headers.push(Header::ContentLength(body.len().to_string().into()));
         Request {
             method,
@@ -181,6 +226,22 @@ impl Dialog {
             headers: headers.into(),
             body,
         }
+    }
+
+    /// A request inside the early dialog that a response has made, and that dialog (RFC 3262 §4). Other branches
+    /// of the INVITE may make others; their numbers are all taken from here.
+    pub(crate) fn early_request(
+        &mut self,
+        response: &Response,
+        method: Method,
+        identity: &Identity,
+        extra: Vec<Header>,
+    ) -> (Self, Request) {
+        let mut early = self.clone();
+        early.learn(response);
+        let request = early.request(method, identity, extra, Vec::new());
+        self.sequence = early.sequence;
+        (early, request)
     }
 
     /// A client transaction for a request of this dialog, not sent yet.
@@ -199,8 +260,46 @@ impl Dialog {
     }
 }
 
+/// A challenge and what answers it.
+#[derive(Clone)]
+struct Proof {
+    challenge: Challenge,
+    by_proxy: bool,
+    user: String,
+    password: String,
+    /// Requests under its nonce.
+    count: u32,
+}
+
+/// The password stays out of logs.
+impl std::fmt::Debug for Proof {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Proof").finish_non_exhaustive()
+    }
+}
+
+impl Proof {
+    fn header(&mut self, method: Method, uri: &str) -> Header {
+        self.count += 1;
+        let Self {
+            challenge,
+            user,
+            password,
+            count,
+            ..
+        } = self;
+        let method = method.to_string();
+        let value = challenge.answer(user, password, &method, uri, *count);
+        if self.by_proxy {
+            Header::ProxyAuthorization(value.into())
+        } else {
+            Header::Authorization(value.into())
+        }
+    }
+}
+
 /// The CANCEL of an INVITE of ours (RFC 3261 §9.1): the same branch, the same number.
-pub(crate) fn cancel_of(invite: &Request) -> Request {
+pub(crate) fn cancel_of(invite: &Request, reason: Option<Header>) -> Request {
     let mut headers: Vec<Header> = invite
         .headers
         .iter()
@@ -225,6 +324,7 @@ pub(crate) fn cancel_of(invite: &Request) -> Request {
         format!("{sequence} {}", Method::Cancel).into(),
     ));
     headers.push(Header::MaxForwards(70.to_string().into()));
+    headers.extend(reason);
     headers.push(Header::UserAgent(message::PRODUCT.to_owned().into()));
     headers.push(Header::ContentLength(0.to_string().into()));
     Request {

@@ -15,6 +15,7 @@ use rsipstack::transaction::key::{TransactionKey, TransactionRole};
 use rsipstack::transport::{SipConnection, TransportEvent};
 
 use crate::dialogs::Dialogs;
+use crate::guard::{Guard, Proof};
 use crate::message::{self, Flaw};
 use crate::{TelephonyConfig, TrunkDirectory};
 
@@ -144,6 +145,7 @@ pub(crate) struct Gate {
     pub trunks: TrunkDirectory,
     pub dialogs: Dialogs,
     pub load: Arc<Load>,
+    pub guard: Guard,
     pub endpoint: Arc<OnceLock<Weak<EndpointInner>>>,
 }
 
@@ -176,10 +178,10 @@ impl TransportEventInspector for Gate {
             Judgement::Refuse {
                 code,
                 reason,
-                retry_after,
+                extra,
             } => {
                 counter!("ringfence_sip_refused_total", "reason" => reason).increment(1);
-                refuse(&request, code, retry_after, connection);
+                refuse(&request, code, extra, connection);
             }
         }
         None
@@ -192,8 +194,7 @@ enum Judgement {
     Refuse {
         code: u16,
         reason: &'static str,
-        /// Seconds.
-        retry_after: Option<u32>,
+        extra: Vec<Header>,
     },
 }
 
@@ -214,7 +215,7 @@ impl Gate {
                 Judgement::Refuse {
                     code,
                     reason,
-                    retry_after: None,
+                    extra: Vec::new(),
                 }
             };
         }
@@ -223,11 +224,26 @@ impl Gate {
                 .endpoint()
                 .map_or(0, |endpoint| endpoint.finished_transactions.len());
             if let Some(reason) = self.load.refusal(finished) {
+                let seconds = if reason == "draining" { 30 } else { 2 };
                 return Judgement::Refuse {
                     code: 503,
                     reason,
-                    retry_after: Some(if reason == "draining" { 30 } else { 2 }),
+                    extra: vec![Header::RetryAfter(seconds.to_string().into())],
                 };
+            }
+            let accounts = self.trunks.challenged_at(source);
+            if !accounts.is_empty() {
+                match self.guard.judge(request, source, &accounts) {
+                    Proof::Good => {}
+                    Proof::Silence => return Judgement::Drop("guessing"),
+                    Proof::Ask(challenges) => {
+                        return Judgement::Refuse {
+                            code: 401,
+                            reason: "no_password",
+                            extra: challenges,
+                        };
+                    }
+                }
             }
         }
         Judgement::Pass
@@ -265,11 +281,7 @@ fn dropped(reason: &'static str) {
 }
 
 /// Answers without a transaction (RFC 3261 §8.2.7): a retransmission is answered again.
-fn refuse(request: &Request, code: u16, retry_after: Option<u32>, connection: SipConnection) {
-    let extra = retry_after
-        .map(|seconds| Header::RetryAfter(seconds.to_string().into()))
-        .into_iter()
-        .collect();
+fn refuse(request: &Request, code: u16, extra: Vec<Header>, connection: SipConnection) {
     let tag = message::new_tag();
     let response = message::response(request, code, Some(&tag), extra, None);
     if connection.is_reliable() {

@@ -109,8 +109,8 @@ impl StackSocket for GuardedSocket {
                 continue;
             }
             if let Some(answer) = unknown::answer(&buffer[..length]) {
-                counter!("ringfence_sip_dropped_total", "reason" => "unknown_method").increment(1);
-                if self.trunks.contains(from.ip()) {
+                counter!("ringfence_sip_dropped_total", "reason" => "first_line").increment(1);
+                if !answer.is_empty() && self.trunks.contains(from.ip()) {
                     // An answer that cannot be sent is asked for again.
                     let _ = self.socket.send_to(answer.as_bytes(), from).await;
                 }

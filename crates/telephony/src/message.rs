@@ -9,7 +9,9 @@ use rsipstack::transaction::random_text;
 /// What User-Agent and Server say.
 pub(crate) const PRODUCT: &str = "Ringfence";
 /// What Allow says (RFC 3261 §20.5).
-pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO";
+pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK";
+/// The extensions that we know (RFC 3261 §20.37).
+const EXTENSIONS: [&str; 2] = ["timer", "100rel"];
 /// The longest text that is taken over from a message, in octets.
 const MAX_TEXT: usize = 256;
 /// The most headers of one message, and their octets together.
@@ -51,14 +53,52 @@ pub(crate) fn flaw(message: &SipMessage) -> Option<Flaw> {
         (!call_id.is_empty() && call_id.len() <= MAX_TEXT).then_some(())
     })();
     // A body shorter than its Content-Length was cut on the way.
-    let announced = headers.iter().find_map(|header| match header {
-        Header::ContentLength(length) => length.value().trim().parse::<usize>().ok(),
-        _ => None,
+    let whole = headers.iter().all(|header| match header {
+        Header::ContentLength(length) => {
+            matches!(length.value().trim().parse::<usize>(), Ok(length) if length <= body.len())
+        }
+        // A quote that is never closed swallows what comes after it.
+        Header::From(from) => is_balanced(from.value()),
+        Header::To(to) => is_balanced(to.value()),
+        Header::Contact(contact) => is_balanced(contact.value()),
+        _ => true,
     });
-    if sound.is_none() || announced.is_some_and(|length| length > body.len()) {
+    if sound.is_none() || !whole || !are_single(headers) {
         return Some(Flaw::Malformed);
     }
     None
+}
+
+/// Whether headers that may stand only once do so (RFC 3261 §7.3.1): two that differ would be read otherwise by
+/// the next hop.
+fn are_single(headers: &Headers) -> bool {
+    let mut seen = [false; 7];
+    headers.iter().all(|header| {
+        let which = match header {
+            Header::From(_) => 0,
+            Header::To(_) => 1,
+            Header::CallId(_) => 2,
+            Header::CSeq(_) => 3,
+            Header::MaxForwards(_) => 4,
+            Header::ContentLength(_) => 5,
+            Header::ContentType(_) => 6,
+            _ => return true,
+        };
+        !std::mem::replace(&mut seen[which], true)
+    })
+}
+
+fn is_balanced(value: &str) -> bool {
+    let mut quoted = false;
+    let mut characters = value.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '"' => quoted = !quoted,
+            '\\' if quoted => drop(characters.next()),
+            _ => {}
+        }
+    }
+    !quoted
 }
 
 /// The tag of a From or To value (RFC 3261 §19.3).
@@ -200,12 +240,78 @@ pub(crate) fn max_forwards(request: &Request) -> u32 {
         .unwrap_or(70)
 }
 
-/// Option tags that the request insists on (RFC 3261 §20.32). We know none.
+/// Option tags that the request insists on (RFC 3261 §20.32) and that we do not know.
 pub(crate) fn required(request: &Request) -> Option<String> {
-    request.headers.iter().find_map(|header| match header {
-        Header::Require(options) if !options.value().trim().is_empty() => {
-            Some(options.value().chars().take(MAX_TEXT).collect())
+    let unknown: Vec<&str> = options(&request.headers)
+        .filter(|(required, tag)| {
+            *required
+                && !EXTENSIONS
+                    .iter()
+                    .any(|known| known.eq_ignore_ascii_case(tag))
+        })
+        .map(|(_, tag)| tag)
+        .collect();
+    let unknown = unknown.join(", ");
+    (!unknown.is_empty()).then(|| unknown.chars().take(MAX_TEXT).collect())
+}
+
+/// Whether a request insists on an extension.
+pub(crate) fn requires(headers: &Headers, extension: &str) -> bool {
+    options(headers).any(|(required, tag)| required && tag.eq_ignore_ascii_case(extension))
+}
+
+/// Whether the sender of a message knows an extension: it says so, or insists on it.
+pub(crate) fn supports(headers: &Headers, extension: &str) -> bool {
+    options(headers).any(|(_, tag)| tag.eq_ignore_ascii_case(extension))
+}
+
+/// The option tags of Require (`true`) and Supported (`false`).
+fn options(headers: &Headers) -> impl Iterator<Item = (bool, &str)> {
+    headers.iter().flat_map(|header| {
+        let (required, value) = match header {
+            Header::Require(value) => (true, value.value()),
+            Header::Supported(value) => (false, value.value()),
+            _ => (false, ""),
+        };
+        value
+            .split(',')
+            .map(str::trim)
+            .filter(|tag| !tag.is_empty())
+            .map(move |tag| (required, tag))
+    })
+}
+
+/// Whether the sender of a message takes requests of a method (RFC 3261 §20.5).
+pub(crate) fn allows(headers: &Headers, method: &str) -> bool {
+    headers.iter().any(|header| {
+        matches!(header, Header::Allow(methods) if methods
+            .value()
+            .split(',')
+            .any(|allowed| allowed.trim().eq_ignore_ascii_case(method)))
+    })
+}
+
+/// The value of a header that the stack does not name, or does not know by its short form.
+pub(crate) fn header<'a>(headers: &'a Headers, name: &str, short: Option<&str>) -> Option<&'a str> {
+    headers.iter().find_map(|header| match header {
+        Header::SessionExpires(value) if name.eq_ignore_ascii_case("Session-Expires") => {
+            Some(value.value())
         }
+        Header::Other(other, value)
+            if other.eq_ignore_ascii_case(name)
+                || short.is_some_and(|short| other.eq_ignore_ascii_case(short)) =>
+        {
+            Some(value.as_str())
+        }
+        _ => None,
+    })
+}
+
+/// Why a request is sent (RFC 3326), when it says so in a few words.
+pub(crate) fn reason(request: &Request) -> Option<Header> {
+    let is_short = |value: &str| value.len() <= MAX_TEXT;
+    request.headers.iter().find_map(|header| match header {
+        Header::Reason(reason) if is_short(reason.value()) => Some(header.clone()),
         _ => None,
     })
 }
@@ -225,6 +331,28 @@ pub(crate) fn carries_sdp(headers: &Headers, body: &[u8]) -> bool {
 /// The body of a message when it is SDP.
 pub(crate) fn sdp_of<'a>(headers: &Headers, body: &'a [u8]) -> Option<&'a [u8]> {
     carries_sdp(headers, body).then_some(body)
+}
+
+/// The key that an INFO's body names: `Signal=5` of `application/dtmf-relay`, `5` of `application/dtmf`. No RFC
+/// has them, but every phone.
+pub(crate) fn key(kind: &str, body: &[u8]) -> Option<char> {
+    let body = std::str::from_utf8(body).ok()?;
+    let kind = kind.split(';').next()?.trim().to_ascii_lowercase();
+    let signal = match kind.as_str() {
+        "application/dtmf-relay" => body.lines().find_map(|line| {
+            let (name, value) = line.split_once('=')?;
+            name.trim().eq_ignore_ascii_case("signal").then_some(value)
+        })?,
+        "application/dtmf" => body,
+        _ => return None,
+    };
+    let key = match signal.trim() {
+        "10" => '*',
+        "11" => '#',
+        one => one.chars().next().filter(|_| one.chars().count() == 1)?,
+    };
+    let key = key.to_ascii_uppercase();
+    matches!(key, '0'..='9' | '*' | '#' | 'A'..='D').then_some(key)
 }
 
 /// A response to a request (RFC 3261 §8.2.6), with our To tag unless it is 100 or has one.
@@ -280,14 +408,42 @@ pub(crate) fn response(
     }
 }
 
+/// Whether the sender of a request takes SDP in the answer (RFC 3261 §20.1).
+pub(crate) fn accepts_sdp(headers: &Headers) -> bool {
+    let mut said = false;
+    let takes = headers.iter().any(|header| {
+        let Header::Accept(kinds) = header else {
+            return false;
+        };
+        said = true;
+        kinds.value().split(',').any(|kind| {
+            let kind = kind.split(';').next().unwrap_or_default().trim();
+            ["application/sdp", "application/*", "*/*"]
+                .iter()
+                .any(|taken| taken.eq_ignore_ascii_case(kind))
+        })
+    });
+    takes || !said
+}
+
 /// `Content-Type: application/sdp`
 pub(crate) fn sdp_type() -> Header {
     Header::ContentType("application/sdp".to_owned().into())
 }
 
+/// `Accept: application/sdp`
+pub(crate) fn accept() -> Header {
+    Header::Accept("application/sdp".to_owned().into())
+}
+
 /// `Allow`
 pub(crate) fn allow() -> Header {
     Header::Allow(ALLOW.to_owned().into())
+}
+
+/// `Supported`
+pub(crate) fn supported() -> Header {
+    Header::Supported(EXTENSIONS.join(", ").into())
 }
 
 /// A status code with its words.
@@ -404,11 +560,56 @@ mod tests {
         let mut other = request("");
         other.method = Method::Bye;
         assert_eq!(flaw(&other.into()), Some(Flaw::Malformed));
+        for extra in [
+            "Max-Forwards: 1\r\nMax-Forwards: 2\r\n",
+            "i: another\r\n",
+            "Contact: \"A <sip:a@b>\r\n",
+            "l: 0\r\n",
+        ] {
+            let flaw = flaw(&request(extra).into());
+            assert_eq!(flaw, Some(Flaw::Malformed), "{extra}");
+        }
         let mut untagged = request("");
         untagged
             .headers
             .unique_push(Header::From("<sip:a@b>".to_owned().into()));
         assert_eq!(flaw(&untagged.into()), Some(Flaw::Malformed));
+    }
+
+    #[test]
+    fn keys_are_found_in_both_kinds_of_info() {
+        for (kind, body, expected) in [
+            (
+                "application/dtmf-relay",
+                "Signal=5\r\nDuration=160",
+                Some('5'),
+            ),
+            (
+                "Application/DTMF-Relay; x=y",
+                "Duration=160\nSignal= #\n",
+                Some('#'),
+            ),
+            ("application/dtmf-relay", "Signal=10", Some('*')),
+            ("application/dtmf", " d ", Some('D')),
+            ("application/dtmf", "55", None),
+            ("application/dtmf-relay", "Signal=\r\n", None),
+            ("text/plain", "5", None),
+        ] {
+            assert_eq!(key(kind, body.as_bytes()), expected, "{kind} {body}");
+        }
+        assert_eq!(key("application/dtmf", &[0xff]), None);
+    }
+
+    #[test]
+    fn an_accept_without_sdp_takes_no_answer_of_ours() {
+        assert!(accepts_sdp(&request("").headers));
+        assert!(accepts_sdp(
+            &request("Accept: text/plain, Application/SDP;level=1\r\n").headers
+        ));
+        assert!(accepts_sdp(
+            &request("Accept: text/plain\r\nAccept: */*\r\n").headers
+        ));
+        assert!(!accepts_sdp(&request("Accept: text/plain\r\n").headers));
     }
 
     #[test]

@@ -227,16 +227,24 @@ pub(crate) struct LocalEnd {
     rtp: SocketAddr,
     session: u64,
     version: u64,
+    /// The last description that was made.
+    said: String,
 }
 
 impl LocalEnd {
     /// An end that takes RTP at `rtp`; `session` is a random number (RFC 8866 §5.2).
-    pub(crate) const fn new(rtp: SocketAddr, session: u64) -> Self {
+    pub(crate) fn new(rtp: SocketAddr, session: u64) -> Self {
         Self {
             rtp,
             session,
             version: session,
+            said: String::new(),
         }
+    }
+
+    /// What was last said to this side, word for word: a refresh changes nothing (RFC 4028 §7.4).
+    pub(crate) fn said(&self) -> &str {
+        &self.said
     }
 
     /// An offer to this side of what the other side, `theirs`, wants. The codec that only we know how to
@@ -263,6 +271,7 @@ impl LocalEnd {
             direction,
             theirs.packet_time,
         );
+        self.said.clone_from(&text);
         text
     }
 
@@ -307,6 +316,7 @@ impl LocalEnd {
                 let _ = write!(text, "m={media} 0 {protocol} {format}\r\n");
             }
         }
+        self.said.clone_from(&text);
         text
     }
 
@@ -316,6 +326,7 @@ impl LocalEnd {
             rtp,
             session,
             version,
+            ..
         } = self;
         let address = rtp.ip();
         let family = if address.is_ipv4() { "IP4" } else { "IP6" };

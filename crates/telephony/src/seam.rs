@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use ringfence_callflow::Call;
 use ringfence_media::RecordingReport;
-use ringfence_model::{CallEventKind, CallId, RecordingId, Timestamp, TrunkId};
+use ringfence_model::{CallEventKind, CallId, Party, RecordingId, Timestamp, TrunkId};
 use tokio::sync::{mpsc, oneshot};
 
 /// A new call that waits for a decision. Dropping it refuses the call with 503.
@@ -99,6 +99,16 @@ pub enum CallNotice {
         at: Timestamp,
         /// What.
         kind: CallEventKind,
+    },
+    /// A side pressed a key: once for each press, by RFC 4733 or by INFO. It is the flow's too, as an input; here
+    /// it is for whoever watches.
+    Digit {
+        /// When.
+        at: Timestamp,
+        /// The caller or the callee.
+        by: Party,
+        /// `0` to `9`, `*`, `#`, `A` to `D`.
+        key: char,
     },
     /// The recording is closed and on disk. Comes before `RecordingFinished`, or tells what there is of one that failed.
     Recorded(RecordingReport),

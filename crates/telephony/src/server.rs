@@ -19,6 +19,8 @@ use tracing::{error, info};
 
 use crate::dialogs::{Delivery, Dialogs};
 use crate::gate::{Gate, Load};
+use crate::guard::Guard;
+use crate::loops::Loops;
 use crate::peers::Peers;
 use crate::wire::Identity;
 use crate::{IncomingCall, TelephonyConfig, TelephonyError, TrunkDirectory, call, listen, message};
@@ -66,6 +68,7 @@ pub(crate) struct Shared {
     pub identity: Identity,
     pub dialogs: Dialogs,
     pub peers: Peers,
+    pub loops: Loops,
     pub incoming: mpsc::Sender<IncomingCall>,
     pub load: Arc<Load>,
     /// Ends every call under way.
@@ -119,6 +122,7 @@ impl Telephony {
                 trunks: trunks.clone(),
                 dialogs: dialogs.clone(),
                 load: Arc::clone(&load),
+                guard: Guard::new(),
                 endpoint: Arc::clone(&backlink),
             }))
             .build();
@@ -136,6 +140,7 @@ impl Telephony {
             identity,
             dialogs,
             peers: Peers::default(),
+            loops: Loops::new(),
             incoming,
             load,
             stop: CancellationToken::new(),
@@ -269,6 +274,8 @@ async fn dispatch(
                     counter!("ringfence_sip_refused_total", "reason" => "calls").increment(1);
                     (transaction, 503)
                 }
+                Method::Options if message::max_forwards(request) == 0 => (transaction, 483),
+                Method::Options if message::required(request).is_some() => (transaction, 420),
                 Method::Options => (transaction, 200),
                 Method::Bye | Method::Info | Method::Update | Method::PRack => (transaction, 481),
                 Method::Refer => (transaction, 603),
@@ -293,7 +300,11 @@ async fn answer(mut transaction: Transaction, code: u16) {
         extra.push(message::allow());
     }
     if code == 200 {
-        extra.push(Header::Accept("application/sdp".to_owned().into()));
+        extra.push(message::accept());
+        extra.push(message::supported());
+    }
+    if let (420, Some(unknown)) = (code, message::required(&transaction.original)) {
+        extra.push(Header::Unsupported(unknown.into()));
     }
     if code == 503 {
         extra.push(Header::RetryAfter("2".to_owned().into()));

@@ -18,10 +18,44 @@ pub struct TrunkAddress {
     pub country: Option<String>,
 }
 
+/// The user and password of a trunk (RFC 3261 §22).
+#[derive(Clone, PartialEq, Eq)]
+pub struct TrunkAccount {
+    /// The trunk.
+    pub trunk: TrunkId,
+    /// The host of the URIs that go over it, as they write it: `sip.example.com` or `192.0.2.1`. A challenge of a
+    /// target at this host is answered; an empty one answers none.
+    pub host: String,
+    /// Who we are there, or they are here.
+    pub user: String,
+    /// The password.
+    pub password: String,
+    /// The realm: of ours the one that we challenge for (`ringfence` when there is none), of theirs the only one
+    /// that is answered.
+    pub realm: Option<String>,
+    /// Calls from the trunk's addresses must prove themselves with this user and password.
+    pub challenge: bool,
+    /// Challenge with MD5 alone, for a far side that stumbles over SHA-256 (RFC 8760).
+    pub md5_only: bool,
+}
+
+/// The password stays out of logs.
+impl std::fmt::Debug for TrunkAccount {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TrunkAccount")
+            .field("trunk", &self.trunk)
+            .field("host", &self.host)
+            .field("user", &self.user)
+            .field("challenge", &self.challenge)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Trunks by their addresses. Cheap to clone; all clones see a replacement at once.
 #[derive(Debug, Clone, Default)]
 pub struct TrunkDirectory {
     addresses: Arc<ArcSwap<Vec<TrunkAddress>>>,
+    accounts: Arc<ArcSwap<Vec<TrunkAccount>>>,
 }
 
 impl TrunkDirectory {
@@ -37,6 +71,43 @@ impl TrunkDirectory {
         // The narrowest prefix comes first, so that the first match is the one meant.
         addresses.sort_by_key(|address| std::cmp::Reverse(address.net.prefix_len()));
         self.addresses.store(Arc::new(addresses));
+    }
+
+    /// Puts these users and passwords in the place of all others. Calls under way go on.
+    pub fn replace_accounts(&self, accounts: Vec<TrunkAccount>) {
+        self.accounts.store(Arc::new(accounts));
+    }
+
+    /// With what a challenge of a host is answered.
+    pub(crate) fn account_at(&self, host: &str, realm: &str) -> Option<TrunkAccount> {
+        let accounts = self.accounts.load();
+        let at_host = accounts
+            .iter()
+            .filter(|account| !account.host.is_empty() && account.host.eq_ignore_ascii_case(host));
+        let mut candidates =
+            at_host.filter(|account| account.realm.as_deref().is_none_or(|named| named == realm));
+        candidates.next().cloned()
+    }
+
+    /// The accounts of which a call from an address must prove one; none when its trunk needs no password.
+    pub(crate) fn challenged_at(&self, address: IpAddr) -> Vec<TrunkAccount> {
+        let accounts = self.accounts.load();
+        if !accounts.iter().any(|account| account.challenge) {
+            return Vec::new();
+        }
+        // Trunks may share a prefix: those that call from anywhere have nothing but their password.
+        let Some(nearest) = self.find(address) else {
+            return Vec::new();
+        };
+        let addresses = self.addresses.load();
+        let shares = |trunk| {
+            let mut shared = addresses.iter().filter(|other| other.net == nearest.net);
+            shared.any(|other| other.trunk == trunk)
+        };
+        let challenged = accounts
+            .iter()
+            .filter(|account| account.challenge && shares(account.trunk));
+        challenged.cloned().collect()
     }
 
     /// The trunk that an address belongs to; the narrowest prefix wins.
@@ -86,6 +157,37 @@ mod tests {
             Some(address("::1/128", 1).trunk)
         );
         assert_eq!(find("198.51.100.1"), None);
+    }
+
+    #[test]
+    fn trunks_that_share_a_prefix_must_each_prove_themselves() {
+        let directory = TrunkDirectory::new(vec![
+            address("0.0.0.0/0", 1),
+            address("0.0.0.0/0", 2),
+            address("192.0.2.7/32", 3),
+        ]);
+        let account = |n| TrunkAccount {
+            trunk: address("::/0", n).trunk,
+            host: format!("h{n}.example.com"),
+            user: format!("user{n}"),
+            password: "secret".into(),
+            realm: None,
+            challenge: true,
+            md5_only: false,
+        };
+        directory.replace_accounts(vec![account(1), account(2)]);
+        let challenged = |text: &str| {
+            let accounts = directory.challenged_at(text.parse().expect("an address"));
+            accounts.into_iter().map(|a| a.user).collect::<Vec<_>>()
+        };
+        assert_eq!(challenged("198.51.100.1"), ["user1", "user2"]);
+        assert_eq!(challenged("192.0.2.7"), [""; 0]);
+        let found = directory
+            .account_at("H2.example.com", "any")
+            .expect("it is known");
+        assert_eq!(found.user, "user2");
+        assert_eq!(directory.account_at("example.com", "any"), None);
+        assert!(!format!("{found:?}").contains("secret"));
     }
 
     #[test]

@@ -122,7 +122,7 @@ impl Journal {
     fn note(&mut self, notice: CallNotice, writes: &mut Vec<Write>) {
         match notice {
             CallNotice::Event { at, kind } => self.note_event(at, kind, writes),
-            CallNotice::Finished => {}
+            CallNotice::Finished | CallNotice::Digit { .. } => {}
             CallNotice::Recorded(report) => self.recorded(&report, writes),
         }
     }

@@ -11,9 +11,6 @@ use crate::dialogs::{Arrival, DialogOf};
 use crate::message;
 use crate::wire::Wire;
 
-/// The largest INFO body that is passed on, in octets; DTMF has 30.
-const MAX_INFO: usize = 1024;
-
 impl Running {
     pub(super) fn arrive(&mut self, arrival: Arrival) {
         let Arrival {
@@ -47,18 +44,16 @@ impl Running {
                 }
             }
             (Method::Invite, Some(by)) => self.reinvite(by, transaction),
-            (Method::Info, Some(by)) => self.pass_info(by, transaction),
+            (Method::PRack, Some(Party::Caller)) => self.acknowledged(transaction),
+            (Method::PRack, _) => self.refuse(transaction, 481),
+            (Method::Info, Some(by)) => self.info(by, transaction),
             (Method::Options, _) => {
                 let extra = vec![message::allow()];
                 self.reply(Wire::Other, transaction, 200, extra, None);
             }
-            // Without a body it only asks whether we are still here (RFC 3311, RFC 4028).
-            (Method::Update, _) if transaction.original.body.is_empty() => {
-                let extra = vec![self.contact_towards(dialog)];
-                self.reply(Wire::Other, transaction, 200, extra, None);
-            }
+            (Method::Update, Some(by)) => self.update(by, transaction),
             (Method::Refer, _) => self.refuse(transaction, 603),
-            (Method::Invite | Method::Info, None) => self.refuse(transaction, 481),
+            (Method::Invite | Method::Info | Method::Update, None) => self.refuse(transaction, 481),
             _ => {
                 let extra = vec![message::allow()];
                 self.reply(Wire::Other, transaction, 405, extra, None);
@@ -66,21 +61,27 @@ impl Running {
         }
     }
 
-    pub(super) fn refuse(&mut self, transaction: Transaction, code: u16) {
-        self.reply(Wire::Other, transaction, code, Vec::new(), None);
+    /// An UPDATE without a body only asks whether we are still here (RFC 3311, RFC 4028 §7.4).
+    fn update(&mut self, by: Party, transaction: Transaction) {
+        if !transaction.original.body.is_empty() {
+            return self.refuse(transaction, 488);
+        }
+        let request = transaction.original.clone();
+        match self.note_request(by, &request) {
+            Ok(session) => {
+                if let Some(dialog) = self.dialog_of(by) {
+                    dialog.retarget(&request);
+                }
+                let mut extra = self.capabilities(by);
+                extra.extend(session);
+                self.reply(Wire::Other, transaction, 200, extra, None);
+            }
+            Err(minimum) => self.reply(Wire::Other, transaction, 422, minimum, None),
+        }
     }
 
-    /// DTMF as INFO: acknowledged at once, and passed on to the other side.
-    fn pass_info(&mut self, by: Party, transaction: Transaction) {
-        let body = transaction.original.body.clone();
-        let kind = super::content_type(&transaction.original);
-        self.reply(Wire::Other, transaction, 200, Vec::new(), None);
-        if !self.is_confirmed() || body.len() > MAX_INFO {
-            return;
-        }
-        let to = other(by);
-        let extra: Vec<Header> = kind.into_iter().collect();
-        self.request(to, Wire::Other, Method::Info, extra, body);
+    pub(super) fn refuse(&mut self, transaction: Transaction, code: u16) {
+        self.reply(Wire::Other, transaction, code, Vec::new(), None);
     }
 
     /// Sends a request to a side that is talked to.
@@ -123,16 +124,6 @@ impl Running {
             DialogOf::Leg(id) if self.talking == Some(id) => Some(Party::Callee),
             DialogOf::Leg(_) => None,
         }
-    }
-
-    fn contact_towards(&self, dialog: DialogOf) -> Header {
-        let transport = match dialog {
-            DialogOf::Caller => self.caller.dialog.transport(),
-            DialogOf::Leg(id) => self
-                .leg(id)
-                .map_or(self.caller.dialog.transport(), |leg| leg.dialog.transport()),
-        };
-        self.shared.identity.contact(transport)
     }
 }
 

@@ -5,7 +5,7 @@
 
 use ringfence_callflow::Input;
 use ringfence_model::Party;
-use rsipstack::sip::{Method, Request, Response, SipMessage};
+use rsipstack::sip::{Header, Method, Request, Response, SipMessage};
 use rsipstack::transaction::Transaction;
 use rsipstack::transaction::transaction::{TransactionEvent, TransactionEventSender};
 
@@ -21,20 +21,26 @@ pub(super) struct Renegotiation {
     request: Request,
     answers: TransactionEventSender,
     offer: Description,
+    /// What the 2xx says of the session's timer.
+    session: Vec<Header>,
 }
 
 impl Running {
     pub(super) fn reinvite(&mut self, by: Party, transaction: Transaction) {
         // One at a time, and not before the first INVITE is done with (RFC 3261 §14.2).
-        if !self.is_confirmed() || self.renegotiation.is_some() {
+        if !self.is_confirmed() || self.renegotiation.is_some() || self.offering.is_some() {
             return self.refuse(transaction, 491);
         }
         let request = transaction.original.clone();
+        let session = match self.note_request(by, &request) {
+            Ok(headers) => headers,
+            Err(minimum) => return self.reply(Wire::Other, transaction, 422, minimum, None),
+        };
         if let Some(dialog) = self.dialog_of(by) {
             dialog.retarget(&request);
         }
         let Some(body) = message::sdp_of(&request.headers, &request.body) else {
-            return self.offer_back(by, transaction);
+            return self.offer_back(by, transaction, session);
         };
         let Ok(offer) = Description::parse(body) else {
             return self.refuse(transaction, 488);
@@ -46,9 +52,9 @@ impl Running {
             self.sound.set_remote(by, &offer);
             let body = self.end_of(by).map(|end| end.answer(&offer, &others));
             self.set_said(by, offer);
-            return self.accept(by, transaction, body);
+            return self.accept(by, transaction, session, body);
         }
-        self.ask_the_other(by, offer, request, transaction);
+        self.ask_the_other(by, offer, request, transaction, session);
     }
 
     fn ask_the_other(
@@ -57,6 +63,7 @@ impl Running {
         offer: Description,
         request: Request,
         transaction: Transaction,
+        session: Vec<Header>,
     ) {
         let to = other(by);
         let Some(body) = self.end_of(to).map(|end| end.offer(&offer)) else {
@@ -70,26 +77,38 @@ impl Running {
             request,
             answers,
             offer,
+            session,
         });
         self.listen(Wire::Reinvite(by), transaction);
+        let mut headers = vec![message::sdp_type()];
+        if let Some(session) = self.session(to) {
+            headers.extend(session.headers(self.limits()));
+        }
         self.request(
             to,
             Wire::Forwarded(to),
             Method::Invite,
-            vec![message::sdp_type()],
+            headers,
             body.into_bytes(),
         );
     }
 
     /// A re-INVITE without an offer gets ours; its answer comes in the ACK.
-    fn offer_back(&mut self, by: Party, transaction: Transaction) {
+    fn offer_back(&mut self, by: Party, transaction: Transaction, session: Vec<Header>) {
         let others = self.said(other(by)).unwrap_or_else(Description::anything);
         let body = self.end_of(by).map(|end| end.offer(&others));
-        self.accept(by, transaction, body);
+        self.accept(by, transaction, session, body);
     }
 
-    fn accept(&mut self, by: Party, transaction: Transaction, body: Option<String>) {
-        let extra = vec![self.contact_for(by), message::allow()];
+    fn accept(
+        &mut self,
+        by: Party,
+        transaction: Transaction,
+        session: Vec<Header>,
+        body: Option<String>,
+    ) {
+        let mut extra = self.capabilities(by);
+        extra.extend(session);
         self.reply(Wire::Reinvite(by), transaction, 200, extra, body);
     }
 
@@ -139,7 +158,7 @@ impl Running {
                 self.answer_renegotiation(code, None);
                 self.give(Input::HungUp { by: to });
             }
-            401 | 407 => self.answer_renegotiation(488, None),
+            401 | 407 | 422 => self.answer_renegotiation(488, None),
             code => self.answer_renegotiation(code, None),
         }
     }
@@ -148,6 +167,7 @@ impl Running {
         if let Some(dialog) = self.dialog_of(to) {
             dialog.retarget(response);
         }
+        self.note_answer(to, response);
         let answer = message::sdp_of(&response.headers, &response.body)
             .and_then(|body| Description::parse(body).ok());
         let Some(answer) = answer else {
@@ -180,7 +200,9 @@ impl Running {
             return;
         };
         let extra = if code == 200 {
-            vec![self.contact_for(waiting.by), message::allow()]
+            let mut extra = self.capabilities(waiting.by);
+            extra.extend(waiting.session);
+            extra
         } else {
             Vec::new()
         };
@@ -196,12 +218,17 @@ impl Running {
         });
     }
 
-    fn contact_for(&mut self, party: Party) -> rsipstack::sip::Header {
+    /// Where a side reaches us, and what we know: what every 2xx to an INVITE or UPDATE says.
+    pub(super) fn capabilities(&mut self, party: Party) -> Vec<Header> {
         let transport = self
             .dialog_of(party)
             .map(|dialog| dialog.transport())
             .unwrap_or_default();
-        self.shared.identity.contact(transport)
+        vec![
+            self.shared.identity.contact(transport),
+            message::allow(),
+            message::supported(),
+        ]
     }
 
     fn said(&self, party: Party) -> Option<Description> {
@@ -211,7 +238,7 @@ impl Running {
         }
     }
 
-    fn set_said(&mut self, party: Party, said: Description) {
+    pub(super) fn set_said(&mut self, party: Party, said: Description) {
         match party {
             Party::Caller => self.caller.said = Some(said),
             _ => {
@@ -222,7 +249,7 @@ impl Running {
         }
     }
 
-    fn end_of(&mut self, party: Party) -> Option<&mut LocalEnd> {
+    pub(super) fn end_of(&mut self, party: Party) -> Option<&mut LocalEnd> {
         if party == Party::Caller {
             return self.caller.end.as_mut();
         }

@@ -7,16 +7,23 @@ use rsipstack::sip::{Header, Method, Request, Response, SipMessage, Uri};
 use rsipstack::transaction::Transaction;
 use rsipstack::transaction::key::{TransactionKey, TransactionRole};
 use rsipstack::transport::{SipAddr, SipConnection};
+use tokio::time::Instant;
 use tracing::debug;
 
 use super::from_value;
+use super::reliable::Acknowledged;
 use super::running::Running;
 use crate::dialog::{self, Dialog};
 use crate::dialogs::{DialogOf, Registration};
+use crate::digest::Challenge;
 use crate::message;
 use crate::peers::Peer;
 use crate::sdp::{Description, LocalEnd};
-use crate::wire::{Heard, Wire};
+use crate::session::{self, Limits, Session};
+use crate::wire::{Heard, Identity, Wire};
+
+/// How often an INVITE is sent anew when a target wants it otherwise.
+const MAX_AGAIN: u8 = 3;
 
 /// One target that was rung.
 pub(super) struct Leg {
@@ -26,9 +33,19 @@ pub(super) struct Leg {
     pub said: Option<Description>,
     /// Our end towards it.
     pub end: LocalEnd,
+    pub session: Option<Session>,
+    /// The INVITE that was sent last.
     invite: Request,
+    /// What every INVITE to it says beside what belongs to the dialog.
+    headers: Vec<Header>,
+    /// And what they say of the session's timer.
+    asked: Vec<Header>,
+    /// How often it was sent anew because the target wanted it otherwise.
+    again: u8,
     /// The way that the INVITE went, once something came back.
     way: Option<(SipConnection, Option<SipAddr>)>,
+    /// Its provisional responses that it wanted acknowledged.
+    pub acknowledged: Acknowledged,
     given_up: bool,
     cancel_sent: bool,
     /// A final response came.
@@ -54,16 +71,19 @@ impl Running {
                 .as_ref()
                 .unwrap_or(&Description::anything()),
         );
-        let mut invite = dialog.request(
-            Method::Invite,
+        let hops = message::max_forwards(&self.caller.invite.request).saturating_sub(1);
+        let headers = vec![
+            Header::MaxForwards(hops.min(70).to_string().into()),
+            message::sdp_type(),
+            self.path.header(),
+        ];
+        let asked = Limits::new(&shared.config).ask(0);
+        let invite = invite(
+            &mut dialog,
             &shared.identity,
-            vec![message::sdp_type()],
+            headers.iter().chain(&asked).cloned(),
             offer.into_bytes(),
         );
-        let hops = message::max_forwards(&self.caller.invite.request).saturating_sub(1);
-        invite
-            .headers
-            .unique_push(Header::MaxForwards(hops.min(70).to_string().into()));
         let mut transaction = dialog
             .transaction(invite.clone(), &shared.endpoint)
             .ok_or_else(|| "its INVITE could not be made".to_owned())?;
@@ -80,8 +100,13 @@ impl Running {
             dialog,
             said: None,
             end,
+            session: None,
             invite,
+            headers,
+            asked,
+            again: 0,
             way: None,
+            acknowledged: Acknowledged::default(),
             given_up: false,
             cancel_sent: false,
             settled: false,
@@ -102,6 +127,13 @@ impl Running {
 
     fn send_cancel(&mut self, id: LegId) {
         let endpoint = self.shared.endpoint.clone();
+        // Phones do not list a call as missed that somebody else took (RFC 3326 §2).
+        let reason = if self.talking.is_some() || self.flow.is_talking() {
+            let elsewhere = "SIP;cause=200;text=\"Call completed elsewhere\"";
+            Some(Header::Reason(elsewhere.to_owned().into()))
+        } else {
+            self.caller.reason.clone()
+        };
         let Some(leg) = self.leg_mut(id) else {
             return;
         };
@@ -112,7 +144,7 @@ impl Running {
             return;
         }
         leg.cancel_sent = true;
-        let cancel = dialog::cancel_of(&leg.invite);
+        let cancel = dialog::cancel_of(&leg.invite, reason);
         // A transaction of its own, so that a CANCEL that is lost is sent again.
         let transaction = TransactionKey::from_request(&cancel, TransactionRole::Client)
             .ok()
@@ -170,7 +202,9 @@ impl Running {
         let code = response.status_code.code();
         match code {
             0..200 => {
-                self.leg_progressed(id, &response);
+                if code == 100 || self.acknowledge(id, &response) {
+                    self.leg_progressed(id, &response);
+                }
                 self.send_cancel(id);
                 self.listen(Wire::Leg(id), transaction);
             }
@@ -178,8 +212,12 @@ impl Running {
                 self.leg_answered(id, &response);
                 self.listen(Wire::Settled(id), transaction);
             }
+            422 if self.ask_longer(id, &transaction, &response) => {}
+            401 | 407 if self.prove(id, &transaction, &response) => {}
             _ => {
-                leg.settled = true;
+                if let Some(leg) = self.leg_mut(id) {
+                    leg.settled = true;
+                }
                 let failure = if message::is_local(&response) {
                     LegFailure::Unreachable(match code {
                         408 => "nothing came back from its address".into(),
@@ -215,12 +253,81 @@ impl Running {
         });
     }
 
+    /// The target takes no session as short as ours (RFC 4028 §7.4); whether it is asked for a longer one.
+    fn ask_longer(&mut self, id: LegId, refused: &Transaction, response: &Response) -> bool {
+        let Some(minimum) = session::minimum(&response.headers) else {
+            return false;
+        };
+        let asked = self.limits().ask(minimum);
+        let Some(leg) = self.leg_mut(id).filter(|_| !asked.is_empty()) else {
+            return false;
+        };
+        leg.asked = asked;
+        self.ring_again(id, refused)
+    }
+
+    /// The target wants a password (RFC 3261 §22); whether there is one for it.
+    fn prove(&mut self, id: LegId, refused: &Transaction, response: &Response) -> bool {
+        let by_proxy = response.status_code.code() == 407;
+        let challenges = response.headers.iter().filter_map(|header| match header {
+            Header::WwwAuthenticate(value) if !by_proxy => Challenge::parse(value.value()),
+            Header::ProxyAuthenticate(value) if by_proxy => Challenge::parse(value.value()),
+            _ => None,
+        });
+        let trunks = self.shared.trunks.clone();
+        let Some(leg) = self.leg_mut(id) else {
+            return false;
+        };
+        let host = leg.dialog.target().host_with_port.host.to_string();
+        let mut answerable = challenges.filter_map(|challenge| {
+            let account = trunks.account_at(&host, &challenge.realm)?;
+            Some((challenge, account))
+        });
+        let Some((challenge, account)) = answerable.next() else {
+            return false;
+        };
+        leg.dialog
+            .challenged(challenge, by_proxy, account.user, account.password)
+            && self.ring_again(id, refused)
+    }
+
+    /// Sends a leg's INVITE once more, with other headers (RFC 3261 §8.1.3.5); whether that could be.
+    fn ring_again(&mut self, id: LegId, refused: &Transaction) -> bool {
+        let shared = self.shared.clone();
+        let Some(leg) = self.leg_mut(id) else {
+            return false;
+        };
+        if leg.given_up || leg.again >= MAX_AGAIN {
+            return false;
+        }
+        leg.again += 1;
+        let headers = leg.headers.iter().chain(&leg.asked).cloned();
+        let body = leg.invite.body.clone();
+        leg.invite = invite(&mut leg.dialog, &shared.identity, headers, body);
+        let transaction = leg
+            .dialog
+            .transaction(leg.invite.clone(), &shared.endpoint)
+            .map(|mut transaction| {
+                transaction.destination.clone_from(&refused.destination);
+                transaction
+            });
+        if transaction.is_none() {
+            return false;
+        }
+        // Until something comes back for this one there is nothing to cancel.
+        leg.way = None;
+        self.send(Wire::Leg(id), transaction);
+        true
+    }
+
     fn leg_answered(&mut self, id: LegId, response: &Response) {
+        let limits = self.limits();
         let Some(leg) = self.leg_mut(id) else {
             return;
         };
         leg.settled = true;
         leg.dialog.learn(response);
+        leg.session = Session::answered(response, limits, None, Instant::now());
         let said = match message::sdp_of(&response.headers, &response.body) {
             Some(body) => Description::parse(body).map_err(|error| error.to_string()),
             // An answer may have come in a reliable provisional response already.
@@ -265,4 +372,18 @@ impl Running {
         }
         self.listen(Wire::Settled(id), heard.transaction);
     }
+}
+
+/// An INVITE that begins a dialog; a header of `headers` stands in the place of one of the dialog's own.
+fn invite(
+    dialog: &mut Dialog,
+    identity: &Identity,
+    headers: impl Iterator<Item = Header>,
+    body: Vec<u8>,
+) -> Request {
+    let mut invite = dialog.request(Method::Invite, identity, Vec::new(), body);
+    for header in headers {
+        invite.headers.unique_push(header);
+    }
+    invite
 }

@@ -2,8 +2,11 @@
 
 mod arrival;
 mod hold;
+mod keys;
 mod leg;
 mod outbox;
+mod refresh;
+mod reliable;
 mod running;
 mod sound;
 
@@ -15,7 +18,7 @@ use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use metrics::counter;
 use ringfence_model::{Timestamp, masked};
-use rsipstack::sip::{Header, Method, Request, SipMessage};
+use rsipstack::sip::{Header, Method, Request, Response, SipMessage};
 use rsipstack::transaction::Transaction;
 use rsipstack::transaction::transaction::{TransactionEvent, TransactionEventSender};
 use rsipstack::transport::SipConnection;
@@ -25,10 +28,12 @@ use tracing::{debug, info};
 
 use crate::dialog::Dialog;
 use crate::gate::ActiveCall;
-use crate::message;
+use crate::loops::Path;
 use crate::server::Shared;
+use crate::session::{Limits, Session};
 use crate::wire::{self, Heard, Wire};
 use crate::{CallDecision, CallSetup, IncomingCall, InviteFacts};
+use crate::{guard, message};
 use running::Running;
 
 /// How long a call that is over stays for retransmissions: 64 times T1 and a little (RFC 3261 §17.1.1.2).
@@ -58,6 +63,14 @@ impl Invite {
     }
 }
 
+impl Invite {
+    /// A response that its sender looks after; `None` when the final one has been sent.
+    fn response(&self, code: u16, extra: Vec<Header>, body: Option<String>) -> Option<Response> {
+        (!self.answered)
+            .then(|| message::response(&self.request, code, Some(&self.tag), extra, body))
+    }
+}
+
 /// Takes a new INVITE through the platform's decision and, when that says so, through its call.
 pub(crate) async fn run(shared: Arc<Shared>, transaction: Transaction, active: ActiveCall) {
     let received_at = Timestamp::from(SystemTime::now());
@@ -73,8 +86,15 @@ pub(crate) async fn run(shared: Arc<Shared>, transaction: Transaction, active: A
     let mut conversations = Conversations::new();
     conversations.push(wire::listen(Wire::Caller, transaction));
 
+    let only_one = shared.loops.enter(&invite.request);
+    if only_one.is_none() {
+        counter!("ringfence_sip_refused_total", "reason" => "merged").increment(1);
+        drop(active);
+        invite.respond(482, Vec::new(), None);
+        return conclude(conversations).await;
+    }
     let prepared = prepare(&shared, &invite, connection.as_ref(), received_at);
-    let (facts, dialog) = match prepared {
+    let (facts, dialog, path) = match prepared {
         Ok(prepared) => prepared,
         Err(Objection {
             code,
@@ -111,6 +131,7 @@ pub(crate) async fn run(shared: Arc<Shared>, transaction: Transaction, active: A
                 caller,
                 conversations,
                 (received_at, began),
+                path,
                 active,
             );
             if cancelled {
@@ -134,7 +155,7 @@ fn prepare(
     invite: &Invite,
     connection: Option<&SipConnection>,
     received_at: Timestamp,
-) -> Result<(InviteFacts, Dialog), Objection> {
+) -> Result<(InviteFacts, Dialog, Path), Objection> {
     let object = |code, reason| Objection {
         code,
         reason,
@@ -151,6 +172,24 @@ fn prepare(
             extra: vec![Header::Unsupported(required.into())],
         });
     }
+    if !request.body.is_empty() && !message::carries_sdp(&request.headers, &request.body) {
+        return Err(Objection {
+            code: 415,
+            reason: "body",
+            extra: vec![message::accept()],
+        });
+    }
+    if !message::accepts_sdp(&request.headers) {
+        return Err(object(406, "accept"));
+    }
+    let limits = Limits::new(&shared.config);
+    if Session::requested(request, limits, Instant::now()).is_err() {
+        return Err(Objection {
+            code: 422,
+            reason: "session_interval",
+            extra: vec![limits.minimum()],
+        });
+    }
     let call_id = message::call_id(request).unwrap_or_default().to_owned();
     // A call of ours that a proxy sent back (RFC 3261 §16.3): our From tag and Call-ID are still on it.
     if message::from_tag(request).is_some_and(|tag| shared.dialogs.contains(&call_id, tag)) {
@@ -159,14 +198,26 @@ fn prepare(
     let source = connection
         .and_then(|connection| connection.get_remote_addr()?.get_socketaddr().ok())
         .ok_or_else(|| object(500, "no_source"))?;
-    let trunk = shared
+    let mut trunk = shared
         .trunks
         .find(source.ip())
         .ok_or_else(|| object(403, "unknown_address"))?;
+    // Of trunks that share a prefix it is the one whose password has been proved at the gate.
+    if let Some(credentials) = guard::credentials(request) {
+        let accounts = shared.trunks.challenged_at(source.ip());
+        let proved = accounts.iter().find(|a| a.user == credentials.user);
+        if let Some(account) = proved {
+            trunk.trunk = account.trunk;
+        }
+    }
     let dialog = Dialog::incoming(request, invite.tag.clone(), connection, shared.config.nat)
         .ok_or_else(|| object(400, "malformed"))?;
     let uri = format!("<{}>", request.uri);
     let dialled = message::user_part(&uri).ok_or_else(|| object(484, "no_number"))?;
+    let path = shared
+        .loops
+        .path(request, &dialled)
+        .ok_or_else(|| object(482, "loop"))?;
     let (caller, caller_name) = message::caller(request).unzip();
     let facts = InviteFacts {
         trunk: trunk.trunk,
@@ -178,7 +229,7 @@ fn prepare(
         caller_name: caller_name.flatten(),
         received_at,
     };
-    Ok((facts, dialog))
+    Ok((facts, dialog, path))
 }
 
 enum Decision {

@@ -79,16 +79,17 @@ impl Outbox {
     }
 }
 
-/// Changes of hold may be lost when nobody takes notices; how a call went may not.
+/// Keys and changes of hold may be lost when nobody takes notices; how a call went may not.
 fn must_arrive(notice: &CallNotice) -> bool {
     !matches!(
         notice,
-        CallNotice::Event {
-            kind: CallEventKind::Held { .. }
-                | CallEventKind::Resumed { .. }
-                | CallEventKind::Progress { .. },
-            ..
-        }
+        CallNotice::Digit { .. }
+            | CallNotice::Event {
+                kind: CallEventKind::Held { .. }
+                    | CallEventKind::Resumed { .. }
+                    | CallEventKind::Progress { .. },
+                ..
+            }
     )
 }
 

@@ -15,15 +15,19 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::hold::Renegotiation;
+use super::keys::KeysBy;
 use super::leg::Leg;
 use super::outbox::Outbox;
+use super::reliable::Reliable;
 use super::sound::Sound;
 use super::{Conversations, Invite, TAIL};
 use crate::dialog::Dialog;
 use crate::dialogs::{Arrival, DialogOf, Registration};
 use crate::gate::ActiveCall;
+use crate::loops::Path;
 use crate::sdp::{Description, LocalEnd};
 use crate::server::Shared;
+use crate::session::Session;
 use crate::wire::{self, Heard, Wire};
 use crate::{CallNotice, CallSetup, message};
 
@@ -40,10 +44,14 @@ pub(super) struct Caller {
     pub said: Option<Description>,
     /// Our end towards it.
     pub end: Option<LocalEnd>,
+    pub session: Option<Session>,
+    pub reliable: Reliable,
+    /// Why it gave up, as its CANCEL says (RFC 3326).
+    pub reason: Option<Header>,
     /// The dialog is confirmed by its ACK.
     acknowledged: bool,
     /// Until when that must come; `None` before the answer and after the ACK.
-    acknowledge_by: Option<Instant>,
+    pub acknowledge_by: Option<Instant>,
     /// Hang up as soon as it is (RFC 3261 §15).
     hang_up_wanted: bool,
     /// Its answer is awaited in the ACK.
@@ -58,12 +66,18 @@ pub(super) struct Running {
     pub flow: Call,
     /// The caller's number and name, for the targets.
     pub identity: Option<(String, Option<String>)>,
+    /// What its INVITEs say of where it has been.
+    pub path: Path,
     pub caller: Caller,
     pub legs: Vec<Leg>,
     /// The leg that answered and is talked to.
     pub talking: Option<LegId>,
     pub sound: Sound,
     pub renegotiation: Option<Renegotiation>,
+    /// The side that we have made an offer to on our own account, not answered yet.
+    pub offering: Option<Party>,
+    /// By which way each side's keys come.
+    pub keys_by: [Option<KeysBy>; 2],
     outbox: Outbox,
     conversations: Conversations,
     /// Those of them that the end of the call waits for.
@@ -91,6 +105,7 @@ impl Running {
         identity: Option<(String, Option<String>)>,
         conversations: Conversations,
         clock: (Timestamp, Instant),
+        path: Path,
         active: ActiveCall,
     ) -> Self {
         let (inbox_sender, inbox) = mpsc::channel(INBOX);
@@ -100,6 +115,7 @@ impl Running {
             DialogOf::Caller,
             inbox_sender.clone(),
         );
+        let reliable = Reliable::new(message::requires(&invite.request.headers, "100rel"));
         let open = conversations.len();
         let sound = Sound::new(&shared, setup.recording);
         let mut running = Self {
@@ -107,11 +123,15 @@ impl Running {
             id: setup.call,
             flow: setup.flow,
             identity,
+            path,
             caller: Caller {
                 dialog,
                 invite,
                 said: None,
                 end: None,
+                session: None,
+                reliable,
+                reason: None,
                 acknowledged: false,
                 acknowledge_by: None,
                 hang_up_wanted: false,
@@ -122,6 +142,8 @@ impl Running {
             talking: None,
             sound,
             renegotiation: None,
+            offering: None,
+            keys_by: [None; 2],
             outbox: Outbox::new(setup.notices),
             conversations,
             open,
@@ -156,11 +178,6 @@ impl Running {
                     });
                 }
             }
-        } else if !request.body.is_empty() {
-            return self.give(Input::Broken {
-                code: 415,
-                reason: "the caller's INVITE has a body that is not SDP".to_owned(),
-            });
         }
         self.caller.end = Some(self.sound.local_end(Party::Caller));
     }
@@ -187,7 +204,11 @@ impl Running {
                     if let Some(report) = self.sound.take_report() {
                         self.outbox.push(CallNotice::Recorded(report));
                     }
-                    self.give(input);
+                    if let Input::Digit { by, key } = input {
+                        self.key(by, key, KeysBy::Sound);
+                    } else {
+                        self.give(input);
+                    }
                 }
                 () = self.outbox.ready(), if !self.outbox.is_empty() => {}
                 () = self.shared.stop.cancelled(), if !self.stopped => {
@@ -199,6 +220,8 @@ impl Running {
                     if self.caller.acknowledge_by.is_some_and(|by| now >= by) {
                         self.never_acknowledged();
                     }
+                    self.watch_sessions();
+                    self.retransmit();
                     if self.over.is_none() {
                         self.give(Input::Timeout);
                     }
@@ -224,11 +247,14 @@ impl Running {
             (None, Some(at)) => at.since(self.now()),
             (None, None) => TAIL,
         };
-        let acknowledged = self
+        let others = self
             .caller
             .acknowledge_by
-            .map(|by| by.saturating_duration_since(Instant::now()));
-        acknowledged.map_or(wake, |acknowledged| acknowledged.min(wake))
+            .into_iter()
+            .chain(self.next_sign_of_life())
+            .chain(self.next_retransmission())
+            .map(|at| at.saturating_duration_since(Instant::now()));
+        others.fold(wake, Duration::min)
     }
 
     fn is_done(&self) -> bool {
@@ -272,6 +298,13 @@ impl Running {
         self.outbox.event(self.now(), kind);
     }
 
+    /// A side pressed a key.
+    pub(super) fn pressed(&mut self, by: Party, key: char) {
+        let at = self.now();
+        self.outbox.push(CallNotice::Digit { at, by, key });
+        self.give(Input::Digit { by, key });
+    }
+
     fn act(&mut self, action: Action) {
         match action {
             Action::Ring(candidate) => {
@@ -292,6 +325,7 @@ impl Running {
             Action::Bridge { leg } => self.bridge(leg),
             Action::Release { leg } => self.hang_up_leg(leg),
             Action::RefuseCaller { code, reason: _ } => {
+                self.forget_planned();
                 let extra = super::retry_after(code);
                 self.caller.invite.respond(code, extra, None);
             }
@@ -319,7 +353,7 @@ impl Running {
             _ => None,
         };
         let contact = self.contact_towards_caller();
-        self.caller.invite.respond(code, vec![contact], body);
+        self.tell_progress(code, vec![contact], body);
     }
 
     fn bridge(&mut self, leg: LegId) {
@@ -338,9 +372,16 @@ impl Running {
             end.offer(&said)
         };
         self.sound.set_remote(Party::Callee, &said);
-        let extra = vec![self.contact_towards_caller(), message::allow()];
-        self.caller.invite.respond(200, extra, Some(body));
-        self.caller.acknowledge_by = Some(Instant::now() + TAIL);
+        let mut extra = self.capabilities(Party::Caller);
+        let limits = self.limits();
+        // An interval that is too short was refused before the call began.
+        if let Ok((session, headers)) =
+            Session::requested(&self.caller.invite.request, limits, Instant::now())
+        {
+            self.caller.session = session;
+            extra.extend(headers);
+        }
+        self.tell_answer(extra, body);
         if let Some(input) = self.sound.start_recording() {
             self.give(input);
         }
@@ -414,6 +455,7 @@ impl Running {
             Wire::Settled(leg) => self.hear_settled(leg, heard),
             Wire::Reinvite(by) => self.hear_reinvite(by, heard),
             Wire::Forwarded(to) => self.hear_forwarded(to, heard),
+            Wire::Refresh(party) => self.hear_refresh(party, heard),
             // Their last word has been said when a client's final response is here; a server's transaction goes
             // on until it needs no retransmission.
             Wire::Other => {
@@ -430,7 +472,15 @@ impl Running {
     fn hear_caller(&mut self, heard: Heard) {
         match heard.message {
             Some(SipMessage::Request(request)) if request.method == Method::Cancel => {
-                self.give(Input::CallerCancelled);
+                self.caller.reason = message::reason(&request);
+                if self.answer_waits() {
+                    // Somebody has answered, and the caller does not know yet.
+                    self.forget_planned();
+                    self.caller.invite.respond(487, Vec::new(), None);
+                    self.give(Input::HungUp { by: Party::Caller });
+                } else {
+                    self.give(Input::CallerCancelled);
+                }
                 self.listen(Wire::Caller, heard.transaction);
             }
             // The stack keeps the response for late retransmissions of the INVITE; we need no more of it.

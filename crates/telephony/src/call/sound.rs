@@ -138,6 +138,13 @@ impl Sound {
                         return Input::RecordingFailed { reason };
                     }
                     Some(Notice::RecordingFailed { .. }) => {}
+                    Some(Notice::Key { side, key }) => {
+                        let by = match side {
+                            Side::Caller => Party::Caller,
+                            Side::Callee => Party::Callee,
+                        };
+                        return Input::Digit { by, key };
+                    }
                     None => self.notices = None,
                 },
             }

@@ -148,7 +148,9 @@ async fn a_key_that_is_pressed_reaches_the_target_and_a_transfer_is_declined() {
         .await
         .expect("the caller's side");
     callee.finish().await.expect("the target's side");
-    assert_eq!(server.ended().await.ended(), (Disposition::Answered, None));
+    let log = server.ended().await;
+    assert_eq!(log.ended(), (Disposition::Answered, None));
+    assert_eq!(log.keys, [(Party::Caller, '5')]);
 }
 
 #[tokio::test]

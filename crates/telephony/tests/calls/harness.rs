@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use ringfence_callflow::{Call, Options};
 use ringfence_media::{MediaConfig, MediaEngine};
 use ringfence_model::{
-    CallEventKind, CallId, Disposition, LegId, LegOutcome, RecordingId, TargetId, Timestamp,
+    CallEventKind, CallId, Disposition, LegId, LegOutcome, Party, RecordingId, TargetId, Timestamp,
     TrunkId,
 };
 use ringfence_routing::{Candidate, Route};
@@ -51,6 +51,8 @@ pub struct Log {
     pub facts: InviteFacts,
     pub events: Vec<CallEventKind>,
     pub recorded: Option<RecordingReport>,
+    /// Who pressed which keys, in order.
+    pub keys: Vec<(Party, char)>,
 }
 
 impl Log {
@@ -60,6 +62,14 @@ impl Log {
                 disposition, code, ..
             }) => (*disposition, *code),
             other => panic!("expected the call to end with Ended, got {other:?}"),
+        }
+    }
+
+    /// Why it ended, in words.
+    pub fn reason(&self) -> &str {
+        match self.events.last() {
+            Some(CallEventKind::Ended { reason, .. }) => reason,
+            _ => "",
         }
     }
 
@@ -226,11 +236,13 @@ async fn keep(
         facts,
         events: Vec::new(),
         recorded: None,
+        keys: Vec::new(),
     };
     while let Some(notice) = told.recv().await {
         match notice {
             CallNotice::Event { kind, .. } => log.events.push(kind),
             CallNotice::Recorded(report) => log.recorded = Some(report),
+            CallNotice::Digit { by, key, .. } => log.keys.push((by, key)),
             CallNotice::Finished => break,
         }
     }

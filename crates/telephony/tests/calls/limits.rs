@@ -65,7 +65,13 @@ async fn the_platforms_own_code_is_sent() {
 #[tokio::test]
 async fn an_extension_that_is_not_known_gets_420() {
     let config = TelephonyConfig::default();
-    refuses(Policy::default(), config, "Require: 100rel", "420").await;
+    refuses(
+        Policy::default(),
+        config,
+        "Require: timer, telepathy",
+        "420",
+    )
+    .await;
 }
 
 #[tokio::test]

@@ -6,8 +6,13 @@
 )]
 
 mod answered;
+mod digest;
+mod early;
 mod failing;
 mod harness;
+mod keys;
 mod limits;
 mod lossy;
+mod script;
+mod sessions;
 mod strangers;
