@@ -3,13 +3,42 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-/// How SIP is served. At least one of `udp` and `tcp` must be given.
+/// A certificate and its key, as files have them.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Certificate {
+    /// The certificate and those that vouch for it, PEM (RFC 7468), ours first.
+    pub chain_pem: Vec<u8>,
+    /// Its private key, PEM: PKCS #8, PKCS #1 or SEC1.
+    pub key_pem: Vec<u8>,
+}
+
+/// The key stays out of logs.
+impl std::fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Certificate").finish_non_exhaustive()
+    }
+}
+
+/// How SIP is served over TLS, and how targets with `;transport=tls` are reached.
+#[derive(Debug, Clone)]
+pub struct TlsConfig {
+    /// The address to listen on; port 0 takes any free one.
+    pub listen: SocketAddr,
+    /// What we show.
+    pub certificate: Certificate,
+    /// Whose certificates are believed when we connect to a target, PEM; none are believed without.
+    pub roots_pem: Vec<u8>,
+}
+
+/// How SIP is served. At least one of `udp`, `tcp` and `tls` must be given.
 #[derive(Debug, Clone)]
 pub struct TelephonyConfig {
     /// The address for SIP over UDP; port 0 takes any free one.
     pub udp: Option<SocketAddr>,
     /// The address for SIP over TCP; port 0 takes any free one.
     pub tcp: Option<SocketAddr>,
+    /// SIP over TLS, in both directions.
+    pub tls: Option<TlsConfig>,
     /// The address that other machines know this one by, when it is not the one listened on (NAT). It goes
     /// into Via, Contact and SDP.
     pub advertised: Option<IpAddr>,
@@ -39,6 +68,7 @@ impl Default for TelephonyConfig {
         Self {
             udp: Some(sip),
             tcp: Some(sip),
+            tls: None,
             advertised: None,
             nat: false,
             max_calls: 2_000,

@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 /// An error of this crate.
 #[derive(Debug, thiserror::Error)]
 pub enum TelephonyError {
-    /// Neither UDP nor TCP was asked for.
-    #[error("expected an address for SIP over UDP or TCP, got neither; set at least one")]
+    /// No transport was asked for.
+    #[error("expected an address for SIP over UDP, TCP or TLS, got none; set at least one")]
     NoListener,
     /// Somebody else listens there.
     #[error(
@@ -32,6 +32,11 @@ pub enum TelephonyError {
         #[source]
         source: io::Error,
     },
+    /// A certificate or its key cannot be used.
+    #[error(
+        "expected a certificate chain and its key in PEM, got something else: {0}; check both files"
+    )]
+    Certificate(String),
     /// The SIP stack could not be started.
     #[error("expected the SIP stack to start: {0}")]
     Stack(String),

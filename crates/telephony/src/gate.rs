@@ -170,6 +170,10 @@ impl TransportEventInspector for Gate {
                 return Some(TransportEvent::Incoming(message, connection, from));
             }
         };
+        let flaw = flaw.or_else(|| {
+            let stream = connection.is_reliable();
+            stream.then(|| message::stream_flaw(&request)).flatten()
+        });
         match self.judge(&request, flaw, source.ip()) {
             Judgement::Pass => {
                 return Some(TransportEvent::Incoming(request.into(), connection, from));
@@ -208,6 +212,8 @@ impl Gate {
             let (code, reason) = match flaw {
                 Flaw::TooLarge => (513, "oversized"),
                 Flaw::Malformed => (400, "malformed"),
+                Flaw::Scheme => (416, "scheme"),
+                Flaw::Version => (505, "version"),
             };
             return if request.method == Method::Ack {
                 Judgement::Drop(reason)

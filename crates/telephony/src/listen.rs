@@ -13,11 +13,11 @@ use rsipstack::transport::tcp::TcpConnection;
 use rsipstack::transport::udp::UdpConnection;
 use rsipstack::transport::{SipAddr, SipConnection};
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::net::{TcpListener, UdpSocket};
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use crate::{TelephonyError, TrunkDirectory, unknown};
+use crate::{TelephonyError, TrunkDirectory, fold, unknown};
 
 /// Room for bursts: the system's default of 208 kB holds about 200 messages, and at 1,000 calls/s it was seen
 /// to lose some.
@@ -116,6 +116,13 @@ impl StackSocket for GuardedSocket {
                 }
                 continue;
             }
+            // Without folds a datagram is never longer than with them.
+            if let Some(plain) = fold::unfolded(&buffer[..length])
+                && let Some(place) = buffer.get_mut(..plain.len())
+            {
+                place.copy_from_slice(&plain);
+                return Ok((plain.len(), from));
+            }
             return Ok((length, from));
         }
     }
@@ -138,9 +145,26 @@ pub(crate) async fn accept_streams(
     stop: CancellationToken,
 ) {
     let local = SipAddr::new(Transport::Tcp, advertised.into());
+    while let Some((stream, _)) = accept(&listener, &endpoint, &may_connect, &stop).await {
+        match TcpConnection::from_stream(stream, local.clone(), Some(stop.child_token())) {
+            Ok(connection) => endpoint
+                .transport_layer
+                .add_connection(SipConnection::Tcp(connection)),
+            Err(error) => debug!(%error, "a SIP stream was gone as soon as it came"),
+        }
+    }
+}
+
+/// The next stream that may be; `None` when told to stop.
+pub(crate) async fn accept(
+    listener: &TcpListener,
+    endpoint: &EndpointInnerRef,
+    may_connect: &impl Fn(IpAddr) -> bool,
+    stop: &CancellationToken,
+) -> Option<(TcpStream, SocketAddr)> {
     loop {
         let accepted = tokio::select! {
-            () = stop.cancelled() => return,
+            () = stop.cancelled() => return None,
             accepted = listener.accept() => accepted,
         };
         let (stream, from) = match accepted {
@@ -163,12 +187,7 @@ pub(crate) async fn accept_streams(
         if let Err(error) = stream.set_nodelay(true) {
             debug!(%error, "TCP_NODELAY was refused");
         }
-        match TcpConnection::from_stream(stream, local.clone(), Some(stop.child_token())) {
-            Ok(connection) => endpoint
-                .transport_layer
-                .add_connection(SipConnection::Tcp(connection)),
-            Err(error) => debug!(%error, "a SIP stream was gone as soon as it came"),
-        }
+        return Some((stream, from));
     }
 }
 

@@ -2,8 +2,10 @@
 
 use std::fmt::Write as _;
 
-use rsipstack::sip::prelude::{HeadersExt, UntypedHeader};
-use rsipstack::sip::{Header, Headers, Method, Request, Response, SipMessage, StatusCode, Version};
+use rsipstack::sip::prelude::{HeadersExt, ToTypedHeader, UntypedHeader};
+use rsipstack::sip::{
+    Header, Headers, Method, Request, Response, Scheme, SipMessage, StatusCode, Version,
+};
 use rsipstack::transaction::random_text;
 
 /// What User-Agent and Server say.
@@ -25,6 +27,10 @@ pub(crate) enum Flaw {
     TooLarge,
     /// A header that every message has (RFC 3261 §8.1.1) is missing or contradicts another.
     Malformed,
+    /// A Request-URI of a scheme that is not ours.
+    Scheme,
+    /// Another version than SIP/2.0.
+    Version,
 }
 
 /// Looks for what would make a message useless or dangerous further in.
@@ -58,8 +64,8 @@ pub(crate) fn flaw(message: &SipMessage) -> Option<Flaw> {
             matches!(length.value().trim().parse::<usize>(), Ok(length) if length <= body.len())
         }
         // A quote that is never closed swallows what comes after it.
-        Header::From(from) => is_balanced(from.value()),
-        Header::To(to) => is_balanced(to.value()),
+        Header::From(from) => is_one_address(from.value()),
+        Header::To(to) => is_one_address(to.value()),
         Header::Contact(contact) => is_balanced(contact.value()),
         _ => true,
     });
@@ -86,6 +92,33 @@ fn are_single(headers: &Headers) -> bool {
         };
         !std::mem::replace(&mut seen[which], true)
     })
+}
+
+/// What a stream's request may have wrong that is found in a datagram before the stack reads it.
+pub(crate) fn stream_flaw(request: &Request) -> Option<Flaw> {
+    if request.version != Version::V2 {
+        return Some(Flaw::Version);
+    }
+    if let Some(Scheme::Other(scheme)) = &request.uri.scheme
+        && !scheme.eq_ignore_ascii_case("tel")
+    {
+        return Some(Flaw::Scheme);
+    }
+    // What the stack takes for a host with a path is another protocol's URI.
+    if request.uri.scheme.is_none() {
+        return Some(Flaw::Scheme);
+    }
+    let via = request.via_header().ok()?;
+    let empty = [";;", ";,", ",,"];
+    (via.first_value().and_then(|via| via.typed()).is_err()
+        || empty.iter().any(|empty| via.value().contains(empty)))
+    .then_some(Flaw::Malformed)
+}
+
+/// One name-addr or addr-spec: quotes that close, and no comma but in them or in the URI (RFC 3261 §20.10).
+fn is_one_address(value: &str) -> bool {
+    let name = value.split('<').next().unwrap_or(value);
+    is_balanced(value) && (!name.contains(',') || name.contains('"'))
 }
 
 fn is_balanced(value: &str) -> bool {

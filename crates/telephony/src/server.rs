@@ -22,8 +22,12 @@ use crate::gate::{Gate, Load};
 use crate::guard::Guard;
 use crate::loops::Loops;
 use crate::peers::Peers;
+use crate::tls::{self, Shown};
 use crate::wire::Identity;
-use crate::{IncomingCall, TelephonyConfig, TelephonyError, TrunkDirectory, call, listen, message};
+use crate::{
+    Certificate, IncomingCall, TelephonyConfig, TelephonyError, TrunkDirectory, call, listen,
+    message,
+};
 
 /// New calls that may wait for the platform to look at them.
 const INCOMING_QUEUE: usize = 256;
@@ -44,6 +48,7 @@ struct Inner {
     shared: Arc<Shared>,
     udp: Option<SocketAddr>,
     tcp: Option<SocketAddr>,
+    tls: Option<(SocketAddr, Shown)>,
     calls: TaskTracker,
     shutdown: CancellationToken,
     _stop_when_dropped: DropGuard,
@@ -90,7 +95,13 @@ impl Telephony {
         let tcp_listener = config.tcp.map(listen::bind_tcp).transpose()?;
         let udp = udp_socket.as_ref().and_then(|s| s.local_addr().ok());
         let tcp = tcp_listener.as_ref().and_then(|l| l.local_addr().ok());
-        if udp.is_none() && tcp.is_none() {
+        let secured = config
+            .tls
+            .as_ref()
+            .map(|tls| Ok((listen::bind_tcp(tls.listen)?, Shown::new(&tls.certificate)?)))
+            .transpose()?;
+        let tls = secured.as_ref().and_then(|(l, _)| l.local_addr().ok());
+        if udp.is_none() && tcp.is_none() && tls.is_none() {
             return Err(TelephonyError::NoListener);
         }
         let advertise = |bound: SocketAddr| {
@@ -100,12 +111,19 @@ impl Telephony {
         let identity = Identity {
             udp: udp.map(advertise),
             tcp: tcp.map(advertise),
+            tls: tls.map(advertise),
             media: media_address(&config, media.address()),
-            bound: udp.into_iter().chain(tcp).collect(),
+            bound: udp.into_iter().chain(tcp).chain(tls).collect(),
         };
 
         let shutdown = CancellationToken::new();
         let transport = TransportLayer::new(shutdown.clone());
+        if let Some(tls) = &config.tls {
+            transport.set_tls_config(rsipstack::transport::tls::TlsConfig {
+                ca_certs: Some(tls.roots_pem.clone()),
+                ..Default::default()
+            });
+        }
         if let (Some(socket), Some(advertised)) = (udp_socket, identity.udp) {
             let connection =
                 listen::hand_over(socket, advertised, trunks.clone(), shutdown.clone()).await?;
@@ -146,10 +164,24 @@ impl Telephony {
             stop: CancellationToken::new(),
         });
         if let (Some(listener), Some(advertised)) = (tcp_listener, shared.identity.tcp) {
-            let peers = shared.peers.clone();
+            let (peers, trunks) = (shared.peers.clone(), shared.trunks.clone());
             tokio::spawn(listen::accept_streams(
                 listener,
                 advertised,
+                Arc::clone(&endpoint.inner),
+                move |address| trunks.contains(address) || peers.contains(address),
+                shutdown.clone(),
+            ));
+        }
+        let mut tls = None;
+        if let (Some((listener, shown)), Some(advertised)) = (secured, shared.identity.tls) {
+            let address = listener.local_addr().unwrap_or(advertised);
+            tls = Some((address, shown.clone()));
+            let (peers, trunks) = (shared.peers.clone(), shared.trunks.clone());
+            tokio::spawn(tls::accept_streams(
+                listener,
+                advertised,
+                shown,
                 Arc::clone(&endpoint.inner),
                 move |address| trunks.contains(address) || peers.contains(address),
                 shutdown.clone(),
@@ -170,6 +202,7 @@ impl Telephony {
             shared,
             udp,
             tcp,
+            tls,
             calls,
             shutdown: shutdown.clone(),
             _stop_when_dropped: shutdown.drop_guard(),
@@ -190,6 +223,21 @@ impl Telephony {
     /// The address that SIP over TCP is served on.
     pub fn tcp_address(&self) -> Option<SocketAddr> {
         self.inner.tcp
+    }
+
+    /// The address that SIP over TLS is served on.
+    pub fn tls_address(&self) -> Option<SocketAddr> {
+        self.inner.tls.as_ref().map(|(address, _)| *address)
+    }
+
+    /// Shows another certificate to whoever connects over TLS from now on. Streams that are open stay as they are.
+    ///
+    /// # Errors
+    /// [`TelephonyError::Certificate`] when it cannot be used; the old one stays. [`TelephonyError::NoListener`]
+    /// without TLS.
+    pub fn replace_certificate(&self, certificate: &Certificate) -> Result<(), TelephonyError> {
+        let (_, shown) = self.inner.tls.as_ref().ok_or(TelephonyError::NoListener)?;
+        shown.replace(certificate)
     }
 
     /// Calls that are under way: let in and not ended.

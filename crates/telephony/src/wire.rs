@@ -15,6 +15,8 @@ pub(crate) struct Identity {
     pub udp: Option<SocketAddr>,
     /// Where others reach our TCP listener.
     pub tcp: Option<SocketAddr>,
+    /// Where others reach our TLS listener.
+    pub tls: Option<SocketAddr>,
     /// What goes into SDP.
     pub media: IpAddr,
     /// Where we listen in truth, to know ourselves by.
@@ -23,13 +25,14 @@ pub(crate) struct Identity {
 
 impl Identity {
     fn address(&self, transport: Transport) -> SocketAddr {
-        let (first, second) = if transport == Transport::Tcp {
-            (self.tcp, self.udp)
-        } else {
-            (self.udp, self.tcp)
+        let [first, second, third] = match transport {
+            Transport::Tls => [self.tls, self.tcp, self.udp],
+            Transport::Tcp => [self.tcp, self.udp, self.tls],
+            _ => [self.udp, self.tcp, self.tls],
         };
         first
             .or(second)
+            .or(third)
             .expect("a server without a listener is never started")
     }
 
@@ -42,10 +45,10 @@ impl Identity {
     /// A Contact of ours.
     pub(crate) fn contact(&self, transport: Transport) -> Header {
         let address = self.address(transport);
-        let parameter = if transport == Transport::Tcp {
-            ";transport=tcp"
-        } else {
-            ""
+        let parameter = match transport {
+            Transport::Tcp => ";transport=tcp",
+            Transport::Tls => ";transport=tls",
+            _ => "",
         };
         Header::Contact(format!("<sip:ringfence@{address}{parameter}>").into())
     }
@@ -59,7 +62,11 @@ impl Identity {
     pub(crate) fn destination(&self, uri: &Uri) -> Result<(SipAddr, Transport), String> {
         match &uri.scheme {
             None | Some(Scheme::Sip) => {}
-            Some(other) => return Err(format!("expected a sip: URI, got {other}:")),
+            Some(other) => {
+                return Err(format!(
+                    "expected a sip: URI (with ;transport=tls for TLS), got {other}:"
+                ));
+            }
         }
         let named = uri.params.iter().find_map(|parameter| match parameter {
             Param::Transport(transport) => Some(*transport),
@@ -67,15 +74,30 @@ impl Identity {
         });
         let transport = match named {
             None if self.udp.is_some() => Transport::Udp,
-            None => Transport::Tcp,
+            None if self.tcp.is_some() => Transport::Tcp,
+            None => Transport::Tls,
             Some(transport @ (Transport::Udp | Transport::Tcp)) => transport,
-            Some(other) => return Err(format!("expected transport udp or tcp, got {other}")),
+            Some(Transport::Tls) if self.tls.is_some() => Transport::Tls,
+            Some(Transport::Tls) => {
+                return Err("it needs TLS, and this server has no certificate".into());
+            }
+            Some(other) => {
+                return Err(format!("expected transport udp, tcp or tls, got {other}"));
+            }
+        };
+        let standard_port = if transport == Transport::Tls {
+            5061
+        } else {
+            5060
         };
         if transport == Transport::Udp && self.udp.is_none() {
             return Err("it needs UDP, and this server has no UDP listener".into());
         }
         if let Host::IpAddr(address) = uri.host_with_port.host {
-            let port = uri.host_with_port.port.map_or(5060, |port| port.value());
+            let port = uri
+                .host_with_port
+                .port
+                .map_or(standard_port, |port| port.value());
             if self.is_us(SocketAddr::new(address, port)) {
                 return Err(
                     "it is this server itself, so the call would go round in a loop".into(),
@@ -90,7 +112,8 @@ impl Identity {
     }
 
     fn is_us(&self, address: SocketAddr) -> bool {
-        let ours = self.bound.iter().chain(&self.udp).chain(&self.tcp);
+        let advertised = self.udp.iter().chain(&self.tcp).chain(&self.tls);
+        let ours = self.bound.iter().chain(advertised);
         ours.copied().any(|ours| {
             ours.port() == address.port()
                 && (ours.ip() == address.ip()
@@ -171,6 +194,7 @@ mod tests {
         Identity {
             udp: Some(address("192.0.2.1:5060")),
             tcp: None,
+            tls: None,
             media: address("192.0.2.1:0").ip(),
             bound: vec![address("10.0.0.1:5060")],
         }

@@ -43,7 +43,7 @@ impl Running {
                     self.give(Input::HungUp { by });
                 }
             }
-            (Method::Invite, Some(by)) => self.reinvite(by, transaction),
+            (Method::Invite, Some(by)) => self.renegotiate(by, transaction),
             (Method::PRack, Some(Party::Caller)) => self.acknowledged(transaction),
             (Method::PRack, _) => self.refuse(transaction, 481),
             (Method::Info, Some(by)) => self.info(by, transaction),
@@ -51,32 +51,13 @@ impl Running {
                 let extra = vec![message::allow()];
                 self.reply(Wire::Other, transaction, 200, extra, None);
             }
-            (Method::Update, Some(by)) => self.update(by, transaction),
+            (Method::Update, Some(by)) => self.renegotiate(by, transaction),
             (Method::Refer, _) => self.refuse(transaction, 603),
             (Method::Invite | Method::Info | Method::Update, None) => self.refuse(transaction, 481),
             _ => {
                 let extra = vec![message::allow()];
                 self.reply(Wire::Other, transaction, 405, extra, None);
             }
-        }
-    }
-
-    /// An UPDATE without a body only asks whether we are still here (RFC 3311, RFC 4028 §7.4).
-    fn update(&mut self, by: Party, transaction: Transaction) {
-        if !transaction.original.body.is_empty() {
-            return self.refuse(transaction, 488);
-        }
-        let request = transaction.original.clone();
-        match self.note_request(by, &request) {
-            Ok(session) => {
-                if let Some(dialog) = self.dialog_of(by) {
-                    dialog.retarget(&request);
-                }
-                let mut extra = self.capabilities(by);
-                extra.extend(session);
-                self.reply(Wire::Other, transaction, 200, extra, None);
-            }
-            Err(minimum) => self.reply(Wire::Other, transaction, 422, minimum, None),
         }
     }
 

@@ -1,4 +1,4 @@
-//! Re-INVITEs (RFC 3261 §14): hold, resume, and moves of a side's sound.
+//! Re-INVITEs (RFC 3261 §14) and UPDATEs (RFC 3311): hold, resume, and moves of a side's sound.
 //!
 //! Sound runs through us, so a side that only moves is answered at once. What changes the direction of sound
 //! is asked of the other side first, and its answer comes back.
@@ -26,9 +26,13 @@ pub(super) struct Renegotiation {
 }
 
 impl Running {
-    pub(super) fn reinvite(&mut self, by: Party, transaction: Transaction) {
-        // One at a time, and not before the first INVITE is done with (RFC 3261 §14.2).
-        if !self.is_confirmed() || self.renegotiation.is_some() || self.offering.is_some() {
+    pub(super) fn renegotiate(&mut self, by: Party, transaction: Transaction) {
+        let is_update = transaction.original.method == Method::Update;
+        // An UPDATE without an offer only asks whether we are still here (RFC 4028 §7.4); that may be at any time.
+        let asks = is_update && transaction.original.body.is_empty();
+        // One at a time, and not before the first INVITE is done with (RFC 3261 §14.2, RFC 3311 §5.2).
+        let busy = self.renegotiation.is_some() || self.offering.is_some();
+        if !asks && (busy || !self.is_confirmed()) {
             return self.refuse(transaction, 491);
         }
         let request = transaction.original.clone();
@@ -39,7 +43,13 @@ impl Running {
         if let Some(dialog) = self.dialog_of(by) {
             dialog.retarget(&request);
         }
+        if asks {
+            return self.accept(by, transaction, session, None);
+        }
         let Some(body) = message::sdp_of(&request.headers, &request.body) else {
+            if is_update {
+                return self.refuse(transaction, 415);
+            }
             return self.offer_back(by, transaction, session);
         };
         let Ok(offer) = Description::parse(body) else {
@@ -70,8 +80,11 @@ impl Running {
             return self.refuse(transaction, 500);
         };
         let answers = transaction.tu_sender.clone();
-        let trying = message::response(&request, 100, None, Vec::new(), None);
-        let _ = answers.send(TransactionEvent::Respond(trying));
+        let wire = wire_of(&request, by);
+        if request.method == Method::Invite {
+            let trying = message::response(&request, 100, None, Vec::new(), None);
+            let _ = answers.send(TransactionEvent::Respond(trying));
+        }
         self.renegotiation = Some(Renegotiation {
             by,
             request,
@@ -79,7 +92,7 @@ impl Running {
             offer,
             session,
         });
-        self.listen(Wire::Reinvite(by), transaction);
+        self.listen(wire, transaction);
         let mut headers = vec![message::sdp_type()];
         if let Some(session) = self.session(to) {
             headers.extend(session.headers(self.limits()));
@@ -109,7 +122,8 @@ impl Running {
     ) {
         let mut extra = self.capabilities(by);
         extra.extend(session);
-        self.reply(Wire::Reinvite(by), transaction, 200, extra, body);
+        let wire = wire_of(&transaction.original, by);
+        self.reply(wire, transaction, 200, extra, body);
     }
 
     pub(super) fn hear_reinvite(&mut self, by: Party, heard: Heard) {
@@ -255,5 +269,14 @@ impl Running {
         }
         let id = self.talking?;
         self.leg_mut(id).map(|leg| &mut leg.end)
+    }
+}
+
+/// An INVITE is over when it is acknowledged, any other request when it is answered.
+fn wire_of(request: &Request, by: Party) -> Wire {
+    if request.method == Method::Invite {
+        Wire::Reinvite(by)
+    } else {
+        Wire::Other
     }
 }

@@ -6,6 +6,7 @@
 )]
 
 mod answered;
+mod changes;
 mod digest;
 mod early;
 mod failing;
@@ -14,5 +15,6 @@ mod keys;
 mod limits;
 mod lossy;
 mod script;
+mod secured;
 mod sessions;
 mod strangers;

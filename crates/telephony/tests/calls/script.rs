@@ -209,6 +209,39 @@ Max-Forwards: 70
         self
     }
 
+    /// Sends a request that puts the other side on hold (RFC 3264 §8.4).
+    pub fn holds(self, method: &str) -> Self {
+        let held = SDP
+            .replace("sendrecv", "sendonly")
+            .replace("1 1 IN", "1 2 IN");
+        self.sends(method, "", Some(("application/sdp", &held)))
+    }
+
+    /// Keeps what an answer to the request that comes next needs, for [`Script::answers_kept`].
+    pub fn keeps_request(self) -> Self {
+        self.keeps("Via", "kept_via")
+            .keeps("From", "kept_from")
+            .keeps("To", "kept_to")
+            .keeps("Call-ID", "kept_id")
+            .keeps("CSeq", "kept_cseq")
+    }
+
+    /// Answers the request that was kept.
+    pub fn answers_kept(mut self, status: &str) -> Self {
+        let head = format!(
+            "SIP/2.0 {status}
+Via:[$kept_via]
+From:[$kept_from]
+To:[$kept_to]
+Call-ID:[$kept_id]
+CSeq:[$kept_cseq]
+Contact: <sip:peer@[local_ip]:[local_port];transport=[transport]>"
+        );
+        let sdp = SDP.replace("sendrecv", "recvonly");
+        self.message("", &head, Some(("application/sdp", sdp.as_str())));
+        self
+    }
+
     /// Answers the first INVITE (a target only): `180 Ringing`.
     pub fn answers_invite(mut self, status: &str, headers: &str, sdp: bool) -> Self {
         let retransmits = if status.starts_with('1') {
