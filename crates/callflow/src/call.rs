@@ -28,6 +28,18 @@ pub struct Call {
     given_up: Vec<LegId>,
     recording: bool,
     hold_changes: u32,
+    /// Somebody is rung to take the callee's place.
+    transfer: Option<Transfer>,
+    /// The callee that asked for it has hung up.
+    callee_left: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Transfer {
+    leg: LegId,
+    until: Timestamp,
+    seconds: u64,
+    heard: bool,
 }
 
 #[derive(Debug)]
@@ -71,6 +83,8 @@ impl Call {
             given_up: Vec::new(),
             recording: false,
             hold_changes: 0,
+            transfer: None,
+            callee_left: false,
         }
     }
 
@@ -88,6 +102,9 @@ impl Call {
     pub fn poll(&mut self) -> Output {
         if let Some(output) = self.outputs.pop_front() {
             return output;
+        }
+        if let (State::Talking { until, .. }, Some(transfer)) = (&self.state, self.transfer) {
+            return Output::Timeout(transfer.until.min(*until));
         }
         match &self.state {
             State::New { at } => Output::Timeout(*at),
@@ -137,6 +154,7 @@ impl Call {
                     self.server_hangs_up(Disposition::Answered, reason, now);
                 }
             }
+            Input::Transfer { candidate } => self.transfer_to(candidate, now),
             // Nobody waits for a key in a flow that only rings and talks.
             Input::Digit { by: _, key: _ } => {}
             Input::Gone { party: _, reason } => {
@@ -178,7 +196,54 @@ impl Call {
         }
     }
 
+    fn transfer_to(&mut self, candidate: Candidate, now: Timestamp) {
+        if !self.is_talking() || self.transfer.is_some() {
+            return;
+        }
+        self.emit(CallEventKind::Ringing {
+            leg: candidate.leg,
+            target: candidate.target,
+            name: candidate.name.clone(),
+            reason: candidate.reason.clone(),
+        });
+        let until = now + candidate.ring_timeout.min(self.options.max_ringing);
+        self.transfer = Some(Transfer {
+            leg: candidate.leg,
+            until,
+            seconds: until.since(now).as_secs(),
+            heard: false,
+        });
+        self.act(Action::Ring(candidate));
+    }
+
+    /// Nobody takes the callee's place; a callee that has left already leaves the caller alone.
+    fn transfer_ended(&mut self, now: Timestamp) {
+        self.transfer = None;
+        if self.callee_left {
+            self.emit(CallEventKind::HungUp { by: Party::Callee });
+            self.act(Action::HangUp {
+                party: Party::Caller,
+            });
+            let reason = "the callee hung up, and nobody took the transfer".to_owned();
+            self.finish(Disposition::Answered, None, reason, now);
+        }
+    }
+
+    /// The call ends: nobody is needed in the callee's place.
+    fn drop_transfer(&mut self, reason: &str) {
+        if let Some(transfer) = self.transfer.take() {
+            self.give_up(transfer.leg, LegOutcome::Cancelled, reason.to_owned());
+        }
+    }
+
     fn progress(&mut self, from: LegId, code: u16, early_media: bool) {
+        if let Some(transfer) = self
+            .transfer
+            .as_mut()
+            .filter(|transfer| transfer.leg == from)
+        {
+            transfer.heard = true;
+        }
         let State::Ringing {
             leg, heard, told, ..
         } = &mut self.state
@@ -208,6 +273,15 @@ impl Call {
     }
 
     fn answered(&mut self, from: LegId, now: Timestamp) {
+        if self.is_talking() && self.transfer.is_some_and(|transfer| transfer.leg == from) {
+            self.transfer = None;
+            self.callee_left = false;
+            if let State::Talking { held_by_callee, .. } = &mut self.state {
+                *held_by_callee = false;
+            }
+            self.emit(CallEventKind::Answered { leg: from });
+            return self.act(Action::HandOver { leg: from });
+        }
         match self.state {
             State::Ringing { leg, .. } if leg == from => {
                 self.state = State::Talking {
@@ -235,6 +309,10 @@ impl Call {
             let (outcome, code, reason) = verdict::of_leg(failure);
             self.end_leg(leg, outcome, code, reason);
             self.ring_next(now);
+        } else if self.transfer.is_some_and(|transfer| transfer.leg == from) {
+            let (outcome, code, reason) = verdict::of_leg(failure);
+            self.end_leg(from, outcome, code, reason);
+            self.transfer_ended(now);
         }
     }
 
@@ -263,7 +341,12 @@ impl Call {
             State::New { .. } | State::Ringing { .. } if by == Party::Caller => {
                 self.caller_cancelled();
             }
+            // Whoever put the caller through may go before that one answers.
+            State::Talking { .. } if by == Party::Callee && self.transfer.is_some() => {
+                self.callee_left = true;
+            }
             State::Talking { .. } => {
+                self.drop_transfer("the call ended before anybody took the transfer");
                 self.emit(CallEventKind::HungUp { by });
                 let (other, who) = match by {
                     Party::Caller => (Some(Party::Callee), "the caller hung up"),
@@ -271,6 +354,7 @@ impl Call {
                     Party::Server => (None, "the server hung up"),
                 };
                 match other {
+                    Some(Party::Callee) if self.callee_left => {}
                     Some(party) => self.act(Action::HangUp { party }),
                     None => self.hang_up_both(),
                 }
@@ -330,6 +414,20 @@ impl Call {
                 self.give_up(leg, outcome, reason);
                 self.ring_next(now);
             }
+            State::Talking { until, .. }
+                if now < *until && self.transfer.is_some_and(|transfer| now >= transfer.until) =>
+            {
+                if let Some(transfer) = self.transfer {
+                    let seconds = transfer.seconds;
+                    let (outcome, reason) = if transfer.heard {
+                        (LegOutcome::NoAnswer, format!("no answer in {seconds} s"))
+                    } else {
+                        (LegOutcome::Failed, format!("not a word in {seconds} s"))
+                    };
+                    self.give_up(transfer.leg, outcome, reason);
+                    self.transfer_ended(now);
+                }
+            }
             State::Talking { until, .. } if now >= *until => {
                 let reason = format!(
                     "it reached the longest length that is allowed, {} s",
@@ -368,6 +466,7 @@ impl Call {
     }
 
     fn server_hangs_up(&mut self, disposition: Disposition, reason: String, now: Timestamp) {
+        self.drop_transfer("the call ended before anybody took the transfer");
         self.emit(CallEventKind::HungUp { by: Party::Server });
         self.hang_up_both();
         self.finish(disposition, None, reason, now);
@@ -377,9 +476,11 @@ impl Call {
         self.act(Action::HangUp {
             party: Party::Caller,
         });
-        self.act(Action::HangUp {
-            party: Party::Callee,
-        });
+        if !self.callee_left {
+            self.act(Action::HangUp {
+                party: Party::Callee,
+            });
+        }
     }
 
     fn give_up(&mut self, leg: LegId, outcome: LegOutcome, reason: String) {

@@ -106,6 +106,12 @@ pub enum Input {
         /// `0` to `9`, `*`, `#`, `A` to `D`.
         key: char,
     },
+    /// The callee wants the caller put through to somebody else, and it is allowed (RFC 5589 §6.1). The caller
+    /// and the callee talk on until that one answers.
+    Transfer {
+        /// Who is to be rung.
+        candidate: Candidate,
+    },
     /// A side is not there any more: it gave no sign of life (RFC 4028 §10).
     Gone {
         /// The caller or the callee.
@@ -150,6 +156,11 @@ pub enum Action {
     },
     /// Answer the caller with this leg's answer, and begin to record.
     Bridge {
+        /// The leg.
+        leg: LegId,
+    },
+    /// Join the caller with this leg in the place of the one that is talked to, and hang that one up.
+    HandOver {
         /// The leg.
         leg: LegId,
     },

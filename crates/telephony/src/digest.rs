@@ -106,13 +106,13 @@ impl Challenge {
             qop,
             stale: _,
         } = self;
-        let used = algorithm.unwrap_or(Algorithm::Md5);
+        let hash = algorithm.unwrap_or(Algorithm::Md5);
         let protection = qop.then(|| (random_text(16), format!("{count:08x}")));
         let protection = protection
             .as_ref()
             .map(|(own, count)| (own.as_str(), count.as_str()));
-        let secret = used.hash(&format!("{user}:{realm}:{password}"));
-        let response = response(used, &secret, nonce, method, uri, protection);
+        let secret = hash.hash(&format!("{user}:{realm}:{password}"));
+        let response = response(hash, &secret, nonce, method, uri, protection);
         let (user, realm) = (escaped(user), escaped(realm));
         let mut value = format!(
             "Digest username=\"{user}\", realm=\"{realm}\", nonce=\"{}\", uri=\"{uri}\", response=\"{response}\"",

@@ -1,5 +1,5 @@
 //! Folded headers (RFC 3261 §7.3.1) and white space where hardly anybody puts it (§25.1), made plain before the
-//! stack reads them: it takes neither in Via and CSeq, by which an answer finds its way.
+//! stack reads them: it takes neither in Via and `CSeq`, by which an answer finds its way.
 
 /// The datagram without folds; `None` when it has none, as nearly all.
 pub(crate) fn unfolded(datagram: &[u8]) -> Option<Vec<u8>> {
@@ -12,7 +12,7 @@ pub(crate) fn unfolded(datagram: &[u8]) -> Option<Vec<u8>> {
     let mut lines = Lines { rest: head }.peekable();
     while let Some(line) = lines.next() {
         let mut whole = line.to_vec();
-        while let Some(more) = lines.next_if(|next| next.first().is_some_and(is_blank)) {
+        while let Some(more) = lines.next_if(|next| next.first().copied().is_some_and(is_blank)) {
             let text = more.trim_ascii();
             if !text.is_empty() {
                 whole.push(b' ');
@@ -28,7 +28,7 @@ pub(crate) fn unfolded(datagram: &[u8]) -> Option<Vec<u8>> {
     Some(plain)
 }
 
-/// A Via or CSeq without the white space that means nothing, and so the parameters of From and To; any other line
+/// A Via or `CSeq` without the white space that means nothing, and so the parameters of From and To; any other line
 /// as it is.
 fn squeezed(line: Vec<u8>) -> Vec<u8> {
     let Some(colon) = line.iter().position(|octet| *octet == b':') else {
@@ -47,7 +47,7 @@ fn squeezed(line: Vec<u8>) -> Vec<u8> {
     let mut plain = line[..=start].to_vec();
     let mut pending = false;
     for octet in line[start + 1..].trim_ascii() {
-        if is_blank(octet) {
+        if is_blank(*octet) {
             pending = true;
             continue;
         }
@@ -61,7 +61,7 @@ fn squeezed(line: Vec<u8>) -> Vec<u8> {
     plain
 }
 
-fn is_blank(octet: &u8) -> bool {
+fn is_blank(octet: u8) -> bool {
     matches!(octet, b' ' | b'\t')
 }
 

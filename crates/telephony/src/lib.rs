@@ -31,6 +31,9 @@ mod wire;
 pub use config::{Certificate, TelephonyConfig, TlsConfig};
 pub use error::TelephonyError;
 pub use ringfence_media::RecordingReport;
-pub use seam::{CallDecision, CallNotice, CallSetup, IncomingCall, InviteFacts, RecordingPlan};
+pub use seam::{
+    CallDecision, CallNotice, CallSetup, IncomingCall, InviteFacts, RecordingPlan,
+    TransferDecision, TransferRequest,
+};
 pub use server::Telephony;
 pub use trunks::{TrunkAccount, TrunkAddress, TrunkDirectory};

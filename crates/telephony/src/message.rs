@@ -11,7 +11,7 @@ use rsipstack::transaction::random_text;
 /// What User-Agent and Server say.
 pub(crate) const PRODUCT: &str = "Ringfence";
 /// What Allow says (RFC 3261 §20.5).
-pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK";
+pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER";
 /// The extensions that we know (RFC 3261 §20.37).
 const EXTENSIONS: [&str; 2] = ["timer", "100rel"];
 /// The longest text that is taken over from a message, in octets.
@@ -386,6 +386,14 @@ pub(crate) fn key(kind: &str, body: &[u8]) -> Option<char> {
     };
     let key = key.to_ascii_uppercase();
     matches!(key, '0'..='9' | '*' | '#' | 'A'..='D').then_some(key)
+}
+
+/// The value of a header that the stack keeps under a short form that it does not know.
+pub(crate) fn header_of<'a>(header: &'a Header, short: &str) -> Option<&'a str> {
+    match header {
+        Header::Other(name, value) if name.eq_ignore_ascii_case(short) => Some(value),
+        _ => None,
+    }
 }
 
 /// A response to a request (RFC 3261 §8.2.6), with our To tag unless it is 100 or has one.

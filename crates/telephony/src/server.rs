@@ -12,6 +12,7 @@ use rsipstack::transaction::endpoint::EndpointInnerRef;
 use rsipstack::transaction::transaction::TransactionEvent;
 use rsipstack::transaction::{Transaction, TransactionReceiver};
 use rsipstack::transport::{SipConnection, TransportLayer};
+use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
@@ -80,6 +81,40 @@ pub(crate) struct Shared {
     pub stop: CancellationToken,
 }
 
+impl Shared {
+    /// Begins to take streams.
+    fn accept(
+        &self,
+        plain: Option<TcpListener>,
+        secured: Option<(TcpListener, Shown)>,
+        shutdown: &CancellationToken,
+    ) {
+        let may_connect = {
+            let (peers, trunks) = (self.peers.clone(), self.trunks.clone());
+            move |address| trunks.contains(address) || peers.contains(address)
+        };
+        if let (Some(listener), Some(advertised)) = (plain, self.identity.tcp) {
+            tokio::spawn(listen::accept_streams(
+                listener,
+                advertised,
+                Arc::clone(&self.endpoint),
+                may_connect.clone(),
+                shutdown.clone(),
+            ));
+        }
+        if let (Some((listener, shown)), Some(advertised)) = (secured, self.identity.tls) {
+            tokio::spawn(tls::accept_streams(
+                listener,
+                advertised,
+                shown,
+                Arc::clone(&self.endpoint),
+                may_connect,
+                shutdown.clone(),
+            ));
+        }
+    }
+}
+
 impl Telephony {
     /// Binds the listeners and begins to serve. New calls come out of the receiver, which holds a bounded
     /// number of them; when it is full or dropped, new calls are refused with 503.
@@ -95,11 +130,7 @@ impl Telephony {
         let tcp_listener = config.tcp.map(listen::bind_tcp).transpose()?;
         let udp = udp_socket.as_ref().and_then(|s| s.local_addr().ok());
         let tcp = tcp_listener.as_ref().and_then(|l| l.local_addr().ok());
-        let secured = config
-            .tls
-            .as_ref()
-            .map(|tls| Ok((listen::bind_tcp(tls.listen)?, Shown::new(&tls.certificate)?)))
-            .transpose()?;
+        let secured = config.tls.as_ref().map(tls::bind).transpose()?;
         let tls = secured.as_ref().and_then(|(l, _)| l.local_addr().ok());
         if udp.is_none() && tcp.is_none() && tls.is_none() {
             return Err(TelephonyError::NoListener);
@@ -119,10 +150,7 @@ impl Telephony {
         let shutdown = CancellationToken::new();
         let transport = TransportLayer::new(shutdown.clone());
         if let Some(tls) = &config.tls {
-            transport.set_tls_config(rsipstack::transport::tls::TlsConfig {
-                ca_certs: Some(tls.roots_pem.clone()),
-                ..Default::default()
-            });
+            tls::believe(&transport, tls);
         }
         if let (Some(socket), Some(advertised)) = (udp_socket, identity.udp) {
             let connection =
@@ -163,30 +191,8 @@ impl Telephony {
             load,
             stop: CancellationToken::new(),
         });
-        if let (Some(listener), Some(advertised)) = (tcp_listener, shared.identity.tcp) {
-            let (peers, trunks) = (shared.peers.clone(), shared.trunks.clone());
-            tokio::spawn(listen::accept_streams(
-                listener,
-                advertised,
-                Arc::clone(&endpoint.inner),
-                move |address| trunks.contains(address) || peers.contains(address),
-                shutdown.clone(),
-            ));
-        }
-        let mut tls = None;
-        if let (Some((listener, shown)), Some(advertised)) = (secured, shared.identity.tls) {
-            let address = listener.local_addr().unwrap_or(advertised);
-            tls = Some((address, shown.clone()));
-            let (peers, trunks) = (shared.peers.clone(), shared.trunks.clone());
-            tokio::spawn(tls::accept_streams(
-                listener,
-                advertised,
-                shown,
-                Arc::clone(&endpoint.inner),
-                move |address| trunks.contains(address) || peers.contains(address),
-                shutdown.clone(),
-            ));
-        }
+        let tls = tls.zip(secured.as_ref().map(|(_, shown)| shown.clone()));
+        shared.accept(tcp_listener, secured, &shutdown);
         tokio::spawn(async move { endpoint.serve().await });
         let watch = (Arc::clone(&shared.load), shutdown.clone());
         tokio::spawn(async move { watch.1.run_until_cancelled(watch.0.watch_lag()).await });
@@ -197,7 +203,7 @@ impl Telephony {
             calls.clone(),
             shutdown.clone(),
         ));
-        info!(udp = ?udp, tcp = ?tcp, "listening for SIP");
+        info!(udp = ?udp, tcp = ?tcp, tls = ?tls.as_ref().map(|(address, _)| address), "listening for SIP");
         let inner = Inner {
             shared,
             udp,

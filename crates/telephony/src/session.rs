@@ -56,12 +56,12 @@ impl Limits {
     }
 
     /// `Min-SE` (RFC 4028 §5).
-    pub(crate) fn minimum(&self) -> Header {
+    pub(crate) fn minimum(self) -> Header {
         Header::MinSE(self.minimum.to_string().into())
     }
 
     /// What our first INVITE to a target says. `at_least` is what a target's 422 asked for, in seconds.
-    pub(crate) fn ask(&self, at_least: u32) -> Vec<Header> {
+    pub(crate) fn ask(self, at_least: u32) -> Vec<Header> {
         if self.interval == 0 {
             return Vec::new();
         }
@@ -221,7 +221,7 @@ impl Session {
     }
 
     fn end(&self) -> Instant {
-        self.since + (self.interval - MARGIN.min(self.interval / 3))
+        self.since + self.interval.saturating_sub(MARGIN.min(self.interval / 3))
     }
 }
 
@@ -371,7 +371,7 @@ mod tests {
         assert_eq!(session.due(now + Duration::from_secs(90)), Due::Refresh);
         assert_eq!(session.due(now + Duration::from_secs(91)), Due::Nothing);
         assert_eq!(session.next(), now + Duration::from_secs(148));
-        let gone = Due::Gone(Duration::from_secs(180));
+        let gone = Due::Gone(Duration::from_mins(3));
         assert_eq!(session.due(now + Duration::from_secs(148)), gone);
         let theirs = Session::new(180, false, now);
         assert_eq!(theirs.next(), now + Duration::from_secs(148));

@@ -9,21 +9,34 @@ use metrics::counter;
 use rsipstack::sip::Transport;
 use rsipstack::transaction::endpoint::EndpointInnerRef;
 use rsipstack::transport::tls::TlsConnection;
-use rsipstack::transport::{SipAddr, SipConnection};
+use rsipstack::transport::{SipAddr, SipConnection, TransportLayer};
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert, ServerConfig};
 use rustls::sign::CertifiedKey;
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use crate::{Certificate, TelephonyError, listen};
+use crate::{Certificate, TelephonyError, TlsConfig, listen};
 
 /// How long a peer has for its part of the handshake.
 const HANDSHAKE: Duration = Duration::from_secs(5);
+
+/// Binds the listener, with the certificate that it shows.
+pub(crate) fn bind(tls: &TlsConfig) -> Result<(TcpListener, Shown), TelephonyError> {
+    Ok((listen::bind_tcp(tls.listen)?, Shown::new(&tls.certificate)?))
+}
+
+/// Tells the stack whose certificates are believed when it connects.
+pub(crate) fn believe(transport: &TransportLayer, tls: &TlsConfig) {
+    transport.set_tls_config(rsipstack::transport::tls::TlsConfig {
+        ca_certs: Some(tls.roots_pem.clone()),
+        ..Default::default()
+    });
+}
 
 /// The certificate that is shown to whoever connects; all clones show a new one at once.
 #[derive(Debug, Clone)]
@@ -76,7 +89,7 @@ fn read(certificate: &Certificate) -> Result<Arc<CertifiedKey>, TelephonyError> 
 
 /// Accepts TLS streams from trunks and from the targets of calls under way, until told to stop.
 pub(crate) async fn accept_streams(
-    listener: tokio::net::TcpListener,
+    listener: TcpListener,
     advertised: SocketAddr,
     shown: Shown,
     endpoint: EndpointInnerRef,

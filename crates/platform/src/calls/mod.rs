@@ -197,6 +197,7 @@ async fn begin(
     let flow = callflow::Call::new(route, callflow::Options::default(), now);
     Ok((
         CallSetup {
+            transfers: None,
             call: call.id,
             flow,
             recording,

@@ -43,17 +43,18 @@ impl Running {
                     self.give(Input::HungUp { by });
                 }
             }
-            (Method::Invite, Some(by)) => self.renegotiate(by, transaction),
+            (Method::Invite | Method::Update, Some(by)) => self.renegotiate(by, transaction),
             (Method::PRack, Some(Party::Caller)) => self.acknowledged(transaction),
-            (Method::PRack, _) => self.refuse(transaction, 481),
             (Method::Info, Some(by)) => self.info(by, transaction),
             (Method::Options, _) => {
                 let extra = vec![message::allow()];
                 self.reply(Wire::Other, transaction, 200, extra, None);
             }
-            (Method::Update, Some(by)) => self.renegotiate(by, transaction),
+            (Method::Refer, Some(Party::Callee)) => self.refer(transaction),
             (Method::Refer, _) => self.refuse(transaction, 603),
-            (Method::Invite | Method::Info | Method::Update, None) => self.refuse(transaction, 481),
+            (Method::PRack, _) | (Method::Invite | Method::Info | Method::Update, None) => {
+                self.refuse(transaction, 481);
+            }
             _ => {
                 let extra = vec![message::allow()];
                 self.reply(Wire::Other, transaction, 405, extra, None);

@@ -64,7 +64,10 @@ impl Running {
         let from = from_value(self.identity.as_ref(), shared.identity.host());
         let mut dialog = Dialog::outgoing(target, &from, transport);
         let mut end = self.sound.local_end(Party::Callee);
-        self.sound.reset(Party::Callee);
+        // A leg that is rung for a transfer is silent until it answers: somebody is talked to.
+        if self.talking.is_none() {
+            self.sound.reset(Party::Callee);
+        }
         let offer = end.offer(
             self.caller
                 .said
@@ -119,6 +122,7 @@ impl Running {
 
     /// Gives a leg up. CANCEL must wait for a provisional response (RFC 3261 §9.1).
     pub(super) fn cancel(&mut self, id: LegId) {
+        self.transfer_failed(id, None);
         if let Some(leg) = self.leg_mut(id) {
             leg.given_up = true;
         }
@@ -128,7 +132,8 @@ impl Running {
     fn send_cancel(&mut self, id: LegId) {
         let endpoint = self.shared.endpoint.clone();
         // Phones do not list a call as missed that somebody else took (RFC 3326 §2).
-        let reason = if self.talking.is_some() || self.flow.is_talking() {
+        let reason = if !self.is_transfer(id) && (self.talking.is_some() || self.flow.is_talking())
+        {
             let elsewhere = "SIP;cause=200;text=\"Call completed elsewhere\"";
             Some(Header::Reason(elsewhere.to_owned().into()))
         } else {
@@ -237,13 +242,16 @@ impl Running {
     fn leg_progressed(&mut self, id: LegId, response: &Response) {
         let code = response.status_code.code();
         let mut early_media = false;
+        let talking = self.talking.is_some();
         if let Some(body) = message::sdp_of(&response.headers, &response.body)
             && let Ok(said) = Description::parse(body)
             && let Some(leg) = self.leg_mut(id)
             && !leg.given_up
         {
             leg.said = Some(said.clone());
-            early_media = true;
+            early_media = !talking;
+        }
+        if early_media && let Some(said) = self.leg(id).and_then(|leg| leg.said.clone()) {
             self.sound.set_remote(Party::Callee, &said);
         }
         self.give(Input::Progress {

@@ -9,6 +9,7 @@ mod refresh;
 mod reliable;
 mod running;
 mod sound;
+mod transfer;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};

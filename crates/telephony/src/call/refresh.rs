@@ -194,12 +194,10 @@ impl Running {
     }
 
     fn session_mut(&mut self, party: Party) -> Option<&mut Option<Session>> {
-        match party {
-            Party::Caller => Some(&mut self.caller.session),
-            _ => {
-                let id = self.talking?;
-                self.leg_mut(id).map(|leg| &mut leg.session)
-            }
+        if party == Party::Caller {
+            return Some(&mut self.caller.session);
         }
+        let id = self.talking?;
+        self.leg_mut(id).map(|leg| &mut leg.session)
     }
 }

@@ -34,7 +34,7 @@ struct Planned {
 
 struct Sent {
     response: Response,
-    /// Its RSeq.
+    /// Its `RSeq`.
     number: u32,
     again: Instant,
     pause: Duration,
@@ -286,7 +286,7 @@ impl Running {
     }
 }
 
-/// The response's and the request's numbers of a RAck (RFC 3262 §7.2).
+/// The response's and the request's numbers of a `RAck` (RFC 3262 §7.2).
 fn numbers(rack: &str) -> Option<(u32, u32)> {
     let mut words = rack.split_ascii_whitespace();
     let numbers = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);

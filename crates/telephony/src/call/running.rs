@@ -20,6 +20,7 @@ use super::leg::Leg;
 use super::outbox::Outbox;
 use super::reliable::Reliable;
 use super::sound::Sound;
+use super::transfer::{Deciding, Transfer};
 use super::{Conversations, Invite, TAIL};
 use crate::dialog::Dialog;
 use crate::dialogs::{Arrival, DialogOf, Registration};
@@ -29,7 +30,7 @@ use crate::sdp::{Description, LocalEnd};
 use crate::server::Shared;
 use crate::session::Session;
 use crate::wire::{self, Heard, Wire};
-use crate::{CallNotice, CallSetup, message};
+use crate::{CallNotice, CallSetup, TransferDecision, TransferRequest, message};
 
 /// Requests inside dialogs that may wait for the call's task.
 const INBOX: usize = 16;
@@ -78,6 +79,10 @@ pub(super) struct Running {
     pub offering: Option<Party>,
     /// By which way each side's keys come.
     pub keys_by: [Option<KeysBy>; 2],
+    /// Where transfers are decided.
+    pub transfers: Option<mpsc::Sender<TransferRequest>>,
+    pub transfer: Option<Transfer>,
+    pub deciding: Option<Deciding>,
     outbox: Outbox,
     conversations: Conversations,
     /// Those of them that the end of the call waits for.
@@ -144,6 +149,9 @@ impl Running {
             renegotiation: None,
             offering: None,
             keys_by: [None; 2],
+            transfers: setup.transfers,
+            transfer: None,
+            deciding: None,
             outbox: Outbox::new(setup.notices),
             conversations,
             open,
@@ -210,6 +218,7 @@ impl Running {
                         self.give(input);
                     }
                 }
+                decision = decided(self.deciding.as_mut()) => self.transfer_decided(decision),
                 () = self.outbox.ready(), if !self.outbox.is_empty() => {}
                 () = self.shared.stop.cancelled(), if !self.stopped => {
                     self.stopped = true;
@@ -232,6 +241,9 @@ impl Running {
 
     /// Tells the flow something.
     pub(super) fn give(&mut self, input: Input) {
+        if let Input::LegFailed { leg, failure } = &input {
+            self.transfer_failed(*leg, Some(failure));
+        }
         let now = self.now();
         self.flow.handle(input, now);
     }
@@ -323,6 +335,7 @@ impl Running {
             } => self.relay_progress(leg, code, early_media),
             Action::Cancel { leg } => self.cancel(leg),
             Action::Bridge { leg } => self.bridge(leg),
+            Action::HandOver { leg } => self.hand_over(leg),
             Action::Release { leg } => self.hang_up_leg(leg),
             Action::RefuseCaller { code, reason: _ } => {
                 self.forget_planned();
@@ -546,6 +559,13 @@ impl Running {
 
     pub(super) fn leg_mut(&mut self, id: LegId) -> Option<&mut Leg> {
         self.legs.iter_mut().find(|leg| leg.id == id)
+    }
+}
+
+async fn decided(deciding: Option<&mut Deciding>) -> TransferDecision {
+    match deciding {
+        Some(deciding) => deciding.await,
+        None => std::future::pending().await,
     }
 }
 

@@ -14,7 +14,7 @@ async fn a_side_that_holds_by_update_is_answered_by_the_other_side() {
         .gets_with("INVITE", &[("", "a=sendonly")])
         .answers_kept("200 OK")
         .gets("ACK")
-        .is_hung_up()
+        .gets_hung_up()
         .sipp();
     let mut server = Server::start(Policy::ringing([&callee])).await;
     let callee = callee.start().await;
@@ -47,7 +47,7 @@ async fn when_both_sides_change_at_once_the_second_is_told_to_wait() {
         .hears(100)
         .hears_with(200, &[("", "a=recvonly")])
         .acknowledges()
-        .is_hung_up()
+        .gets_hung_up()
         .sipp();
     let mut server = Server::start(Policy::ringing([&callee])).await;
     let callee = callee.start().await;

@@ -21,8 +21,8 @@ fn account(server: &Server) -> TrunkAccount {
 
 #[tokio::test]
 async fn a_target_that_asks_for_the_trunks_password_gets_it_proved_and_so_does_the_hang_up() {
-    let proof = r#"username=.ringfence., realm=.example.com., nonce=.n1., .*nc=00000001"#;
-    let again = r#"username=.ringfence., realm=.example.com., nonce=.n1., .*nc=00000002"#;
+    let proof = r"username=.ringfence., realm=.example.com., nonce=.n1., .*nc=00000001";
+    let again = r"username=.ringfence., realm=.example.com., nonce=.n1., .*nc=00000002";
     let callee = Script::target(&[("CSeq", "1 INVITE"), ("!Authorization", "")])
         .answers_invite(
             "401 Unauthorized",
@@ -91,17 +91,17 @@ async fn a_caller_of_a_trunk_with_a_password_must_prove_it() {
     let callee = callee.start().await;
     let wrong = Script::caller()
         .invites("")
-        .is_challenged(401, "algorithm=MD5")
+        .gets_challenged(401, "algorithm=MD5")
         .acknowledges()
         .invites("[authentication username=ringfence password=wrong]")
-        .is_challenged(401, "algorithm=MD5")
+        .gets_challenged(401, "algorithm=MD5")
         .acknowledges();
     let wrong = wrong.sipp().remote(server.address, NUMBER).run().await;
     wrong.expect("the stranger's side");
     assert_eq!(server.telephony.active_calls(), 0);
     let right = Script::caller()
         .invites("")
-        .is_challenged(401, "algorithm=MD5")
+        .gets_challenged(401, "algorithm=MD5")
         .acknowledges()
         .invites("[authentication username=ringfence password=\"correct horse\"]")
         .hears(200)

@@ -14,7 +14,7 @@ async fn a_caller_that_requires_it_acknowledges_the_ringing_before_it_gets_the_a
         .answers_invite("183 Session Progress", "", true)
         .answers_invite("200 OK", "", true)
         .gets("ACK")
-        .is_hung_up()
+        .gets_hung_up()
         .sipp();
     let mut server = Server::start(Policy::ringing([&callee])).await;
     let callee = callee.start().await;
@@ -52,7 +52,7 @@ async fn a_targets_reliable_ringing_is_acknowledged_once_and_in_order() {
         // The answer to the offer has come already.
         .answers_invite("200 OK", "", false)
         .gets("ACK")
-        .is_hung_up()
+        .gets_hung_up()
         .sipp();
     let mut server = Server::start(Policy::ringing([&callee])).await;
     let callee = callee.start().await;
@@ -82,7 +82,7 @@ async fn a_caller_that_gives_up_before_it_acknowledges_leaves_no_target_behind()
         .answers_invite("183 Session Progress", "", true)
         .answers_invite("200 OK", "", true)
         .gets("ACK")
-        .is_hung_up()
+        .gets_hung_up()
         .sipp();
     let mut server = Server::start(Policy::ringing([&callee])).await;
     let callee = callee.start().await;

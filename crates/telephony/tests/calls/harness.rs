@@ -13,7 +13,7 @@ use ringfence_model::{
 use ringfence_routing::{Candidate, Route};
 use ringfence_telephony::{
     CallDecision, CallNotice, CallSetup, IncomingCall, InviteFacts, RecordingPlan, RecordingReport,
-    Telephony, TelephonyConfig, TrunkAddress, TrunkDirectory,
+    Telephony, TelephonyConfig, TransferDecision, TransferRequest, TrunkAddress, TrunkDirectory,
 };
 use ringfence_testing::sipp::Sipp;
 use tempfile::TempDir;
@@ -31,6 +31,10 @@ pub struct Policy {
     /// Never decide.
     pub dither: bool,
     pub options: Options,
+    /// Where the callee's transfers go, whatever they ask for; `None` refuses them.
+    pub transfer_to: Option<String>,
+    /// Have no transfers at all.
+    pub no_transfers: bool,
 }
 
 impl Policy {
@@ -219,12 +223,35 @@ async fn decide(
                 path: folder.join(format!("{call}.wav")),
             }),
             notices,
+            transfers: (!policy.no_transfers).then(|| transfers(policy.transfer_to.clone())),
         };
         decision
             .send(CallDecision::Proceed(Box::new(setup)))
             .expect("the call waits");
         tokio::spawn(keep(facts, told, logs.clone()));
     }
+}
+
+/// Decides about transfers.
+fn transfers(to: Option<String>) -> mpsc::Sender<TransferRequest> {
+    let (requests, mut asked) = mpsc::channel::<TransferRequest>(1);
+    tokio::spawn(async move {
+        while let Some(TransferRequest { decision, .. }) = asked.recv().await {
+            let decided = match &to {
+                None => TransferDecision::Refuse { code: 403 },
+                Some(uri) => TransferDecision::Ring(Candidate {
+                    leg: LegId::new(now(), rand::random()),
+                    target: TargetId::new(now(), rand::random()),
+                    name: "Another".into(),
+                    uri: uri.clone(),
+                    ring_timeout: Duration::from_secs(2),
+                    reason: "the callee put the caller through".into(),
+                }),
+            };
+            decision.send(decided).expect("the call waits");
+        }
+    });
+    requests
 }
 
 async fn keep(

@@ -156,7 +156,7 @@ async fn keys_between_rtp_packets_are_told_once_each_though_their_end_is_sent_th
             Some(("application/dtmf-relay", "Signal=9\nDuration=160")),
         )
         .hears(200)
-        .is_hung_up()
+        .gets_hung_up()
         .sipp();
     let mut server = Server::start(Policy::ringing([&callee])).await;
     let callee = callee.start().await;
@@ -182,7 +182,7 @@ async fn an_info_of_another_kind_is_passed_on_and_no_key() {
         .gets("ACK")
         .gets_with("INFO", &[("", "Signal=5")])
         .answers("200 OK", "", false)
-        .is_hung_up()
+        .gets_hung_up()
         .sipp();
     let mut server = Server::start(Policy::ringing([&callee])).await;
     let callee = callee.start().await;

@@ -18,3 +18,4 @@ mod script;
 mod secured;
 mod sessions;
 mod strangers;
+mod transfers;

@@ -316,7 +316,7 @@ Contact: <sip:peer@[local_ip]:[local_port];transport=[transport]>
     }
 
     /// Waits for a challenge in which the pattern is found, for `[authentication …]` of the next request.
-    pub fn is_challenged(mut self, code: u16, pattern: &str) -> Self {
+    pub fn gets_challenged(mut self, code: u16, pattern: &str) -> Self {
         let checks = self.checks(&[("WWW-Authenticate", pattern)]);
         let _ = writeln!(
             self.steps,
@@ -372,7 +372,7 @@ Contact: <sip:peer@[local_ip]:[local_port];transport=[transport]>
     }
 
     /// Is hung up.
-    pub fn is_hung_up(self) -> Self {
+    pub fn gets_hung_up(self) -> Self {
         self.gets("BYE").answers("200 OK", "", false)
     }
 

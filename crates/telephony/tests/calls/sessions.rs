@@ -31,7 +31,7 @@ async fn trap_4_a_target_that_vanished_without_a_bye_is_given_up() {
         .acknowledges()
         .gets_with("UPDATE", &[("Session-Expires", "4;refresher=uac")])
         .answers("200 OK", "Session-Expires: 4;refresher=uac", false)
-        .is_hung_up();
+        .gets_hung_up();
     let caller = caller.sipp().remote(server.address, NUMBER).run().await;
     caller.expect("the caller's side");
     callee.finish().await.expect("the target's side");
@@ -100,7 +100,7 @@ async fn sides_that_answer_a_refresh_go_on_beyond_the_interval() {
         )
         .answers("200 OK", "", true)
         .gets("ACK")
-        .is_hung_up();
+        .gets_hung_up();
     let caller = caller.sipp().remote(server.address, NUMBER).run().await;
     caller.expect("the caller's side");
     callee.finish().await.expect("the target's side");
