@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use load::load;
 pub use reference::reference;
-pub use values::{DatabaseUrl, Level, LogFormat, Network, PortRange, PublicUrl};
+pub use values::{DatabaseUrl, Level, LogFormat, Network, PortRange, PublicUrl, SessionInterval};
 
 /// A key as the reference page shows it.
 struct Key {
@@ -195,6 +195,17 @@ section! {
         listen_udp: SocketAddr = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 5060));
         /// The TCP address and port to listen on.
         listen_tcp: SocketAddr = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 5060));
+        /// The address and port to listen on for TLS, for example `0.0.0.0:5061`. Without it: no TLS.
+        listen_tls: Option<SocketAddr> = None;
+        /// The PEM file of the certificate that is shown, and of those that vouch for it. Read again at SIGHUP.
+        tls_certificate: Option<PathBuf> = None;
+        /// The PEM file of the certificate's private key. Read again at SIGHUP.
+        tls_key: Option<PathBuf> = None;
+        /// The PEM file of the certificates that are believed of targets with `;transport=tls`. Without it: none.
+        tls_roots: Option<PathBuf> = None;
+        /// Seconds, 90 to 86400. A side of a call that gives no sign of life for so long (RFC 4028) has gone, and
+        /// the call is ended. 0 leaves it to the sides.
+        session_interval: SessionInterval = SessionInterval(1800);
         /// The IP address that others reach this machine by: what Contact, Via and SDP say. Needed behind NAT.
         /// Without it: the address that it listens on, or that of the way to the carrier.
         advertised_address: Option<IpAddr> = None;

@@ -10,6 +10,7 @@ mod master_key;
 mod metrics;
 mod serve;
 mod server;
+mod sip_tls;
 
 use std::process::ExitCode;
 

@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::master_key;
 use crate::metrics::Metrics;
 use crate::server::{Server, ServerPlan, make_folder};
+use crate::sip_tls;
 
 /// How long calls under way may go on after the first signal; the second one ends them at once.
 const PATIENCE: Duration = Duration::from_mins(30);
@@ -37,10 +38,14 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         http = %server.http,
         sip_udp = server.telephony.udp_address().map(tracing::field::display),
         sip_tcp = server.telephony.tcp_address().map(tracing::field::display),
+        sip_tls = server.telephony.tls_address().map(tracing::field::display),
         database = server.platform.db.engine_name(),
         "ready"
     );
-    stop_signal().await?;
+    tokio::select! {
+        stop = stop_signal() => stop?,
+        renew = sip_tls::renew(&config.sip, &server.telephony) => renew?,
+    }
     tracing::info!(
         calls = server.telephony.active_calls(),
         "stopping: no new calls; a second signal ends those under way"
@@ -85,6 +90,8 @@ pub fn plan(config: &Config) -> anyhow::Result<ServerPlan> {
         telephony: TelephonyConfig {
             udp: Some(sip),
             tcp: Some(config.sip.listen_tcp),
+            tls: sip_tls::of(config)?,
+            session_interval: Duration::from_secs(config.sip.session_interval.0.into()),
             advertised: config.sip.advertised_address,
             nat: config.media.nat,
             max_calls: config.sip.max_calls.get() as usize,

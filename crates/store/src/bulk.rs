@@ -117,9 +117,7 @@ impl<'w> Rows<'w> {
         let visits: Vec<&Visit> = self.visits.into_values().collect();
         VISITS.insert(connection, &visits, visit_values).await?;
         let leases: Vec<&Lease> = self.leases.into_values().collect();
-        LEASES
-            .insert(connection, &leases, lease_values)
-            .await?;
+        LEASES.insert(connection, &leases, lease_values).await?;
         CALLS.insert(connection, &self.calls, call_values).await?;
         LEGS.insert(connection, &self.legs, leg_values).await?;
         RECORDINGS

@@ -94,7 +94,12 @@ impl Db {
         for some in visits.chunks(VISITS_AT_ONCE) {
             let mut args = args![account];
             let padding = std::iter::repeat(&some[0]);
-            args.extend(some.iter().chain(padding).take(VISITS_AT_ONCE).map(|visit| (*visit).into()));
+            args.extend(
+                some.iter()
+                    .chain(padding)
+                    .take(VISITS_AT_ONCE)
+                    .map(|visit| (*visit).into()),
+            );
             found.extend(self.rows(VISITS, args, read_visit).await?);
         }
         Ok(found)

@@ -1,7 +1,7 @@
 //! The tables of each version, in order. A migration that was released never changes; a new one is added.
 
-use sqlx::SqlSafeStr as _;
 use sqlx::ConnectOptions as _;
+use sqlx::SqlSafeStr as _;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 use crate::{Db, StoreError};

@@ -61,11 +61,7 @@ impl File {
 ///
 /// To SQLite `$3` is a name, numbered by where it stands first and not by what it says
 /// (<https://www.sqlite.org/lang_expr.html#varparam>).
-pub(crate) fn execute(
-    connection: &Connection,
-    sql: &str,
-    args: &[Value],
-) -> rusqlite::Result<u64> {
+pub(crate) fn execute(connection: &Connection, sql: &str, args: &[Value]) -> rusqlite::Result<u64> {
     let mut statement = connection.prepare_cached(sql)?;
     for (number, value) in (1..).zip(args) {
         let name = format!("${number}");

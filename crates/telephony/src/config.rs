@@ -3,6 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use crate::TelephonyError;
+
 /// A certificate and its key, as files have them.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Certificate {
@@ -10,6 +12,16 @@ pub struct Certificate {
     pub chain_pem: Vec<u8>,
     /// Its private key, PEM: PKCS #8, PKCS #1 or SEC1.
     pub key_pem: Vec<u8>,
+}
+
+impl Certificate {
+    /// Whether it can be shown: both parts can be read, and the key is the certificate's own.
+    ///
+    /// # Errors
+    /// [`TelephonyError::Certificate`] with what is wrong.
+    pub fn check(&self) -> Result<(), TelephonyError> {
+        crate::tls::Shown::new(self).map(drop)
+    }
 }
 
 /// The key stays out of logs.

@@ -81,6 +81,7 @@ fn kind(key: &Key) -> &'static str {
         "Vec<Network" => "list of addresses or networks",
         "PublicUrl" | "DatabaseUrl" => "URL",
         "PortRange" => "two ports",
+        "SessionInterval" => "seconds",
         "LogFormat" | "Level" => "word",
         _ => "text",
     }

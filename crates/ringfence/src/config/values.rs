@@ -25,6 +25,28 @@ macro_rules! as_text {
 }
 as_text!(DatabaseUrl, PublicUrl, Network, PortRange, Level);
 
+/// Seconds between signs of life of a call's sides; 0 for none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u32", into = "u32")]
+pub struct SessionInterval(pub u32);
+
+impl TryFrom<u32> for SessionInterval {
+    type Error = String;
+    /// RFC 4028 §4 sets the least; a day is the most that telephony takes.
+    fn try_from(seconds: u32) -> Result<Self, String> {
+        match seconds {
+            0 | 90..=86_400 => Ok(Self(seconds)),
+            _ => Err(format!("expected 0, or 90 to 86400 seconds, got {seconds}")),
+        }
+    }
+}
+
+impl From<SessionInterval> for u32 {
+    fn from(interval: SessionInterval) -> Self {
+        interval.0
+    }
+}
+
 /// The URL of a database; its password stays out of logs.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use super::Finding;
 use crate::config::Config;
+use crate::sip_tls;
 
 /// 2026-11-01, in seconds since 1970: no copy of this program ran before.
 const EARLIEST: u64 = 1_793_491_200;
@@ -219,8 +220,38 @@ pub async fn ports(config: &Config) -> Vec<Finding> {
             |at| TcpListener::bind(at).map(drop),
         ),
     ];
+    if let Some(listen) = config.sip.listen_tls {
+        findings.push(port(
+            "SIP over TLS",
+            "sip.listen_tls",
+            listen,
+            running,
+            |at| TcpListener::bind(at).map(drop),
+        ));
+    }
+    findings.extend(certificate(config));
     findings.push(media_ports(config, running));
     findings
+}
+
+/// Whether the files of SIP over TLS are there and fit each other.
+fn certificate(config: &Config) -> Option<Finding> {
+    let what = "certificate of SIP over TLS";
+    let tls = match sip_tls::of(config) {
+        Ok(tls) => tls?,
+        Err(error) => {
+            let remedy =
+                "set sip.tls_certificate and sip.tls_key to PEM files that the program may read";
+            return Some(Finding::wrong(what, format!("{error:#}"), remedy));
+        }
+    };
+    Some(match tls.certificate.check() {
+        Ok(()) => Finding::fine(what, "can be read, and the key is its own"),
+        Err(error) => {
+            let remedy = "name the PEM file of the certificate chain, ours first, and that of its private key";
+            Finding::wrong(what, error.to_string(), remedy)
+        }
+    })
 }
 
 fn port(
