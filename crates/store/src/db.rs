@@ -36,7 +36,8 @@ pub enum Db {
 /// The embedded engine: one connection writes, the others only read.
 #[derive(Debug, Clone)]
 pub struct Sqlite {
-    pub(crate) options: SqliteConnectOptions,
+    /// Boxed, for they are many and rarely looked at.
+    pub(crate) options: Box<SqliteConnectOptions>,
     readers: SqlitePool,
     writer: Writer,
 }
@@ -200,7 +201,7 @@ async fn open_sqlite(
         .await
         .map_err(open_error)?;
     Ok(Db::Sqlite(Sqlite {
-        options,
+        options: Box::new(options),
         readers,
         writer,
     }))

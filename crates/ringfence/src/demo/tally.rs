@@ -176,9 +176,11 @@ impl Tally {
             let logged = by_caller
                 .get(made.from.as_str())
                 .map_or(&[][..], Vec::as_slice);
+            // Who rings again may by chance be shown the same number again: the first call after the lease began is meant.
             let Some(call) = logged
                 .iter()
-                .find(|call| call.number == lease.number && call.started_at >= lease.started_at)
+                .filter(|call| call.number == lease.number && call.started_at >= lease.started_at)
+                .min_by_key(|call| call.started_at)
             else {
                 self.fault(format!(
                     "a call from {} ended with {} but is not in the call log",
