@@ -98,15 +98,20 @@ impl Live {
         }
     }
 
-    /// Remembers a lease whose row is durable, or its new end. Others of the number that ended before `forget_before`
-    /// are forgotten.
+    /// Remembers a lease whose row is durable. Others of the number that ended before `forget_before` are forgotten.
     pub fn remember(&self, number: NumberId, lease: RecentLease, forget_before: Timestamp) {
         self.recent.remember(number, lease, forget_before);
     }
 
-    /// Remembers when a lease ends.
-    pub fn ends(&self, number: NumberId, lease: LeaseId, at: Timestamp) {
-        self.recent.ends(number, lease, at);
+    /// Remembers that a beat moved a lease's end on.
+    pub fn remember_extended(&self, number: NumberId, lease: LeaseId, expires_at: Timestamp) {
+        self.recent
+            .with(number, |leases| leases.extend(lease, expires_at));
+    }
+
+    /// Remembers that a lease ended before its time.
+    pub fn remember_ended(&self, number: NumberId, lease: LeaseId, at: Timestamp) {
+        self.recent.with(number, |leases| leases.end(lease, at));
     }
 
     /// A number's leases that were live `at`, or ended at most `late_call_window` before, the newest first; at most

@@ -99,6 +99,16 @@ mod tests {
     }
 
     #[test]
+    fn nonces_of_one_moment_do_not_crowd_each_other_out() {
+        let nonces = SpentNonces::new(16 * 200);
+        for n in 0..16 * 100_u128 {
+            // As tokens have them: the time first, chance last.
+            let nonce = (0x01a2_0b24_aa64 << 80 | n).to_be_bytes();
+            assert_eq!(nonces.spend(nonce, at(300), at(0)), Ok(()), "{n}");
+        }
+    }
+
+    #[test]
     fn a_full_memory_refuses_instead_of_forgetting() {
         let nonces = SpentNonces::new(16);
         assert_eq!(nonces.spend(nonce(0), at(300), at(0)), Ok(()));

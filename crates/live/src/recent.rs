@@ -1,7 +1,7 @@
 //! The last leases of each number, so that a call is attributed without a search through rows.
 
 use parking_lot::Mutex;
-use ringfence_model::{Duration, LeaseId, NumberId, Timestamp};
+use ringfence_model::{Duration, NumberId, Timestamp};
 use ringfence_tracking::{RecentLease, RecentLeases};
 use std::collections::HashMap;
 
@@ -18,9 +18,9 @@ impl Recent {
         leases.remember(lease, forget_before);
     }
 
-    pub(crate) fn ends(&self, number: NumberId, lease: LeaseId, at: Timestamp) {
+    pub(crate) fn with(&self, number: NumberId, act: impl FnOnce(&mut RecentLeases)) {
         if let Some(leases) = self.shard(number).lock().get_mut(&number) {
-            leases.ends(lease, at);
+            act(leases);
         }
     }
 

@@ -40,10 +40,10 @@ impl From<&Lease> for RecentLease {
 pub struct RecentLeases(VecDeque<RecentLease>);
 
 impl RecentLeases {
-    /// Remembers a lease, or what changed of one that is known. Those that ended before `forget_before` are forgotten.
+    /// Remembers a lease; one that is known is moved on. Those that ended before `forget_before` are forgotten.
     pub fn remember(&mut self, lease: RecentLease, forget_before: Timestamp) {
-        if let Some(known) = self.0.iter_mut().rev().find(|known| known.id == lease.id) {
-            *known = lease;
+        if let Some(known) = self.known(lease.id) {
+            known.expires_at = known.expires_at.max(lease.expires_at);
             return;
         }
         self.0.retain(|known| known.expires_at >= forget_before);
@@ -53,11 +53,23 @@ impl RecentLeases {
         self.0.push_back(lease);
     }
 
-    /// Says when a lease ends; one that is not known stays so.
-    pub fn ends(&mut self, id: LeaseId, at: Timestamp) {
-        if let Some(known) = self.0.iter_mut().rev().find(|known| known.id == id) {
-            known.expires_at = at;
+    /// Moves the end of a lease on, never back, as its row does: beats may overtake each other. One that is not known
+    /// stays so.
+    pub fn extend(&mut self, id: LeaseId, expires_at: Timestamp) {
+        if let Some(known) = self.known(id) {
+            known.expires_at = known.expires_at.max(expires_at);
         }
+    }
+
+    /// Ends a lease before its time; one that has ended earlier, or is not known, stays so.
+    pub fn end(&mut self, id: LeaseId, at: Timestamp) {
+        if let Some(known) = self.known(id) {
+            known.expires_at = known.expires_at.min(at);
+        }
+    }
+
+    fn known(&mut self, id: LeaseId) -> Option<&mut RecentLease> {
+        self.0.iter_mut().rev().find(|known| known.id == id)
     }
 
     /// Leases that began at or before `at` and had not ended `late_call_window` before it, the newest first.
@@ -115,13 +127,30 @@ mod tests {
     #[test]
     fn a_lease_that_is_moved_on_or_ended_early_is_known_by_its_new_end() {
         let mut leases = RecentLeases::default();
+        let id = lease(1, 0, 0).id;
         leases.remember(lease(1, 0, 100), at(0));
-        leases.ends(lease(1, 0, 0).id, at(500));
-        assert_eq!(around(&leases, 505), [lease(1, 0, 0).id]);
+        leases.extend(id, at(500));
+        assert_eq!(around(&leases, 505), [id]);
         leases.remember(lease(1, 0, 700), at(0));
         assert_eq!(around(&leases, 705).len(), 1, "the same one, not another");
-        leases.ends(lease(9, 0, 0).id, at(900));
-        assert_eq!(around(&leases, 905), []);
+        leases.extend(lease(9, 0, 0).id, at(900));
+        assert_eq!(around(&leases, 905), [], "another's end is not its own");
+        leases.end(id, at(300));
+        assert_eq!(around(&leases, 705), []);
+        assert_eq!(around(&leases, 305), [id]);
+    }
+
+    #[test]
+    fn a_beat_that_is_overtaken_takes_nothing_back_and_a_late_end_adds_nothing() {
+        let mut leases = RecentLeases::default();
+        let id = lease(1, 0, 0).id;
+        leases.remember(lease(1, 0, 100), at(0));
+        leases.extend(id, at(500));
+        leases.extend(id, at(400));
+        leases.remember(lease(1, 0, 300), at(0));
+        assert_eq!(around(&leases, 505), [id]);
+        leases.end(id, at(900));
+        assert_eq!(around(&leases, 600), []);
     }
 
     #[test]

@@ -145,7 +145,8 @@ impl Platform {
             }])
             .await
             .map_err(|error| unavailable(&error))?;
-        self.live.ends(number, credential.lease, expires_at);
+        self.live
+            .remember_extended(number, credential.lease, expires_at);
         Ok(BeatAnswer {
             expires_at,
             beat: beat_of(pool),
@@ -198,7 +199,7 @@ impl Platform {
                 .map(|held| held.number)
         };
         if let Some(number) = number {
-            self.live.ends(number, credential.lease, now);
+            self.live.remember_ended(number, credential.lease, now);
         }
         Ok(())
     }

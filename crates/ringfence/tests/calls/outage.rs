@@ -4,12 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ringfence_model::{Disposition, LegOutcome};
+use ringfence_model::Disposition;
 use ringfence_testing::TestDatabase;
 
 use crate::line::{Line, LineWish};
 use crate::office::{OVERFLOW, Office};
-use crate::told::Told;
 
 /// Long enough that a gap would be heard.
 const A_WHILE: Duration = Duration::from_secs(3);
@@ -50,7 +49,7 @@ async fn calls_go_on_while_postgresql_is_dead_and_nothing_is_lost() {
     assert_eq!(office.readiness().await, 503);
 
     office.world.database.start_server();
-    is_plain(&short.ended().await);
+    short.ended().await.is_plain();
     for (line, caller, desk) in [
         (&long, &mut long_caller, &mut long_desk),
         (&ringing, &mut caller, &mut desk),
@@ -59,7 +58,7 @@ async fn calls_go_on_while_postgresql_is_dead_and_nothing_is_lost() {
         caller.hang_up().await;
         desk.event("CALL_CLOSED").await;
         let told = line.ended().await;
-        is_plain(&told);
+        told.is_plain();
         told.is_never_silent();
     }
     office.nothing_shown_is_lost().await;
@@ -99,7 +98,7 @@ async fn calls_and_visits_wait_for_a_sqlite_file_that_another_program_locks() {
     let shown = answer["number"]["e164"].as_str();
     assert_eq!((status, shown), (200, Some(OVERFLOW)), "{answer}");
     let (waiting, (mut caller, mut desk)) = calling.await.unwrap();
-    is_plain(&under_way.ended().await);
+    under_way.ended().await.is_plain();
 
     // For longer than anybody should wait: whoever comes is refused.
     let lock = office.world.database.lock().await;
@@ -113,7 +112,7 @@ async fn calls_and_visits_wait_for_a_sqlite_file_that_another_program_locks() {
     caller.hang_up().await;
     desk.event("CALL_CLOSED").await;
     let told = waiting.ended().await;
-    is_plain(&told);
+    told.is_plain();
     told.is_never_silent();
     office.nothing_shown_is_lost().await;
     works_again(&office, &new).await;
@@ -142,24 +141,4 @@ async fn works_again(office: &Office, line: &Line) {
 async fn close(office: Arc<Office>) {
     let office = Arc::into_inner(office).expect("nobody uses it any more");
     office.close().await;
-}
-
-/// An answered call of two who talked, told in full.
-fn is_plain(told: &Told) {
-    assert_eq!(told.ended(), (Disposition::Answered, None), "{told:#?}");
-    assert_eq!(told.legs(), [(LegOutcome::Answered, Some(200))]);
-    assert_eq!(
-        told.words(),
-        [
-            "arrived",
-            "attributed",
-            "ringing",
-            "progress",
-            "answered",
-            "recording_started",
-            "hung_up",
-            "recording_finished",
-            "ended"
-        ]
-    );
 }

@@ -171,6 +171,26 @@ impl Told {
         words(&self.events)
     }
 
+    /// It is an answered call of two who talked, told in full.
+    pub fn is_plain(&self) {
+        assert_eq!(self.ended(), (Disposition::Answered, None), "{self:#?}");
+        assert_eq!(self.legs(), [(LegOutcome::Answered, Some(200))]);
+        assert_eq!(
+            self.words(),
+            [
+                "arrived",
+                "attributed",
+                "ringing",
+                "progress",
+                "answered",
+                "recording_started",
+                "hung_up",
+                "recording_finished",
+                "ended"
+            ]
+        );
+    }
+
     /// There is a whole recording, with the caller on the left and the callee on the right.
     pub fn sounds_right(&self) {
         let recording = self
