@@ -6,8 +6,23 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 use crate::{Db, StoreError};
 
-const SQLITE: &[(&str, &str)] = &[("rows", include_str!("../migrations/sqlite/0001_rows.sql"))];
-const POSTGRES: &[(&str, &str)] = &[("rows", include_str!("../migrations/postgres/0001_rows.sql"))];
+/// A version, its name and its text.
+type Text = (i64, &'static str, &'static str);
+
+/// Each version's text for both engines, from files of the same name. Versions have numbers of their own, so that two
+/// changes that are made side by side do not move each other.
+macro_rules! migrations {
+    ($($version:literal $name:literal,)*) => {
+        const SQLITE: &[Text] =
+            &[$(($version, $name, include_str!(concat!("../migrations/sqlite/", $name, ".sql"))),)*];
+        const POSTGRES: &[Text] =
+            &[$(($version, $name, include_str!(concat!("../migrations/postgres/", $name, ".sql"))),)*];
+    };
+}
+
+migrations! {
+    1 "0001_rows",
+}
 
 pub(crate) async fn run(db: &Db) -> Result<(), StoreError> {
     match db {
@@ -20,10 +35,10 @@ pub(crate) async fn run(db: &Db) -> Result<(), StoreError> {
     .map_err(|error| StoreError::Migration(error.to_string()))
 }
 
-fn migrator(texts: &[(&'static str, &'static str)]) -> Migrator {
-    let migrations = (1..).zip(texts).map(|(version, (name, sql))| {
+fn migrator(texts: &[Text]) -> Migrator {
+    let migrations = texts.iter().map(|(version, name, sql)| {
         Migration::new(
-            version,
+            *version,
             (*name).into(),
             MigrationType::Simple,
             sql.into_sql_str(),
