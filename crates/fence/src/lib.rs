@@ -1,9 +1,10 @@
-//! Who may be shown a number: tokens, credentials, host names and host proofs.
+//! Who may be shown a number: tokens, credentials, host names and host proofs; and what a page is that shows one.
 //!
 //! Pure: no I/O, no clock, no chance. Time, keys and nonces come in from outside.
 
 mod admit;
 mod host;
+pub mod look;
 mod proof;
 mod refusal;
 mod token;
