@@ -1,6 +1,6 @@
 //! One fetch: each hop is resolved, checked, pinned and capped.
 
-use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, LOCATION};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONTENT_TYPE, LOCATION, REFERER};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response};
 use std::error::Error as _;
@@ -8,10 +8,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use url::{Host, Url};
 
-use crate::{FetchLimits, Fetched, Outbound, OutboundError};
+use crate::{FetchLimits, Fetched, Outbound, OutboundError, Vantage};
 
-/// What others' servers are told about who asks.
-const USER_AGENT: &str = concat!("Ringfence/", env!("CARGO_PKG_VERSION"), " (host proof)");
 /// The longest URL that is fetched, in octets.
 const URL_MAX: usize = 4096;
 
@@ -19,11 +17,12 @@ impl Outbound {
     pub(crate) async fn follow(
         &self,
         url: &str,
+        vantage: &Vantage<'_>,
         limits: FetchLimits,
     ) -> Result<Fetched, OutboundError> {
         let mut url = parsed(url)?;
         for _ in 0..=limits.redirects {
-            let response = self.hop(&url, limits).await?;
+            let response = self.hop(&url, vantage, limits).await?;
             match next(&url, &response)? {
                 Some(onward) => url = onward,
                 None => return body(response, &url, limits.body).await,
@@ -32,7 +31,12 @@ impl Outbound {
         Err(OutboundError::TooManyRedirects(limits.redirects))
     }
 
-    async fn hop(&self, url: &Url, limits: FetchLimits) -> Result<Response, OutboundError> {
+    async fn hop(
+        &self,
+        url: &Url,
+        vantage: &Vantage<'_>,
+        limits: FetchLimits,
+    ) -> Result<Response, OutboundError> {
         let host = url.host_str().unwrap_or_default();
         let addresses = self.checked_addresses(url).await?;
         let client = Client::builder()
@@ -40,16 +44,26 @@ impl Outbound {
             .no_proxy()
             .redirect(Policy::none())
             .referer(false)
-            .user_agent(USER_AGENT)
+            .user_agent(vantage.user_agent)
+            .gzip(vantage.compressed)
+            .deflate(vantage.compressed)
+            .brotli(vantage.compressed)
             .connect_timeout(limits.time)
             .pool_max_idle_per_host(0)
             .resolve_to_addrs(host, &addresses)
             .build()
             .map_err(|error| failed(url, &error))?;
-        client
-            .get(url.clone())
-            .header(ACCEPT, "text/html, text/plain;q=0.9, */*;q=0.1")
-            .header(ACCEPT_ENCODING, "identity")
+        let mut request = client.get(url.clone()).header(ACCEPT, vantage.accept);
+        if let Some(language) = vantage.language {
+            request = request.header(ACCEPT_LANGUAGE, language);
+        }
+        if let Some(referrer) = vantage.referrer {
+            request = request.header(REFERER, referrer);
+        }
+        if !vantage.compressed {
+            request = request.header(ACCEPT_ENCODING, "identity");
+        }
+        request
             .send()
             .await
             .map_err(|error| failed(url, &error))

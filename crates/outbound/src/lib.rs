@@ -58,6 +58,32 @@ impl Default for FetchLimits {
     }
 }
 
+/// Who asks, as far as the other side is told: a page may be another one for another browser.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Vantage<'a> {
+    /// The `User-Agent` header.
+    pub user_agent: &'a str,
+    /// The `Accept-Language` header, when one is sent.
+    pub language: Option<&'a str>,
+    /// The `Referer` header, when one is sent.
+    pub referrer: Option<&'a str>,
+    /// The `Accept` header.
+    pub accept: &'a str,
+    /// Whether the body may come compressed, as browsers allow. What is counted and capped is what it unpacks to.
+    pub compressed: bool,
+}
+
+impl Vantage<'static> {
+    /// Us, under our own name, who look for a proof.
+    pub const PROOF: Self = Self {
+        user_agent: concat!("Ringfence/", env!("CARGO_PKG_VERSION"), " (host proof)"),
+        language: None,
+        referrer: None,
+        accept: "text/html, text/plain;q=0.9, */*;q=0.1",
+        compressed: false,
+    };
+}
+
 /// What came back.
 #[derive(Debug, Clone)]
 pub struct Fetched {
@@ -114,7 +140,8 @@ pub enum OutboundError {
 }
 
 impl OutboundError {
-    const fn word(&self) -> &'static str {
+    /// Its stable word, for metrics and cases.
+    pub const fn word(&self) -> &'static str {
         match self {
             Self::NotAUrl(_) => "not_a_url",
             Self::NotResolved { .. } => "not_resolved",
@@ -152,12 +179,26 @@ impl Outbound {
         }
     }
 
-    /// Fetches a URL with GET.
+    /// Fetches a URL with GET, under our own name.
     ///
     /// # Errors
     /// [`OutboundError`] when nothing could be had; a status of 400 and above is no error.
     pub async fn fetch(&self, url: &str, limits: FetchLimits) -> Result<Fetched, OutboundError> {
-        let fetched = tokio::time::timeout(limits.time, self.follow(url, limits))
+        self.fetch_as(url, &Vantage::PROOF, limits).await
+    }
+
+    /// Fetches a URL with GET, as seen from a vantage. Nothing else is told: no cookie, no address of ours but that of
+    /// the connection.
+    ///
+    /// # Errors
+    /// [`OutboundError`] when nothing could be had; a status of 400 and above is no error.
+    pub async fn fetch_as(
+        &self,
+        url: &str,
+        vantage: &Vantage<'_>,
+        limits: FetchLimits,
+    ) -> Result<Fetched, OutboundError> {
+        let fetched = tokio::time::timeout(limits.time, self.follow(url, vantage, limits))
             .await
             .unwrap_or(Err(OutboundError::TimedOut(limits.time)));
         let outcome = fetched.as_ref().map_or_else(OutboundError::word, |_| "ok");

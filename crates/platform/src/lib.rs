@@ -5,6 +5,7 @@ pub mod arrangement;
 pub mod board;
 pub mod call_log;
 pub mod calls;
+pub mod fence;
 pub mod keys;
 pub mod number_import;
 pub mod numbers;

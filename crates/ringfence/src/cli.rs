@@ -32,6 +32,9 @@ pub enum Command {
     Number(NumberCommand),
     /// Make or change an account's trunks, targets, groups, plans, pools, numbers and sites as a file says
     Apply(Apply),
+    /// Look at web pages: does one lock its visitors and alarm them to make them call? Exit code 0 clean,
+    /// 1 suspicious, 2 scam, 3 could not look; of several pages the worst: scam, suspicious, could not look, clean
+    Check(Check),
     /// Try what the configuration names, say what is wrong and what to do; fails when something is
     Doctor(Doctor),
     /// The configuration itself
@@ -141,6 +144,40 @@ pub struct NumberImport {
     pub account: Option<String>,
 }
 
+/// `ringfence check`
+#[derive(Debug, Args)]
+#[command(after_help = CHECK_HELP)]
+pub struct Check {
+    /// Print a JSON object a page, a line each, as soon as it and those before it are looked at
+    #[arg(long)]
+    pub json: bool,
+    /// Say why, where it was seen and what to do, for a person
+    #[arg(long)]
+    pub explain: bool,
+    /// Where a file, or the page on standard input, came from
+    #[arg(long, value_name = "URL")]
+    pub url: Option<url::Url>,
+    /// Fetch from loopback, private and other special addresses too
+    #[arg(long)]
+    pub allow_private: bool,
+    /// Files, URLs (http or https), or `-` for a page on standard input
+    #[arg(value_name = "FILE|URL|-")]
+    pub pages: Vec<String>,
+    /// A file with a page a line (a file or a URL), or `-` for standard input; after tabs a line may name where its
+    /// file came from, and then its scripts and frames
+    #[arg(long, value_name = "LIST")]
+    pub from: Option<PathBuf>,
+    /// The scripts and frames of the page, from files; stands behind the page. With none, nothing is known beyond it
+    #[arg(long, value_name = "FILE", num_args = 0..)]
+    pub linked: Option<Vec<PathBuf>>,
+}
+
+const CHECK_HELP: &str = "\
+Examples:
+  ringfence check --explain https://www.example.com/
+  ringfence check --json --url https://www.example.com/ page.html --linked lock.js alarm.js
+  ringfence check --json --from pages.txt > verdicts.jsonl";
+
 /// `ringfence doctor`
 #[derive(Debug, Args)]
 pub struct Doctor {
@@ -180,6 +217,22 @@ fn role(text: &str) -> Result<Role, String> {
         let words: Vec<&str> = Role::ALL.iter().map(|role| role.as_str()).collect();
         format!("expected one of {}, got {text:?}", words.join(", "))
     })
+}
+
+impl Cli {
+    /// Reads the command line. One that is not understood ends the program with 2, as is usual; but `check` says `scam`
+    /// with that, so there it is 3.
+    pub fn read() -> Self {
+        Self::try_parse().unwrap_or_else(|error| {
+            let checks = std::env::args_os().nth(1).is_some_and(|word| word == "check");
+            if checks && error.use_stderr() {
+                // Nobody may be listening, and nothing can be said then.
+                let _ = error.print();
+                std::process::exit(crate::check::COULD_NOT_LOOK.into());
+            }
+            error.exit()
+        })
+    }
 }
 
 #[cfg(test)]

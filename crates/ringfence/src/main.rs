@@ -1,6 +1,7 @@
 //! The program: one binary that serves, shows itself, and looks after its data.
 
 mod admin;
+mod check;
 mod cli;
 mod config;
 mod demo;
@@ -15,7 +16,6 @@ mod sip_tls;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::Parser as _;
 
 use cli::{Cli, Command, ConfigCommand, NumberCommand, UserCommand};
 
@@ -24,7 +24,7 @@ use cli::{Cli, Command, ConfigCommand, NumberCommand, UserCommand};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    match run(Cli::parse().command) {
+    match run(Cli::read().command) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("ringfence: {error:#}");
@@ -69,6 +69,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             let config = config::load(apply.configured.config.as_deref())?;
             runtime()?.block_on(admin::apply(&config, &apply))?;
         }
+        Command::Check(check) => return Ok(check::run(&check)),
         Command::Doctor(doctor) => {
             let findings = match config::load(doctor.configured.config.as_deref()) {
                 Ok(config) => runtime()?.block_on(doctor::examine(&config)),

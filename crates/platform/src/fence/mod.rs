@@ -1,0 +1,7 @@
+//! The fence: pages that show numbers are fetched and looked at, and what is found has consequences.
+
+mod fetching;
+pub mod vantages;
+
+pub use fetching::{FetchedPage, FetchedPart, PageLimits, fetch_page};
+pub use ringfence_fence::look;
