@@ -6,6 +6,7 @@ use reqwest::{Client, Response};
 use std::error::Error as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use tokio::time::{Instant, timeout_at};
 use url::{Host, Url};
 
 use crate::{FetchLimits, Fetched, Outbound, OutboundError, Vantage};
@@ -20,12 +21,19 @@ impl Outbound {
         vantage: &Vantage<'_>,
         limits: FetchLimits,
     ) -> Result<Fetched, OutboundError> {
+        let deadline = Instant::now() + limits.time;
+        let late = || OutboundError::TimedOut(limits.time);
         let mut url = parsed(url)?;
         for _ in 0..=limits.redirects {
-            let response = self.hop(&url, vantage, limits).await?;
+            let response = timeout_at(deadline, self.hop(&url, vantage, limits))
+                .await
+                .map_err(|_| late())??;
             match next(&url, &response)? {
                 Some(onward) => url = onward,
-                None => return body(response, &url, limits.body).await,
+                None => {
+                    let fetched = body(response, &url, limits.body, deadline).await?;
+                    return fetched.ok_or_else(late);
+                }
             }
         }
         Err(OutboundError::TooManyRedirects(limits.redirects))
@@ -63,10 +71,7 @@ impl Outbound {
         if !vantage.compressed {
             request = request.header(ACCEPT_ENCODING, "identity");
         }
-        request
-            .send()
-            .await
-            .map_err(|error| failed(url, &error))
+        request.send().await.map_err(|error| failed(url, &error))
     }
 
     /// Every address that the URL's host has, when all of them may be reached.
@@ -133,10 +138,22 @@ fn next(url: &Url, response: &Response) -> Result<Option<Url>, OutboundError> {
         .ok_or_else(|| not_a_url(&text))
 }
 
-async fn body(mut response: Response, url: &Url, most: usize) -> Result<Fetched, OutboundError> {
+/// The body as far as it comes in time, for a browser shows that much too; `None` when nothing of it did.
+async fn body(
+    mut response: Response,
+    url: &Url,
+    most: usize,
+    deadline: Instant,
+) -> Result<Option<Fetched>, OutboundError> {
     let mut body = Vec::new();
     let cut = loop {
-        match response.chunk().await {
+        let Ok(chunk) = timeout_at(deadline, response.chunk()).await else {
+            if body.is_empty() {
+                return Ok(None);
+            }
+            break true;
+        };
+        match chunk {
             Ok(Some(chunk)) => {
                 let room = most - body.len();
                 body.extend_from_slice(&chunk[..chunk.len().min(room)]);
@@ -149,7 +166,7 @@ async fn body(mut response: Response, url: &Url, most: usize) -> Result<Fetched,
             Err(_) => break true,
         }
     };
-    Ok(Fetched {
+    Ok(Some(Fetched {
         status: response.status().as_u16(),
         content_type: response
             .headers()
@@ -158,7 +175,7 @@ async fn body(mut response: Response, url: &Url, most: usize) -> Result<Fetched,
         body,
         cut,
         final_url: url.to_string(),
-    })
+    }))
 }
 
 fn not_a_url(text: &str) -> OutboundError {

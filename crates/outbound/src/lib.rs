@@ -198,9 +198,7 @@ impl Outbound {
         vantage: &Vantage<'_>,
         limits: FetchLimits,
     ) -> Result<Fetched, OutboundError> {
-        let fetched = tokio::time::timeout(limits.time, self.follow(url, vantage, limits))
-            .await
-            .unwrap_or(Err(OutboundError::TimedOut(limits.time)));
+        let fetched = self.follow(url, vantage, limits).await;
         let outcome = fetched.as_ref().map_or_else(OutboundError::word, |_| "ok");
         metrics::counter!("ringfence_outbound_fetches_total", "outcome" => outcome).increment(1);
         if let Err(error) = &fetched {

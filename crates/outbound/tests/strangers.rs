@@ -131,13 +131,23 @@ async fn a_server_that_never_answers_is_given_up() {
         time: Duration::from_millis(200),
         ..limits()
     };
-    for path in ["/silent", "/trickle"] {
-        let refused = open().fetch(&server.url(path), short).await;
-        assert!(
-            matches!(refused, Err(OutboundError::TimedOut(_))),
-            "{path}: {refused:?}"
-        );
-    }
+    let refused = open().fetch(&server.url("/silent"), short).await;
+    assert!(
+        matches!(refused, Err(OutboundError::TimedOut(_))),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
+async fn what_came_before_a_server_fell_silent_is_kept() {
+    let server = WebServer::start("127.0.0.1").await;
+    let short = FetchLimits {
+        time: Duration::from_secs(2),
+        ..limits()
+    };
+    let fetched = open().fetch(&server.url("/trickle"), short).await.unwrap();
+    assert!(fetched.cut);
+    assert_eq!(fetched.body, b"x");
 }
 
 #[tokio::test]

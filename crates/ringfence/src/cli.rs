@@ -224,7 +224,9 @@ impl Cli {
     /// with that, so there it is 3.
     pub fn read() -> Self {
         Self::try_parse().unwrap_or_else(|error| {
-            let checks = std::env::args_os().nth(1).is_some_and(|word| word == "check");
+            let checks = std::env::args_os()
+                .nth(1)
+                .is_some_and(|word| word == "check");
             if checks && error.use_stderr() {
                 // Nobody may be listening, and nothing can be said then.
                 let _ = error.print();

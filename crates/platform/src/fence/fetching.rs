@@ -7,7 +7,9 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ringfence_fence::look::{Linked, LinkedKind, Look, Page, READ_MAX, look, references};
+use ringfence_fence::look::{
+    Linked, LinkedKind, Look, Page, READ_MAX, REFERENCES_MAX, look, references,
+};
 use ringfence_outbound::{FetchLimits, Fetched, Outbound, OutboundError, Vantage};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -141,7 +143,7 @@ pub async fn fetch_page(
     parts
         .fetch(outbound, vantage, began + limits.time, &mut page)
         .await;
-    page.left_out += parts.waiting.len();
+    page.left_out += parts.waiting.len() + parts.unnamed;
     Ok(page)
 }
 
@@ -158,6 +160,8 @@ struct Parts {
     known: HashSet<String>,
     octets_left: usize,
     begun: usize,
+    /// Lists of references that were so long that more may have stood behind them.
+    unnamed: usize,
 }
 
 impl Parts {
@@ -168,6 +172,7 @@ impl Parts {
             known: HashSet::from([page.url.as_str().to_owned()]),
             octets_left: limits.octets,
             begun: 0,
+            unnamed: 0,
         };
         parts.want(&page.octets, &page.url, page.content_type.as_deref(), 0);
         parts
@@ -182,11 +187,30 @@ impl Parts {
             linked: &[],
             linked_known: false,
         });
+        self.unnamed += [&found.scripts, &found.frames]
+            .into_iter()
+            .filter(|list| list.len() >= REFERENCES_MAX)
+            .count();
         let (first, later) = found.frames.split_at(found.frames.len().min(FRAMES_FIRST));
-        let frames = |some: &[String]| some.iter().map(|url| (url.clone(), LinkedKind::Frame)).collect::<Vec<_>>();
-        let scripts = found.scripts.into_iter().map(|url| (url, LinkedKind::Script));
-        let styles = found.styles.into_iter().take(STYLES_MAX).map(|url| (url, LinkedKind::Style));
-        let all = frames(first).into_iter().chain(scripts).chain(frames(later)).chain(styles);
+        let frames = |some: &[String]| {
+            some.iter()
+                .map(|url| (url.clone(), LinkedKind::Frame))
+                .collect::<Vec<_>>()
+        };
+        let scripts = found
+            .scripts
+            .into_iter()
+            .map(|url| (url, LinkedKind::Script));
+        let styles = found
+            .styles
+            .into_iter()
+            .take(STYLES_MAX)
+            .map(|url| (url, LinkedKind::Style));
+        let all = frames(first)
+            .into_iter()
+            .chain(scripts)
+            .chain(frames(later))
+            .chain(styles);
         for (url, kind) in all {
             // A fragment is the browser's own affair.
             let bare = url.split('#').next().unwrap_or_default().to_owned();
@@ -204,7 +228,8 @@ impl Parts {
         page: &mut FetchedPage,
     ) {
         let vantage = Arc::new(Told::by(vantage, &page.url));
-        let mut under_way: JoinSet<(usize, Wanted, Result<Fetched, OutboundError>)> = JoinSet::new();
+        let mut under_way: JoinSet<(usize, Wanted, Result<Fetched, OutboundError>)> =
+            JoinSet::new();
         let mut arrived: Vec<(usize, FetchedPart)> = Vec::new();
         loop {
             while under_way.len() < AT_ONCE
@@ -220,11 +245,14 @@ impl Parts {
                     ..self.limits.part
                 };
                 under_way.spawn(async move {
-                    let fetched = outbound.fetch_as(&wanted.url, &vantage.vantage(wanted.kind), limits).await;
+                    let fetched = outbound
+                        .fetch_as(&wanted.url, &vantage.vantage(wanted.kind), limits)
+                        .await;
                     (order, wanted, fetched)
                 });
             }
-            let Ok(Some(done)) = tokio::time::timeout_at(deadline, under_way.join_next()).await else {
+            let Ok(Some(done)) = tokio::time::timeout_at(deadline, under_way.join_next()).await
+            else {
                 // Out of time, or nothing is left.
                 page.left_out += under_way.len();
                 break;
@@ -242,7 +270,12 @@ impl Parts {
             if wanted.kind == LinkedKind::Frame
                 && let Ok(url) = Url::parse(&fetched.final_url)
             {
-                self.want(&fetched.body, &url, fetched.content_type.as_deref(), wanted.depth + 1);
+                self.want(
+                    &fetched.body,
+                    &url,
+                    fetched.content_type.as_deref(),
+                    wanted.depth + 1,
+                );
             }
             let part = FetchedPart {
                 url: wanted.url,

@@ -33,7 +33,9 @@ pub enum Input {
 pub enum InputError {
     #[error("expected a page to look at: a file, a URL, `-` for standard input, or --from LIST{}", if *.linked { "; what stands behind --linked belongs to the page, so the page goes before it" } else { "" })]
     Nothing { linked: bool },
-    #[error("expected one page for --linked, got {0}; a list (--from) can name the scripts of each page")]
+    #[error(
+        "expected one page for --linked, got {0}; a list (--from) can name the scripts of each page"
+    )]
     LinkedOfSeveral(usize),
     #[error("expected to read the list {}: {error}", .path.display())]
     List { path: PathBuf, error: io::Error },
@@ -51,7 +53,9 @@ impl Inputs {
     pub fn of(check: &Check) -> Result<Self, InputError> {
         let linked = check.linked.as_ref().filter(|linked| !linked.is_empty());
         if check.pages.is_empty() && check.from.is_none() {
-            return Err(InputError::Nothing { linked: linked.is_some() });
+            return Err(InputError::Nothing {
+                linked: linked.is_some(),
+            });
         }
         if linked.is_some() && check.pages.len() != 1 {
             return Err(InputError::LinkedOfSeveral(check.pages.len()));
@@ -77,7 +81,10 @@ impl Inputs {
                 Some(Box::new(BufReader::new(file)))
             }
         };
-        Ok(Self { first: first.into_iter(), list })
+        Ok(Self {
+            first: first.into_iter(),
+            list,
+        })
     }
 }
 
@@ -127,15 +134,24 @@ fn listed(line: &str) -> Input {
             }
         },
     };
-    let linked: Vec<PathBuf> = parts.filter(|part| !part.is_empty()).map(PathBuf::from).collect();
+    let linked: Vec<PathBuf> = parts
+        .filter(|part| !part.is_empty())
+        .map(PathBuf::from)
+        .collect();
     input(page, url, (!linked.is_empty()).then_some(linked))
 }
 
 fn input(page: &str, url: Option<Url>, linked: Option<Vec<PathBuf>>) -> Input {
-    let scheme = page.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+    let scheme = page
+        .split_once("://")
+        .map(|(scheme, _)| scheme.to_ascii_lowercase());
     match scheme.as_deref() {
         Some("http" | "https") => Input::Url(page.into()),
-        _ => Input::File { path: page.into(), url, linked },
+        _ => Input::File {
+            path: page.into(),
+            url,
+            linked,
+        },
     }
 }
 
@@ -163,14 +179,16 @@ pub fn read(path: &Path) -> Result<Vec<u8>, String> {
 
 /// What a linked file is, by its name, and where that says nothing by how it begins.
 pub fn kind(path: &Path, octets: &[u8]) -> LinkedKind {
-    let extension = path.extension().and_then(|text| text.to_str()).unwrap_or_default();
+    let extension = path
+        .extension()
+        .and_then(|text| text.to_str())
+        .unwrap_or_default();
     match extension.to_ascii_lowercase().as_str() {
         "js" | "mjs" | "cjs" => LinkedKind::Script,
         "css" => LinkedKind::Style,
         "html" | "htm" | "xhtml" | "php" | "asp" | "aspx" | "jsp" => LinkedKind::Frame,
-        "mp3" | "ogg" | "wav" | "m4a" | "webm" | "mp4" | "png" | "jpg" | "jpeg" | "gif" | "webp" | "svg" | "ico" => {
-            LinkedKind::Media
-        }
+        "mp3" | "ogg" | "wav" | "m4a" | "webm" | "mp4" | "png" | "jpg" | "jpeg" | "gif"
+        | "webp" | "svg" | "ico" => LinkedKind::Media,
         _ if octets.trim_ascii_start().starts_with(b"<") => LinkedKind::Frame,
         _ => LinkedKind::Script,
     }
@@ -182,15 +200,30 @@ mod tests {
 
     #[test]
     fn a_line_of_a_list_names_a_page_its_address_and_its_scripts() {
-        let Input::File { path, url, linked } = listed("a b.html\thttps://www.example.com/\tlock.js\tframe.html") else {
+        let Input::File { path, url, linked } =
+            listed("a b.html\thttps://www.example.com/\tlock.js\tframe.html")
+        else {
             panic!("expected a file");
         };
         assert_eq!(path, Path::new("a b.html"));
-        assert_eq!(url.map(String::from).as_deref(), Some("https://www.example.com/"));
+        assert_eq!(
+            url.map(String::from).as_deref(),
+            Some("https://www.example.com/")
+        );
         assert_eq!(linked, Some(vec!["lock.js".into(), "frame.html".into()]));
         assert!(matches!(listed("HTTPS://www.example.com/"), Input::Url(_)));
-        assert!(matches!(listed("a.html\t\t"), Input::File { url: None, linked: None, .. }));
-        assert!(matches!(listed("a.html\tnot a url"), Input::Unreadable { .. }));
+        assert!(matches!(
+            listed("a.html\t\t"),
+            Input::File {
+                url: None,
+                linked: None,
+                ..
+            }
+        ));
+        assert!(matches!(
+            listed("a.html\tnot a url"),
+            Input::Unreadable { .. }
+        ));
     }
 
     #[test]
@@ -204,7 +237,11 @@ mod tests {
             ("a", "\n <!doctype html>", LinkedKind::Frame),
             ("a", "var x", LinkedKind::Script),
         ] {
-            assert_eq!(kind(Path::new(name), octets.as_bytes()), expected, "{name} {octets}");
+            assert_eq!(
+                kind(Path::new(name), octets.as_bytes()),
+                expected,
+                "{name} {octets}"
+            );
         }
     }
 }

@@ -9,7 +9,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use crate::cli::Check;
-use input::{Input, Inputs};
+use input::Inputs;
 use report::Checked;
 
 /// The exit code of what could not be looked at.
@@ -40,7 +40,9 @@ pub fn run(check: &Check) -> ExitCode {
             (false, false) => report::line(&checked),
         };
         // Whoever read the first lines only wants no more.
-        said.write_all(text.as_bytes()).and_then(|()| said.flush()).is_ok()
+        said.write_all(text.as_bytes())
+            .and_then(|()| said.flush())
+            .is_ok()
     });
     ExitCode::from(worst.code())
 }

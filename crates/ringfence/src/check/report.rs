@@ -92,13 +92,21 @@ pub fn line(checked: &Checked) -> String {
     match checked {
         Checked::Not { page, error } => format!("not looked\t-\t{page}\t{error}\n"),
         Checked::Seen { page, seen } => {
-            let kinds: Vec<&str> = seen.look.signals.iter().map(|signal| signal.kind.as_str()).collect();
+            let kinds: Vec<&str> = seen
+                .look
+                .signals
+                .iter()
+                .map(|signal| signal.kind.as_str())
+                .collect();
             let more = kinds.len().saturating_sub(NAMED);
             let mut named = kinds[..kinds.len().min(NAMED)].join(", ");
             if more > 0 {
                 let _ = write!(named, ", and {more} more");
             }
-            format!("{}\t{:.3}\t{page}\t{named}\n", seen.look.verdict, seen.look.score)
+            format!(
+                "{}\t{:.3}\t{page}\t{named}\n",
+                seen.look.verdict, seen.look.score
+            )
         }
     }
 }
@@ -115,7 +123,10 @@ pub fn explain(checked: &Checked) -> String {
         Verdict::Suspicious => ("SUSPICIOUS", "a person should look at it"),
         Verdict::Scam => ("SCAM", "it locks and alarms its visitors to make them call"),
     };
-    let mut text = format!("{verdict}  {page}\n  {meaning}; score {:.3} of 1\n", look.score);
+    let mut text = format!(
+        "{verdict}  {page}\n  {meaning}; score {:.3} of 1\n",
+        look.score
+    );
     if let Some(url) = seen.url.as_deref().filter(|url| url != page) {
         let _ = writeln!(text, "  came from {url}");
     }
@@ -126,7 +137,11 @@ pub fn explain(checked: &Checked) -> String {
     };
     let _ = write!(text, "  looked at {parts}");
     if seen.left_out > 0 {
-        let _ = write!(text, "; {} could not be had or were over a bound", seen.left_out);
+        let _ = write!(
+            text,
+            "; {} could not be had or were over a bound",
+            seen.left_out
+        );
     } else if look.incomplete {
         text.push_str("; it refers to more that was not at hand, or is longer than what is read");
     }
@@ -135,9 +150,19 @@ pub fn explain(checked: &Checked) -> String {
         text.push_str("\n  why\n");
     }
     for signal in &look.signals {
-        let times = if signal.count > 1 { format!(" ({} times)", signal.count) } else { String::new() };
+        let times = if signal.count > 1 {
+            format!(" ({} times)", signal.count)
+        } else {
+            String::new()
+        };
         let _ = writeln!(text, "  - {}{times}", signal.why);
-        let _ = writeln!(text, "      {} at {}: {}", signal.kind.as_str(), signal.found, printable(&signal.found.excerpt));
+        let _ = writeln!(
+            text,
+            "      {} at {}: {}",
+            signal.kind.as_str(),
+            signal.found,
+            printable(&signal.found.excerpt)
+        );
     }
     if !look.phones.is_empty() {
         let _ = writeln!(text, "\n  numbers on the page: {}", look.phones.join(", "));
@@ -148,7 +173,9 @@ pub fn explain(checked: &Checked) -> String {
 
 fn advice(verdict: Verdict) -> &'static str {
     match verdict {
-        Verdict::Clean => "Nothing. What a look cannot see: pages that are another one for other visitors.",
+        Verdict::Clean => {
+            "Nothing. What a look cannot see: pages that are another one for other visitors."
+        }
         Verdict::Suspicious => {
             "Read the places above. If the page asks for a call and keeps its visitors from leaving, treat it as a scam; \
              if it is a game, a kiosk, an exam or a remote desktop, the signals are what it needs to work."
@@ -162,5 +189,7 @@ fn advice(verdict: Verdict) -> &'static str {
 
 /// A page's own text must not move the reader's cursor or colour the terminal.
 fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
 }

@@ -58,7 +58,9 @@ pub fn all(mut inputs: Inputs, allow_private: bool, mut told: impl FnMut(Checked
         if given == next {
             return;
         }
-        let Ok((index, result)) = results.recv() else { return };
+        let Ok((index, result)) = results.recv() else {
+            return;
+        };
         waiting.insert(index, result);
         while let Some(result) = waiting.remove(&next) {
             next += 1;
@@ -100,7 +102,10 @@ impl Workers {
 }
 
 fn taken(jobs: &Mutex<Receiver<Job>>) -> Option<Job> {
-    jobs.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
+    jobs.lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .recv()
+        .ok()
 }
 
 /// What fetches, made when the first URL comes.
@@ -111,7 +116,10 @@ struct Web {
 
 impl Web {
     fn new(allow_private: bool) -> Self {
-        Self { allow_private, made: OnceLock::new() }
+        Self {
+            allow_private,
+            made: OnceLock::new(),
+        }
     }
 
     fn get(&self) -> Result<&(Runtime, Outbound), String> {
@@ -148,21 +156,35 @@ fn checked(input: Input, web: &Web) -> Checked {
         Ok(Err(error)) => Checked::Not { page, error },
         Err(_) => Checked::Not {
             page,
-            error: "the look broke; this is a mistake of ours, please report it with the page".into(),
+            error: "the look broke; this is a mistake of ours, please report it with the page"
+                .into(),
         },
     }
 }
 
-fn file(path: &std::path::Path, url: Option<&url::Url>, linked: Option<&[std::path::PathBuf]>) -> Result<Seen, String> {
+fn file(
+    path: &std::path::Path,
+    url: Option<&url::Url>,
+    linked: Option<&[std::path::PathBuf]>,
+) -> Result<Seen, String> {
     let octets = input::read(path)?;
     let mut parts = Vec::new();
     for path in linked.unwrap_or_default() {
         let octets = input::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
-        parts.push((path.display().to_string(), input::kind(path, &octets), octets));
+        parts.push((
+            path.display().to_string(),
+            input::kind(path, &octets),
+            octets,
+        ));
     }
     let links: Vec<Linked<'_>> = parts
         .iter()
-        .map(|(name, kind, octets)| Linked { url: name, kind: *kind, octets, content_type: None })
+        .map(|(name, kind, octets)| Linked {
+            url: name,
+            kind: *kind,
+            octets,
+            content_type: None,
+        })
         .collect();
     let look = look(&Page {
         octets: &octets,
@@ -171,13 +193,24 @@ fn file(path: &std::path::Path, url: Option<&url::Url>, linked: Option<&[std::pa
         linked: &links,
         linked_known: linked.is_some(),
     });
-    Ok(Seen { look, url: url.map(ToString::to_string), status: None, parts: links.len(), left_out: 0 })
+    Ok(Seen {
+        look,
+        url: url.map(ToString::to_string),
+        status: None,
+        parts: links.len(),
+        left_out: 0,
+    })
 }
 
 fn fetched(url: &str, web: &Web) -> Result<Seen, String> {
     let (runtime, outbound) = web.get()?;
     let page = runtime
-        .block_on(fetch_page(outbound, url, &vantages::DESKTOP, PageLimits::default()))
+        .block_on(fetch_page(
+            outbound,
+            url,
+            &vantages::DESKTOP,
+            PageLimits::default(),
+        ))
         .map_err(|error| error.to_string())?;
     let look = page.look();
     if page.status >= 400 && look.verdict == ringfence_platform::fence::look::Verdict::Clean {
@@ -188,6 +221,6 @@ fn fetched(url: &str, web: &Web) -> Result<Seen, String> {
         url: Some(page.url.to_string()),
         status: Some(page.status),
         parts: page.parts.len(),
-        left_out: page.left_out,
+        left_out: page.left_out + usize::from(page.cut),
     })
 }
