@@ -28,13 +28,11 @@ impl Outbound {
             let response = timeout_at(deadline, self.hop(&url, vantage, limits))
                 .await
                 .map_err(|_| late())??;
-            match next(&url, &response)? {
-                Some(onward) => url = onward,
-                None => {
-                    let fetched = body(response, &url, limits.body, deadline).await?;
-                    return fetched.ok_or_else(late);
-                }
-            }
+            let Some(onward) = next(&url, &response)? else {
+                let fetched = body(response, &url, limits.body, deadline).await?;
+                return fetched.ok_or_else(late);
+            };
+            url = onward;
         }
         Err(OutboundError::TooManyRedirects(limits.redirects))
     }

@@ -1,5 +1,6 @@
 //! A web server on loopback that behaves as badly as it is told, and counts what it was asked for.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -92,7 +93,7 @@ async fn answer(State(seen): State<Arc<Seen>>, uri: Uri, headers: HeaderMap) -> 
         "/bomb" => {
             // Each member unpacks to a megabyte; a hundred thousand of them to 100 GB.
             let member = Bytes::from(gz(&vec![b' '; 1024 * 1024]));
-            gzip_of(seen, member, 100_000)
+            counted(&seen, "text/html", Some("gzip"), member, 100_000)
         }
         "/endless" => {
             let more = Bytes::from(vec![b'x'; 64 * 1024]);
@@ -105,13 +106,7 @@ async fn answer(State(seen): State<Arc<Seen>>, uri: Uri, headers: HeaderMap) -> 
             ([(header::CONTENT_TYPE, "text/html")], body).into_response()
         }
         "/silent" => std::future::pending().await,
-        "/many" => {
-            let mut page = String::from("<!doctype html>");
-            for number in 0..10_000 {
-                page.push_str(&format!("<script src=/script-{number}.js></script>"));
-            }
-            html(&page)
-        }
+        "/many" => html(&scripts("script", 10_000)),
         path if path.starts_with("/script-") => {
             ([(header::CONTENT_TYPE, "text/javascript")], "let a = 1;").into_response()
         }
@@ -120,9 +115,7 @@ async fn answer(State(seen): State<Arc<Seen>>, uri: Uri, headers: HeaderMap) -> 
             counted(&seen, "text/javascript", None, more, usize::MAX)
         }
         "/heavy" => {
-            let scripts: String = (0..64)
-                .map(|number| format!("<script src=/big-{number}.js></script>"))
-                .collect();
+            let scripts = scripts("big", 64);
             html(&scripts)
         }
         _ => StatusCode::NOT_FOUND.into_response(),
@@ -154,8 +147,13 @@ fn gzip(octets: &[u8]) -> Response {
         .into_response()
 }
 
-fn gzip_of(seen: Arc<Seen>, member: Bytes, times: usize) -> Response {
-    counted(&seen, "text/html", Some("gzip"), member, times)
+/// A page of scripts and nothing else.
+fn scripts(name: &str, count: usize) -> String {
+    let mut page = String::from("<!doctype html>");
+    for number in 0..count {
+        write!(page, "<script src=/{name}-{number}.js></script>").unwrap();
+    }
+    page
 }
 
 fn counted(
