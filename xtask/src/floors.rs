@@ -29,6 +29,7 @@ const DEVELOPMENT: &[&str] = &[
     "ringfence-testing",
     "ringfence-tests",
     "ringfence-bench",
+    "ringfence-training",
     "ringfence-simulator",
     "xtask",
 ];

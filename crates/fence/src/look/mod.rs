@@ -4,13 +4,20 @@
 //! within [`READ_MAX`] octets of work per part and never panics. What a page refers to is named by [`references`]; who
 //! fetches it hands it back as [`Linked`].
 
+mod evidence;
 mod fingerprint;
-mod first;
+mod lexicon;
 mod markup;
+pub mod model;
 mod octets;
 mod place;
+mod reading;
 mod references;
+mod script;
 mod signal;
+mod style;
+mod text;
+mod verdict;
 
 pub use fingerprint::{Fingerprint, Fuzzy};
 pub use place::{Place, Source};
@@ -18,6 +25,9 @@ pub use references::{REFERENCES_MAX, References, references};
 pub use signal::{Signal, SignalKind};
 
 use url::Url;
+
+use evidence::Evidence;
+use script::Script;
 
 /// Octets of a page, and of each linked resource, that are read; what lies behind is not looked at, and
 /// [`Look::incomplete`] says so.
@@ -109,7 +119,60 @@ pub struct Look {
     pub fingerprints: Vec<Fingerprint>,
 }
 
-/// Looks at a page.
+/// Looks at a page, and at what of it is at hand.
 pub fn look(page: &Page<'_>) -> Look {
-    first::look(page)
+    let mut evidence = Evidence::new();
+    let text = octets::decoded(page.octets, page.content_type);
+    reading::page(&text, None, 0, 1.0, &mut evidence);
+    for linked in page.linked {
+        if linked.kind != LinkedKind::Media {
+            belongs(linked, &mut evidence);
+        }
+    }
+    while let Some(layer) = evidence.next_layer() {
+        if layer.script {
+            let mut script = Script::new(&layer.text, layer.source, 0, layer.depth);
+            script.trust = script.trust.min(layer.trust);
+            script::read(&script, &mut evidence);
+        } else {
+            reading::page(
+                &layer.text,
+                Some(&layer.source),
+                layer.depth,
+                layer.trust,
+                &mut evidence,
+            );
+        }
+    }
+    let phones = verdict::words(&mut evidence, page.url);
+    let score = verdict::score(&evidence);
+    let missing = evidence.facts.script_references > 0 || evidence.facts.frames > 0;
+    Look {
+        verdict: match score {
+            score if score >= verdict::SCAM => Verdict::Scam,
+            score if score >= verdict::SUSPICIOUS => Verdict::Suspicious,
+            _ => Verdict::Clean,
+        },
+        score,
+        signals: verdict::signals(&evidence),
+        incomplete: page.octets.len() > READ_MAX || missing && !page.linked_known,
+        phones,
+        fingerprints: fingerprint::of_all(page),
+    }
 }
+
+fn belongs(linked: &Linked<'_>, evidence: &mut Evidence) {
+    let text = octets::decoded(linked.octets, linked.content_type);
+    let source = Source::Linked(linked.url.chars().take(200).collect());
+    match linked.kind {
+        LinkedKind::Script => script::read(&Script::new(&text, source, 1, 0), evidence),
+        LinkedKind::Frame => reading::page(&text, Some(&source), 0, 1.0, evidence),
+        LinkedKind::Style => {
+            style::read(&text, &source, 1, LINKED_STYLE_TRUST, evidence);
+        }
+        LinkedKind::Media => {}
+    }
+}
+
+/// A rule of a linked sheet may be for a part of the page that is never shown.
+const LINKED_STYLE_TRUST: f64 = 0.7;

@@ -1,0 +1,289 @@
+//! From evidence to a verdict: words are counted, the model weighs what it knows, and rules decide what it cannot.
+
+use url::Url;
+
+use super::evidence::Evidence;
+use super::lexicon::{self, PhraseKind};
+use super::model::{self, Weights};
+use super::place::{Place, Source};
+use super::signal::Signal;
+#[allow(clippy::enum_glob_use, reason = "the rules name most of them")]
+use super::signal::SignalKind::*;
+use super::text;
+
+/// Hosts where anybody gets a name within minutes.
+const SHARED_HOSTS: &[&str] = &[
+    "azurewebsites.net",
+    "web.core.windows.net",
+    "blob.core.windows.net",
+    "azurefd.net",
+    "azurestaticapps.net",
+    "ondigitalocean.app",
+    "digitaloceanspaces.com",
+    "netlify.app",
+    "vercel.app",
+    "pages.dev",
+    "workers.dev",
+    "r2.dev",
+    "github.io",
+    "gitlab.io",
+    "web.app",
+    "firebaseapp.com",
+    "herokuapp.com",
+    "onrender.com",
+    "surge.sh",
+    "glitch.me",
+    "repl.co",
+    "replit.app",
+    "s3.amazonaws.com",
+    "cloudfront.net",
+    "amplifyapp.com",
+    "000webhostapp.com",
+    "weebly.com",
+    "wixsite.com",
+    "blogspot.com",
+    "ngrok.io",
+    "ngrok-free.app",
+    "trycloudflare.com",
+    "fly.dev",
+    "deno.dev",
+    "my.id",
+    "linodeobjects.com",
+    "backblazeb2.com",
+    "storage.googleapis.com",
+    "appspot.com",
+    "run.app",
+    "b-cdn.net",
+    "translate.goog",
+    "ipfs.dweb.link",
+    "myqcloud.com",
+    "aliyuncs.com",
+    "infinityfreeapp.com",
+    "rf.gd",
+    "square.site",
+];
+
+/// Adds what words, numbers and the address say.
+pub(super) fn words(evidence: &mut Evidence, url: Option<&Url>) -> Vec<String> {
+    let shown = format!("{} {}", evidence.title, evidence.prose);
+    let folded = text::folded(&shown);
+    let spoken = text::folded(&evidence.spoken);
+    if let Some(word) = folded.disguised.first().or(spoken.disguised.first()) {
+        evidence.note(FoldedWords, 1.0, || Place::new(Source::Text, None, word));
+    }
+    let counted = Words::count(&folded.text, 1.0, evidence);
+    // What scripts hold may never be shown, so it counts only where the text is silent.
+    let held = Words::count(&spoken.text, 0.7, evidence);
+    let _ = (counted, held);
+    brands(evidence, &folded.text, url);
+    let phones = text::phones(&shown);
+    if let Some(phone) = phones.first() {
+        let strength = if phones.iter().any(|phone| text::toll_free(phone)) {
+            1.0
+        } else {
+            0.5
+        };
+        evidence.note(PhoneInText, strength, || {
+            Place::new(Source::Text, None, phone)
+        });
+    }
+    number_of_address(evidence);
+    if let Some(host) = url.and_then(Url::host_str)
+        && SHARED_HOSTS.iter().any(|shared| host.ends_with(shared))
+    {
+        evidence.note(SharedHost, 1.0, || Place::new(Source::Address, None, host));
+    }
+    images(evidence, &folded.text);
+    shell(evidence, &folded.text);
+    decoy(evidence);
+    phones
+}
+
+struct Words;
+
+impl Words {
+    fn count(folded: &str, share: f64, evidence: &mut Evidence) -> [u32; 4] {
+        let mut counts = [0_u32; 4];
+        let mut first = [None; 4];
+        let mut tool = None;
+        for (phrase, at) in lexicon::phrases(folded) {
+            let index = match phrase.kind {
+                PhraseKind::Threat => 0,
+                PhraseKind::Call => 1,
+                PhraseKind::Hold => 2,
+                PhraseKind::Scan => 3,
+                PhraseKind::Remote => {
+                    tool.get_or_insert(at);
+                    continue;
+                }
+                PhraseKind::Brand => continue,
+            };
+            counts[index] += 1;
+            first[index].get_or_insert(at);
+        }
+        for (index, kind) in [ThreatWords, CallWords, HoldWords, ScanWords]
+            .into_iter()
+            .enumerate()
+        {
+            if let Some(at) = first[index] {
+                let strength = model::word_strength(kind, counts[index]) * share;
+                evidence.note(kind, strength, || {
+                    Place::around(Source::Text, None, folded, at)
+                });
+            }
+        }
+        if let Some(at) = tool {
+            evidence.note(RemoteTool, share, || {
+                Place::around(Source::Text, None, folded, at)
+            });
+        }
+        counts
+    }
+}
+
+/// A brand that speaks on a domain of somebody else; without an address nobody knows.
+fn brands(evidence: &mut Evidence, folded: &str, url: Option<&Url>) {
+    let host = url.and_then(Url::host_str).unwrap_or_default();
+    let brand = lexicon::phrases(folded)
+        .into_iter()
+        .find(|(phrase, _)| phrase.kind == PhraseKind::Brand && !lexicon::owns(&phrase.text, host));
+    if let Some((phrase, at)) = brand {
+        let strength = if host.is_empty() { 0.5 } else { 1.0 };
+        let _ = &phrase.text;
+        evidence.note(BrandOffDomain, strength, || {
+            Place::around(Source::Text, None, folded, at)
+        });
+    }
+}
+
+fn number_of_address(evidence: &mut Evidence) {
+    let facts = &evidence.facts;
+    if let Some((weight, place)) = facts.number_parameter.clone()
+        && facts.reads_address
+        && facts.writes_page
+    {
+        evidence.note(PhoneFromQuery, weight, || place);
+    }
+}
+
+/// Pictures and next to no text.
+fn images(evidence: &mut Evidence, folded: &str) {
+    let letters = folded
+        .chars()
+        .filter(|c| c.is_alphabetic())
+        .take(400)
+        .count();
+    let facts = &evidence.facts;
+    if letters < 200 && facts.images > 0 && (facts.large_images > 0 || facts.images >= 3) {
+        let strength = if facts.large_images > 0 { 1.0 } else { 0.6 };
+        evidence.note(TextInImages, strength, || {
+            Place::new(Source::Markup, None, "pictures and next to no text")
+        });
+    }
+}
+
+/// A frame as large as the window, on a page that says nothing itself.
+fn shell(evidence: &mut Evidence, folded: &str) {
+    if evidence.facts.whole_frames > 0 {
+        let letters = folded
+            .chars()
+            .filter(|c| c.is_alphabetic())
+            .take(800)
+            .count();
+        let alone = letters < 300 && evidence.facts.elements < 120;
+        if let Some(place) = evidence.place(FrameShell)
+            && alone
+        {
+            evidence.note(FrameShell, 1.0, || place);
+        }
+    }
+}
+
+/// A title that speaks of something else: no word of it stands in a text full of threats.
+fn decoy(evidence: &mut Evidence) {
+    if evidence.strength(ThreatWords) < 0.6 || evidence.title.trim().is_empty() {
+        return;
+    }
+    let title = text::folded(&evidence.title).text;
+    let prose = text::folded(&evidence.prose).text;
+    let mut words = title
+        .split(' ')
+        .filter(|word| word.chars().count() > 3)
+        .peekable();
+    let speaks = words.peek().is_some();
+    if speaks && !words.any(|word| prose.contains(word)) && lexicon::phrases(&title).is_empty() {
+        let title = evidence.title.clone();
+        evidence.note(DecoyTitle, 1.0, || Place::new(Source::Title, None, &title));
+    }
+}
+
+/// The score from which a page is surely a scam.
+pub(super) const SCAM: f64 = 0.6;
+/// The score from which a person should look.
+pub(super) const SUSPICIOUS: f64 = 0.3;
+
+/// The score: the model's, raised or held down where a rule knows better.
+pub(super) fn score(evidence: &Evidence) -> f64 {
+    let strength = |kind| evidence.strength(kind);
+    let model = Weights::committed().score(&model::features(strength));
+    let locks = model::locks(&strength);
+    let alarm = model::alarm(&strength);
+    let (threat, call) = (strength(ThreatWords), strength(CallWords));
+    let facts = &evidence.facts;
+    let worded = threat >= 0.5 && call >= 0.25;
+    let mut score = model;
+    let mut at_least = |floor: f64, holds: bool| {
+        if holds {
+            score = score.max(floor + (1.0 - floor) * model);
+        }
+    };
+    // Lock, call to action and interruption together.
+    at_least(0.9, worded && locks >= 3.0 && locks + alarm >= 3.5);
+    // A lock page that takes its number from the address or from a server, whatever else it locks.
+    at_least(
+        0.8,
+        worded && strength(PhoneFromQuery) >= 0.8 && locks + alarm >= 1.5,
+    );
+    // A frame as large as the window, in full screen, and held there.
+    at_least(
+        0.7,
+        strength(FrameShell) >= 1.0 && strength(FullScreen) >= 0.9 && locks + alarm >= 2.5,
+    );
+    // A whole page that was hidden from readers, and threatens.
+    at_least(
+        0.8,
+        strength(DecodedLayer) >= 0.8 && worded && locks + alarm >= 1.5,
+    );
+    // A scanner that a page cannot be.
+    at_least(
+        0.7,
+        strength(ScanWords) >= 0.6 && threat >= 0.8 && call >= 0.5 && locks + alarm >= 1.5,
+    );
+    // Games and consoles lock for a reason, and say nothing of threats.
+    if threat < 0.3 && (facts.canvas || facts.exit_full_screen) {
+        let surely = strength(KeyboardLock) + strength(LeaveBlocked) + strength(KeysBlocked) >= 2.5
+            && alarm >= 0.8;
+        if !surely {
+            score = score.min(SUSPICIOUS - 0.05);
+        }
+    }
+    score
+}
+
+/// The signals, heaviest first.
+pub(super) fn signals(evidence: &Evidence) -> Vec<Signal> {
+    let weights = Weights::committed();
+    let mut signals: Vec<Signal> = evidence
+        .sightings()
+        .map(|(kind, sighting)| Signal {
+            kind,
+            strength: sighting.strength,
+            count: sighting.count,
+            weight: weights.of(kind) * sighting.strength,
+            found: sighting.place.clone(),
+            why: kind.why().to_owned(),
+        })
+        .collect();
+    signals.sort_by(|one, other| other.weight.total_cmp(&one.weight));
+    signals
+}
