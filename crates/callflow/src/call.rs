@@ -155,8 +155,12 @@ impl Call {
                 }
             }
             Input::Transfer { candidate } => self.transfer_to(candidate, now),
-            // Nobody waits for a key in a flow that only rings and talks.
-            Input::Digit { by: _, key: _ } => {}
+            // Nobody waits for a key or a sound in a flow that only rings and talks.
+            Input::Digit { .. }
+            | Input::LegDigit { .. }
+            | Input::CallerAnswered
+            | Input::Played { .. }
+            | Input::MessageTaken { .. } => {}
             Input::Gone { party: _, reason } => {
                 if self.is_talking() {
                     self.server_hangs_up(Disposition::Answered, reason, now);
@@ -484,7 +488,10 @@ impl Call {
     }
 
     fn give_up(&mut self, leg: LegId, outcome: LegOutcome, reason: String) {
-        self.act(Action::Cancel { leg });
+        self.act(Action::Cancel {
+            leg,
+            elsewhere: false,
+        });
         self.given_up.push(leg);
         self.end_leg(leg, outcome, None, reason);
     }

@@ -26,4 +26,6 @@ mod types;
 mod verdict;
 
 pub use call::Call;
-pub use types::{Action, Input, LegFailure, Options, Output};
+pub use types::{
+    Action, Ear, Input, LegFailure, MessageEnd, Options, Output, Piece, Played, Sound,
+};

@@ -1,4 +1,40 @@
 //! What goes into a call's state machine and what comes out.
+//!
+//! # In which order
+//! Every [`Action::Play`] is answered by exactly one [`Input::Played`] with its number, unless the ear is gone before
+//! (its leg ended, or the call did). A play to an ear that hears another one takes its place: the earlier one is told
+//! as `Stopped`. [`Action::Bridge`], [`Action::HangUp`], [`Action::Cancel`] and [`Action::Release`] end what an ear
+//! hears by themselves, and nothing is told of it.
+//!
+//! **A menu.** `AnswerCaller` → `CallerAnswered` → `Play { to: Caller, stop_on_key: true }` → the first key stops it:
+//! `Played { KeyPressed }`, then `Digit { by: Caller, key }`; without a key `Played { Finished }`, and the machine's own
+//! timer runs from there. Keys may come before, while and after a prompt plays; each is told once.
+//!
+//! **Ringing, with the caller answered already.** `Play { to: Caller, sound: Sound::repeated("builtin:ringback") }` (or
+//! music), `Ring`, … → `Answered { leg }` → `Bridge { leg }`: what the caller hears stops, both talk, recording begins.
+//! `RelayProgress` towards a caller that was answered sends nothing; with `early_media` the caller hears the leg as
+//! soon as nothing plays to it.
+//!
+//! **Several at once.** `Ring(a)`, `Ring(b)`, … → `Answered { b }` → `Bridge { b }`, then
+//! `Cancel { leg: a, elsewhere: true }`. A leg that answers all the same comes as `Answered { a }` and is let go with
+//! `Release { a }`, which tells it the same reason. The other's end comes as no input.
+//!
+//! **Whisper, and accept with a key.** `Answered { leg }` → `Play { to: Leg(leg), stop_on_key: true }` → `Played`, and
+//! `LegDigit { leg, key }` for every key of a leg that answered and is not joined yet → `Bridge { leg }`, or
+//! `Release { leg }` and the next. It may hang up meanwhile: `LegFailed { leg, failure: HungUp }`. The caller goes on
+//! hearing what it heard. Several legs may be whispered to at the same time.
+//!
+//! **Consent before a recording.** After `Answered { leg }`: `Play { to: Caller }` and `Play { to: Leg(leg) }` (the caller
+//! must have been answered: `AnswerCaller` first), then, when both were `Played`, `Bridge { leg }`, which begins to record.
+//!
+//! **A queue.** `AnswerCaller` → `CallerAnswered` → `Play { to: Caller, sound: music, repeated }`; every half minute
+//! `Play { to: Caller, sound: "you are number", Number(3) }`, which takes the music's place (`Played { Stopped }` for it),
+//! and after `Played { Finished }` the music again; meanwhile `Ring`, `Cancel`, as often as need be.
+//!
+//! **Voicemail.** `AnswerCaller` → `CallerAnswered` → `Play { to: Caller, sound: greeting, "builtin:beep" }` →
+//! `Played` → `TakeMessage` → `RecordingStarted` → `MessageTaken`, always, exactly once: also after `HungUp { by: Caller }` during the
+//! message, which comes before it. The call must not be over ([`Output::Idle`]) before `MessageTaken`, or its message
+//! is closed without being told.
 
 use std::time::Duration;
 
@@ -39,6 +75,114 @@ pub enum LegFailure {
     },
     /// It could not be reached or never said anything; the words say what was tried.
     Unreachable(String),
+    /// It answered, and hung up before it was joined with the caller.
+    HungUp,
+}
+
+/// Whose ear something is played into. What the other side of the call hears is not touched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Ear {
+    /// The caller: answered by us, or joined, or neither. To one that was not answered it is early media (183).
+    Caller,
+    /// A leg that answered: joined, or not yet (a whisper).
+    Leg(LegId),
+}
+
+/// What is played: pieces, one after another.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Sound {
+    /// At most [`Sound::MOST_PIECES`]; none of them is silence of no length.
+    pub pieces: Vec<Piece>,
+    /// From the beginning again, until it is stopped: music, ringback. It is never told as finished.
+    pub repeated: bool,
+}
+
+/// A piece of a [`Sound`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece {
+    /// A prompt by its name: one of the account's, or one that every installation has (`builtin:beep`,
+    /// `builtin:ringback`, `builtin:music`, `builtin:en/please-hold`, …; the list is in `crates/media/prompts/README.md`).
+    Prompt(String),
+    /// A number, spoken: 0 to 999; a larger one digit by digit.
+    Number {
+        /// The number.
+        value: u32,
+        /// In which language (RFC 5646; `en`, `de`; others are spoken in English).
+        language: String,
+    },
+    /// A sine.
+    Tone {
+        /// Its frequency in Hz, 100 to 3400.
+        hz: u16,
+        /// How long, at most a minute.
+        lasting: Duration,
+    },
+    /// Nothing is heard.
+    Silence(Duration),
+}
+
+impl Sound {
+    /// The most pieces of a sound; more are not played, and told as failed.
+    pub const MOST_PIECES: usize = 64;
+
+    /// A prompt, once.
+    pub fn prompt(name: impl Into<String>) -> Self {
+        Self {
+            pieces: vec![Piece::Prompt(name.into())],
+            repeated: false,
+        }
+    }
+
+    /// A prompt, over and over again.
+    pub fn repeated(name: impl Into<String>) -> Self {
+        Self {
+            repeated: true,
+            ..Self::prompt(name)
+        }
+    }
+
+    /// The same, with another piece after it.
+    #[must_use]
+    pub fn then(mut self, piece: Piece) -> Self {
+        self.pieces.push(piece);
+        self
+    }
+}
+
+/// How playing ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Played {
+    /// It was heard to its end.
+    Finished,
+    /// By [`Action::StopPlaying`], or another one took its place.
+    Stopped,
+    /// Whoever heard it pressed a key, and it was to stop then. The key itself is told next.
+    KeyPressed,
+    /// It could not be played, or not to its end.
+    Failed {
+        /// Why, in words that are shown: no such prompt, its file is gone.
+        reason: String,
+    },
+}
+
+/// How a message ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MessageEnd {
+    /// The caller pressed `#`.
+    Key,
+    /// The caller hung up.
+    HungUp,
+    /// The caller said nothing for as long as was allowed.
+    Silence,
+    /// It was as long as it may be.
+    Longest,
+    /// By [`Action::CloseRecording`].
+    Stopped,
+    /// It could not be recorded, or not to its end.
+    Failed {
+        /// Why, in words that are shown.
+        reason: String,
+    },
 }
 
 /// What happened.
@@ -54,6 +198,24 @@ pub enum Input {
         code: u16,
         /// It carries an SDP answer that the caller can hear.
         early_media: bool,
+    },
+    /// The caller has acknowledged our answer ([`Action::AnswerCaller`]): it hears and can be heard.
+    CallerAnswered,
+    /// What was played is over: once for each [`Action::Play`].
+    Played {
+        /// Its number.
+        playing: u32,
+        /// How it ended.
+        outcome: Played,
+    },
+    /// The message is over and on disk: once for each [`Action::TakeMessage`].
+    MessageTaken {
+        /// The message, when something of it is whole.
+        recording: Option<RecordingId>,
+        /// Its length.
+        lasting: Duration,
+        /// How it ended.
+        ended: MessageEnd,
     },
     /// A leg answered (2xx), acknowledged already.
     Answered {
@@ -106,6 +268,13 @@ pub enum Input {
         /// `0` to `9`, `*`, `#`, `A` to `D`.
         key: char,
     },
+    /// A leg that answered and is not joined yet pressed a key: once for each press.
+    LegDigit {
+        /// The leg.
+        leg: LegId,
+        /// `0` to `9`, `*`, `#`, `A` to `D`.
+        key: char,
+    },
     /// The callee wants the caller put through to somebody else, and it is allowed (RFC 5589 §6.1). The caller
     /// and the callee talk on until that one answers.
     Transfer {
@@ -138,8 +307,35 @@ pub enum Input {
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
-    /// Send an INVITE to this candidate.
+    /// Send an INVITE to this candidate; others may be ringing or be talked to.
     Ring(Candidate),
+    /// Answer the caller (200) with our own sound, before any leg answered; [`Input::CallerAnswered`] follows. It may
+    /// hang up before that (`HungUp`); one that never acknowledges comes as `Broken`. Once is enough.
+    AnswerCaller,
+    /// Play something into one ear; [`Input::Played`] follows.
+    Play {
+        /// The machine's own number for it, to be told apart by; one that was not used before in this call.
+        playing: u32,
+        /// What.
+        sound: Sound,
+        /// To whom.
+        to: Ear,
+        /// A key that this ear's side presses stops it.
+        stop_on_key: bool,
+    },
+    /// Stop playing; `Played { Stopped }` follows. One that is over already is let go by.
+    StopPlaying {
+        /// The number.
+        playing: u32,
+    },
+    /// Record the caller alone, into the call's second file (it has been answered by us, and nobody is joined) until it presses `#`, hangs up, says
+    /// nothing for `silence`, or `longest` has passed; [`Input::RecordingStarted`] and [`Input::MessageTaken`] follow.
+    TakeMessage {
+        /// How long it may be.
+        longest: Duration,
+        /// How long the caller may say nothing.
+        silence: Duration,
+    },
     /// Send the caller this provisional response, with the leg's sound when it has some.
     RelayProgress {
         /// The leg.
@@ -153,8 +349,11 @@ pub enum Action {
     Cancel {
         /// The leg.
         leg: LegId,
+        /// Another leg took the call: it is told so (RFC 3326, `SIP;cause=200;text="Call completed elsewhere"`), and a
+        /// phone does not list the call as missed.
+        elsewhere: bool,
     },
-    /// Answer the caller with this leg's answer, and begin to record.
+    /// Join the caller with this leg, and begin to record. A caller that was not answered yet gets this leg's answer.
     Bridge {
         /// The leg.
         leg: LegId,
@@ -181,7 +380,8 @@ pub enum Action {
         /// The caller or the callee.
         party: Party,
     },
-    /// Close the recording and say [`Input::RecordingClosed`].
+    /// Close the recording and say [`Input::RecordingClosed`]; while a message is taken, end that and say
+    /// [`Input::MessageTaken`].
     CloseRecording,
 }
 

@@ -17,6 +17,10 @@ pub(crate) struct Verdict {
 pub(crate) fn of_leg(failure: LegFailure) -> (LegOutcome, Option<u16>, String) {
     match failure {
         LegFailure::Unreachable(reason) => (LegOutcome::Failed, None, reason),
+        LegFailure::HungUp => {
+            let reason = "it answered, and hung up before it was put through".to_owned();
+            (LegOutcome::Refused, None, reason)
+        }
         LegFailure::Response { code, phrase } => {
             let outcome = match code {
                 486 | 600 => LegOutcome::Busy,

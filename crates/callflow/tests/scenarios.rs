@@ -16,6 +16,13 @@ fn leg(n: u128) -> LegId {
     LegId::new(START, n)
 }
 
+fn cancel(leg: LegId) -> Action {
+    Action::Cancel {
+        leg,
+        elsewhere: false,
+    }
+}
+
 fn recording() -> RecordingId {
     RecordingId::new(START, 9)
 }
@@ -180,7 +187,7 @@ fn a_target_that_rings_out_is_cancelled_and_the_next_one_rings() {
     run.progresses(0, 180, false);
     run.time_out();
     assert_eq!(run.outcomes(), [LegOutcome::NoAnswer]);
-    assert!(run.actions.contains(&Action::Cancel { leg: leg(0) }));
+    assert!(run.actions.contains(&cancel(leg(0))));
     assert_eq!(run.rung(), [leg(0), leg(1)]);
     run.time_out();
     assert_eq!(
@@ -373,7 +380,7 @@ fn a_transfer_that_nobody_takes_leaves_both_where_they_are_or_ends_when_the_call
             run.give(Input::HungUp { by: Party::Callee });
         }
         run.time_out();
-        assert!(run.actions.contains(&Action::Cancel { leg: leg(1) }));
+        assert!(run.actions.contains(&cancel(leg(1))));
         assert_eq!(run.call.is_talking(), !leaves);
         let caller = Action::HangUp {
             party: Party::Caller,
@@ -393,7 +400,7 @@ fn a_caller_that_hangs_up_during_a_transfer_ends_all_three() {
         candidate: candidate(1),
     });
     run.give(Input::HungUp { by: Party::Caller });
-    assert!(run.actions.contains(&Action::Cancel { leg: leg(1) }));
+    assert!(run.actions.contains(&cancel(leg(1))));
     assert!(run.actions.contains(&Action::HangUp {
         party: Party::Callee
     }));
@@ -616,7 +623,7 @@ proptest! {
         prop_assert!(invited.values().all(|times| *times == 1));
         for action in &run.actions {
             if let Action::Release { leg } = action {
-                let cancelled = run.actions.contains(&Action::Cancel { leg: *leg });
+                let cancelled = run.actions.contains(&cancel(*leg));
                 prop_assert!(cancelled);
             }
         }

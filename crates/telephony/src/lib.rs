@@ -32,7 +32,7 @@ pub use config::{Certificate, TelephonyConfig, TlsConfig};
 pub use error::TelephonyError;
 pub use ringfence_media::RecordingReport;
 pub use seam::{
-    CallDecision, CallNotice, CallSetup, IncomingCall, InviteFacts, RecordingPlan,
+    CallDecision, CallNotice, CallSetup, Flow, IncomingCall, InviteFacts, RecordingPlan,
     TransferDecision, TransferRequest,
 };
 pub use server::Telephony;

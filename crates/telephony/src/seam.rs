@@ -1,9 +1,11 @@
 //! What telephony hands up, and what it is told.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use ringfence_callflow::Call;
+use ringfence_callflow::{Call, Input, Output};
 use ringfence_media::RecordingReport;
 use ringfence_model::{CallEventKind, CallId, Party, RecordingId, Timestamp, TrunkId};
 use ringfence_routing::Candidate;
@@ -69,15 +71,45 @@ pub enum CallDecision {
     Proceed(Box<CallSetup>),
 }
 
+/// What decides about a running call: [`Call`], or a script of a test that wants an action in an order of its own.
+pub trait Flow: Send + std::fmt::Debug {
+    /// See [`Call::handle`].
+    fn handle(&mut self, input: Input, now: Timestamp);
+    /// See [`Call::poll`].
+    fn poll(&mut self) -> Output;
+    /// See [`Call::is_talking`].
+    fn is_talking(&self) -> bool;
+}
+
+impl Flow for Call {
+    fn handle(&mut self, input: Input, now: Timestamp) {
+        Self::handle(self, input, now);
+    }
+
+    fn poll(&mut self) -> Output {
+        Self::poll(self)
+    }
+
+    fn is_talking(&self) -> bool {
+        Self::is_talking(self)
+    }
+}
+
 /// What a call needs to run.
 #[derive(Debug)]
 pub struct CallSetup {
     /// Its identifier, for logs.
     pub call: CallId,
     /// Its flow, with its candidates.
-    pub flow: Call,
-    /// How to record it; `None` records nothing.
+    pub flow: Box<dyn Flow>,
+    /// How to record the conversation; `None` records nothing.
     pub recording: Option<RecordingPlan>,
+    /// Where a message of the caller's goes (`TakeMessage`); `None` takes none. The report that comes with
+    /// [`CallNotice::Recorded`] says by its path which of the two it is.
+    pub message: Option<RecordingPlan>,
+    /// The account's own prompts: names, and the audio files that they stand for. Those that every installation has
+    /// (`builtin:…`) need not be among them.
+    pub prompts: Arc<HashMap<String, PathBuf>>,
     /// Where its notices go. The call never waits for it; what does not fit is kept until it does.
     pub notices: mpsc::Sender<CallNotice>,
     /// Where the callee's wishes to put the caller through go; `None` refuses them (603).

@@ -199,8 +199,10 @@ async fn begin(
         CallSetup {
             transfers: None,
             call: call.id,
-            flow,
+            flow: Box::new(flow),
             recording,
+            message: None,
+            prompts: Arc::default(),
             notices,
         },
         journal,

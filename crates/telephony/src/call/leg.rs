@@ -46,12 +46,28 @@ pub(super) struct Leg {
     way: Option<(SipConnection, Option<SipAddr>)>,
     /// Its provisional responses that it wanted acknowledged.
     pub acknowledged: Acknowledged,
-    given_up: bool,
+    given_up: Option<GivenUp>,
     cancel_sent: bool,
     /// A final response came.
     settled: bool,
     _registration: Registration,
     peer: Option<Peer>,
+}
+
+/// Why a leg was given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum GivenUp {
+    /// Another leg took the call.
+    Elsewhere,
+    /// It took too long, or the caller left.
+    ForGood,
+}
+
+impl Leg {
+    /// Why it is let go, when its phone should know (RFC 3326 §2): one that says nothing lists the call as missed.
+    fn reason(&self) -> Option<Header> {
+        (self.given_up == Some(GivenUp::Elsewhere)).then(elsewhere)
+    }
 }
 
 impl Running {
@@ -110,7 +126,7 @@ impl Running {
             again: 0,
             way: None,
             acknowledged: Acknowledged::default(),
-            given_up: false,
+            given_up: None,
             cancel_sent: false,
             settled: false,
             _registration: registration,
@@ -121,10 +137,14 @@ impl Running {
     }
 
     /// Gives a leg up. CANCEL must wait for a provisional response (RFC 3261 §9.1).
-    pub(super) fn cancel(&mut self, id: LegId) {
+    pub(super) fn cancel(&mut self, id: LegId, elsewhere: bool) {
         self.transfer_failed(id, None);
         if let Some(leg) = self.leg_mut(id) {
-            leg.given_up = true;
+            leg.given_up = Some(if elsewhere {
+                GivenUp::Elsewhere
+            } else {
+                GivenUp::ForGood
+            });
         }
         self.send_cancel(id);
     }
@@ -132,20 +152,17 @@ impl Running {
     fn send_cancel(&mut self, id: LegId) {
         let endpoint = self.shared.endpoint.clone();
         // Phones do not list a call as missed that somebody else took (RFC 3326 §2).
-        let reason = if !self.is_transfer(id) && (self.talking.is_some() || self.flow.is_talking())
-        {
-            let elsewhere = "SIP;cause=200;text=\"Call completed elsewhere\"";
-            Some(Header::Reason(elsewhere.to_owned().into()))
-        } else {
-            self.caller.reason.clone()
-        };
+        // One that says its first word late: somebody may have taken the call since.
+        let late = self.talking.is_some() && !self.is_transfer(id);
+        let reason = late.then(elsewhere).or_else(|| self.caller.reason.clone());
         let Some(leg) = self.leg_mut(id) else {
             return;
         };
+        let reason = leg.reason().or(reason);
         let Some((connection, destination)) = &leg.way else {
             return;
         };
-        if !leg.given_up || leg.cancel_sent || leg.settled {
+        if leg.given_up.is_none() || leg.cancel_sent || leg.settled {
             return;
         }
         leg.cancel_sent = true;
@@ -168,9 +185,10 @@ impl Running {
         let Some(leg) = self.leg_mut(id) else {
             return;
         };
+        let reason = leg.reason().into_iter().collect();
         let bye = leg
             .dialog
-            .request(Method::Bye, &shared.identity, Vec::new(), Vec::new());
+            .request(Method::Bye, &shared.identity, reason, Vec::new());
         let transaction = leg.dialog.transaction(bye, &shared.endpoint);
         self.send(Wire::Other, transaction);
     }
@@ -246,7 +264,7 @@ impl Running {
         if let Some(body) = message::sdp_of(&response.headers, &response.body)
             && let Ok(said) = Description::parse(body)
             && let Some(leg) = self.leg_mut(id)
-            && !leg.given_up
+            && leg.given_up.is_none()
         {
             leg.said = Some(said.clone());
             early_media = !talking;
@@ -305,7 +323,7 @@ impl Running {
         let Some(leg) = self.leg_mut(id) else {
             return false;
         };
-        if leg.given_up || leg.again >= MAX_AGAIN {
+        if leg.given_up.is_some() || leg.again >= MAX_AGAIN {
             return false;
         }
         leg.again += 1;
@@ -346,7 +364,7 @@ impl Running {
                 leg.said = Some(said);
                 self.give(Input::Answered { leg: id });
             }
-            Err(_) if leg.given_up => self.give(Input::Answered { leg: id }),
+            Err(_) if leg.given_up.is_some() => self.give(Input::Answered { leg: id }),
             Err(reason) => {
                 self.hang_up_leg(id);
                 let reason = format!("its answer is of no use: {reason}");
@@ -380,6 +398,11 @@ impl Running {
         }
         self.listen(Wire::Settled(id), heard.transaction);
     }
+}
+
+fn elsewhere() -> Header {
+    let reason = "SIP;cause=200;text=\"Call completed elsewhere\"";
+    Header::Reason(reason.to_owned().into())
 }
 
 /// An INVITE that begins a dialog; a header of `headers` stands in the place of one of the dialog's own.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use metrics::counter;
-use ringfence_callflow::{Action, Call, Input, LegFailure, Output};
+use ringfence_callflow::{Action, Input, LegFailure, MessageEnd, Output, Played};
 use ringfence_model::{CallEventKind, CallId, LegId, Party, Timestamp};
 use rsipstack::sip::{Header, Method, Request, SipMessage, StatusCodeKind};
 use rsipstack::transaction::Transaction;
@@ -30,7 +30,7 @@ use crate::sdp::{Description, LocalEnd};
 use crate::server::Shared;
 use crate::session::Session;
 use crate::wire::{self, Heard, Wire};
-use crate::{CallNotice, CallSetup, TransferDecision, TransferRequest, message};
+use crate::{CallNotice, CallSetup, Flow, TransferDecision, TransferRequest, message};
 
 /// Requests inside dialogs that may wait for the call's task.
 const INBOX: usize = 16;
@@ -64,12 +64,14 @@ pub(super) struct Caller {
 pub(super) struct Running {
     pub shared: Arc<Shared>,
     pub id: CallId,
-    pub flow: Call,
+    pub flow: Box<dyn Flow>,
     /// The caller's number and name, for the targets.
     pub identity: Option<(String, Option<String>)>,
     /// What its INVITEs say of where it has been.
     pub path: Path,
     pub caller: Caller,
+    /// The caller was answered by us, before any leg.
+    pub answered_by_us: bool,
     pub legs: Vec<Leg>,
     /// The leg that answered and is talked to.
     pub talking: Option<LegId>,
@@ -143,6 +145,7 @@ impl Running {
                 offer_in_answer: false,
                 _registration: registration,
             },
+            answered_by_us: false,
             legs: Vec::new(),
             talking: None,
             sound,
@@ -333,7 +336,22 @@ impl Running {
                 code,
                 early_media,
             } => self.relay_progress(leg, code, early_media),
-            Action::Cancel { leg } => self.cancel(leg),
+            Action::AnswerCaller => self.answer_caller(),
+            Action::Play { playing, .. } => self.give(Input::Played {
+                playing,
+                outcome: Played::Failed {
+                    reason: "this version has no sound of its own".to_owned(),
+                },
+            }),
+            Action::StopPlaying { .. } => {}
+            Action::TakeMessage { .. } => self.give(Input::MessageTaken {
+                recording: None,
+                lasting: Duration::ZERO,
+                ended: MessageEnd::Failed {
+                    reason: "this version takes no messages".to_owned(),
+                },
+            }),
+            Action::Cancel { leg, elsewhere } => self.cancel(leg, elsewhere),
             Action::Bridge { leg } => self.bridge(leg),
             Action::HandOver { leg } => self.hand_over(leg),
             Action::Release { leg } => self.hang_up_leg(leg),
@@ -371,20 +389,40 @@ impl Running {
 
     fn bridge(&mut self, leg: LegId) {
         self.talking = Some(leg);
-        let said = self.leg(leg).and_then(|leg| leg.said.clone());
-        let (Some(said), Some(end)) = (said, &mut self.caller.end) else {
+        let Some(said) = self.leg(leg).and_then(|leg| leg.said.clone()) else {
             return self.give(Input::Broken {
                 code: 500,
                 reason: "the answer has no sound".to_owned(),
             });
         };
+        self.sound.set_remote(Party::Callee, &said);
+        if !self.answered_by_us {
+            self.answer(&said);
+        }
+        if let Some(input) = self.sound.start_recording() {
+            self.give(input);
+        }
+    }
+
+    /// Answers the caller before any leg has answered.
+    fn answer_caller(&mut self) {
+        if !self.answered_by_us && self.talking.is_none() {
+            self.answered_by_us = true;
+            self.answer(&Description::anything());
+        }
+    }
+
+    /// Sends the caller 200, with what the other end, `said`, takes.
+    fn answer(&mut self, said: &Description) {
+        let Some(end) = &mut self.caller.end else {
+            return;
+        };
         let body = if let Some(offer) = &self.caller.said {
-            end.answer(offer, &said)
+            end.answer(offer, said)
         } else {
             self.caller.offer_in_answer = true;
-            end.offer(&said)
+            end.offer(said)
         };
-        self.sound.set_remote(Party::Callee, &said);
         let mut extra = self.capabilities(Party::Caller);
         let limits = self.limits();
         // An interval that is too short was refused before the call began.
@@ -395,9 +433,6 @@ impl Running {
             extra.extend(headers);
         }
         self.tell_answer(extra, body);
-        if let Some(input) = self.sound.start_recording() {
-            self.give(input);
-        }
     }
 
     pub(super) fn contact_towards_caller(&self) -> Header {
@@ -549,7 +584,10 @@ impl Running {
             }
         }
         if std::mem::take(&mut self.caller.hang_up_wanted) {
-            self.hang_up_caller();
+            return self.hang_up_caller();
+        }
+        if self.answered_by_us {
+            self.give(Input::CallerAnswered);
         }
     }
 

@@ -99,7 +99,9 @@ impl Running {
                 let phrase = phrase.clone();
                 self.end_transfer(*code, &phrase);
             }
-            Some(LegFailure::Unreachable(_)) => self.end_transfer(503, "Service Unavailable"),
+            Some(LegFailure::Unreachable(_) | LegFailure::HungUp) => {
+                self.end_transfer(503, "Service Unavailable");
+            }
             None => self.end_transfer(480, "Temporarily Unavailable"),
         }
     }

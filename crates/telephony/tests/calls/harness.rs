@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use ringfence_callflow::{Call, Options};
@@ -217,7 +218,9 @@ async fn decide(
         let call = CallId::new(now(), rand::random());
         let setup = CallSetup {
             call,
-            flow: Call::new(route(&policy), policy.options, now()),
+            flow: Box::new(Call::new(route(&policy), policy.options, now())),
+            message: None,
+            prompts: Arc::default(),
             recording: policy.record.then(|| RecordingPlan {
                 recording: RecordingId::new(now(), rand::random()),
                 path: folder.join(format!("{call}.wav")),
