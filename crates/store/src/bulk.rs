@@ -318,7 +318,20 @@ const CLOSE_RECORDING: &str = "UPDATE recordings SET duration_ms = $3, size = $4
 
 /// Changes one row, which has to be there.
 async fn change(connection: &mut Connection, write: &Write) -> Result<(), StoreError> {
-    let (what, sql, args) = match write {
+    let Some((what, sql, args)) = changed(write) else {
+        return Ok(());
+    };
+    match connection.execute(sql, args).await? {
+        0 => Err(StoreError::MissingParent(format!(
+            "the account has no such {what}"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// What a change is made to, its statement and the arguments; `None` for a new row.
+fn changed(write: &Write) -> Option<(&'static str, &'static str, Vec<Value>)> {
+    Some(match write {
         Write::LeaseExtended {
             account,
             lease,
@@ -400,13 +413,39 @@ async fn change(connection: &mut Connection, write: &Write) -> Result<(), StoreE
         | Write::CallBegun(_)
         | Write::CallEvent(_)
         | Write::LegBegun(_)
-        | Write::RecordingOpened(_) => return Ok(()),
-    };
-    match connection.execute(sql, args).await? {
-        0 => Err(StoreError::MissingParent(format!(
-            "the account has no such {what}"
-        ))),
-        _ => Ok(()),
+        | Write::RecordingOpened(_) => return None,
+    })
+}
+
+/// The arguments of a write's statement.
+pub(crate) fn values(write: &Write) -> Result<Vec<Value>, StoreError> {
+    match write {
+        Write::Visit(visit) => visit_values(visit),
+        Write::Lease(lease) => lease_values(lease),
+        Write::CallBegun(call) => call_values(call),
+        Write::LegBegun(leg) => leg_values(leg),
+        Write::RecordingOpened(recording) => recording_values(recording),
+        Write::CallEvent(event) => event_values(event),
+        change => Ok(changed(change).map_or_else(Vec::new, |(_, _, args)| args)),
+    }
+}
+
+/// The statement of a journal's record (see `record.rs`): one row.
+pub(crate) fn statement_of(kind: u8) -> &'static str {
+    match kind {
+        1 => VISITS.text(0),
+        2 => LEASES.text(0),
+        3 => CALLS.text(0),
+        4 => LEGS.text(0),
+        5 => RECORDINGS.text(0),
+        6 => EVENTS.text(0),
+        7 => EXTEND_LEASE,
+        8 => END_LEASE,
+        9 => END_LEG,
+        10 => ANSWER_CALL,
+        11 => END_CALL,
+        // Kinds are checked where records are read.
+        _ => CLOSE_RECORDING,
     }
 }
 

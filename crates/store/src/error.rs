@@ -44,6 +44,12 @@ pub enum StoreError {
     /// The tables could not be brought to this version.
     #[error("expected to bring the tables to this version, but {0}")]
     Migration(String),
+    /// The journal in front of SQLite cannot be read, or does not belong to these tables.
+    #[error(
+        "expected the journal beside the SQLite file to continue its tables, but {0}; \
+         put back the file that it belongs to, or move the journal's two files away to go on without what only they have"
+    )]
+    Journal(String),
     /// The database refused a statement: a mistake of ours.
     #[error("the database refused a statement: {0}")]
     Refused(String),
