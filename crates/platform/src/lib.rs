@@ -98,6 +98,7 @@ impl Platform {
             settings,
             keys,
         });
+        platform.db.keep_journal().await?;
         visits::restore(&platform, now()).await?;
         Ok(platform)
     }

@@ -25,6 +25,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let db = Db::open(&url).await?;
     db.migrate().await?;
+    db.keep_journal().await?;
     let shown = Arc::new(Shown::prepare(&db).await?);
     let written = Arc::new(AtomicU64::new(0));
     let end = Instant::now() + Duration::from_secs(seconds);
@@ -49,8 +50,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     waits.sort_unstable();
     let part = |percent: usize| waits[(waits.len() - 1) * percent / 100].as_secs_f64() * 1000.0;
+    let behind = db.behind();
     println!(
-        "{}: {callers} callers, {} pairs of visit and lease in {seconds} s: {}/s, waited p50 {:.1} ms, p99 {:.1} ms",
+        "{}: {callers} callers, {} pairs of visit and lease in {seconds} s: {}/s, waited p50 {:.1} ms, p99 {:.1} ms; {behind} not in the tables yet",
         db.engine_name(),
         written.load(Ordering::Relaxed),
         written.load(Ordering::Relaxed) / seconds,

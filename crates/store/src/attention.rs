@@ -59,7 +59,7 @@ impl Db {
         to: Timestamp,
     ) -> Result<u64, StoreError> {
         let count = self
-            .row(TO_CALL_BACK, args![account, from, to], read_count)
+            .written_row(TO_CALL_BACK, args![account, from, to], read_count)
             .await?;
         Ok(count.unwrap_or_default())
     }
@@ -76,7 +76,7 @@ impl Db {
         to: Timestamp,
         limit: u32,
     ) -> Result<Vec<Call>, StoreError> {
-        self.rows(CALLS_TO_RETURN, args![account, from, to, limit], read_call)
+        self.written_rows(CALLS_TO_RETURN, args![account, from, to, limit], read_call)
             .await
     }
 
@@ -90,7 +90,7 @@ impl Db {
         from: Timestamp,
         to: Timestamp,
     ) -> Result<Vec<HourCount>, StoreError> {
-        self.rows(BY_MINUTE, args![account, from, to], read_hour)
+        self.written_rows(BY_MINUTE, args![account, from, to], read_hour)
             .await
     }
 
@@ -103,7 +103,7 @@ impl Db {
         account: AccountId,
         since: Timestamp,
     ) -> Result<Vec<SiteVisits>, StoreError> {
-        self.rows(BY_SITE, args![account, since], read_site).await
+        self.written_rows(BY_SITE, args![account, since], read_site).await
     }
 }
 

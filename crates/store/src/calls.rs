@@ -175,7 +175,7 @@ impl Db {
     /// # Errors
     /// [`StoreError`] when rows cannot be read.
     pub async fn call(&self, account: AccountId, call: CallId) -> Result<Option<Call>, StoreError> {
-        self.row(CALL, args![account, call], read_call).await
+        self.written_row(CALL, args![account, call], read_call).await
     }
     /// A page of an account's calls, newest first: at most `limit` (1 to 1,000) after `after`.
     ///
@@ -213,7 +213,7 @@ impl Db {
             filter.text.as_deref().and_then(text_pattern).as_deref(),
             limit + 1,
         ];
-        let mut calls = self.rows(CALLS, args, read_call).await?;
+        let mut calls = self.written_rows(CALLS, args, read_call).await?;
         let more = calls.len() > limit as usize;
         calls.truncate(limit as usize);
         let next = calls.last().filter(|_| more).map(|last| CallCursor {
@@ -227,14 +227,14 @@ impl Db {
     /// # Errors
     /// [`StoreError`] when rows cannot be read.
     pub async fn open_calls(&self) -> Result<Vec<Call>, StoreError> {
-        self.rows(OPEN_CALLS, args![], read_call).await
+        self.written_rows(OPEN_CALLS, args![], read_call).await
     }
     /// The outbound legs of a call, in the order in which they were rung.
     ///
     /// # Errors
     /// [`StoreError`] when rows cannot be read.
     pub async fn legs(&self, account: AccountId, call: CallId) -> Result<Vec<Leg>, StoreError> {
-        self.rows(LEGS, args![account, call], read_leg).await
+        self.written_rows(LEGS, args![account, call], read_leg).await
     }
     /// What happened to a call, in order.
     ///
@@ -245,7 +245,7 @@ impl Db {
         account: AccountId,
         call: CallId,
     ) -> Result<Vec<CallEvent>, StoreError> {
-        self.rows(CALL_EVENTS, args![account, call], read_event)
+        self.written_rows(CALL_EVENTS, args![account, call], read_event)
             .await
     }
     /// One recording.
@@ -257,7 +257,7 @@ impl Db {
         account: AccountId,
         recording: RecordingId,
     ) -> Result<Option<Recording>, StoreError> {
-        self.row(RECORDING, args![account, recording], read_recording)
+        self.written_row(RECORDING, args![account, recording], read_recording)
             .await
     }
     /// The (first) recording of a call.
@@ -269,7 +269,7 @@ impl Db {
         account: AccountId,
         call: CallId,
     ) -> Result<Option<Recording>, StoreError> {
-        self.row(RECORDING_OF_CALL, args![account, call], read_recording)
+        self.written_row(RECORDING_OF_CALL, args![account, call], read_recording)
             .await
     }
     /// Every recording of every account that is still open, oldest first: what a start has to mend.
@@ -277,7 +277,7 @@ impl Db {
     /// # Errors
     /// [`StoreError`] when rows cannot be read.
     pub async fn open_recordings(&self) -> Result<Vec<Recording>, StoreError> {
-        self.rows(OPEN_RECORDINGS, args![], read_recording).await
+        self.written_rows(OPEN_RECORDINGS, args![], read_recording).await
     }
 }
 

@@ -6,21 +6,22 @@
 
 use std::time::Instant;
 
-use futures::executor::block_on;
 use ringfence_model::E164;
 use sqlx::PgPool;
 use sqlx::pool::PoolConnection;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::ahead::Ahead;
 use crate::bulk::Rows;
+use crate::record;
 use crate::sqlite::{self, Checkpoints, File};
 use crate::value::{Value, postgres_query};
 use crate::{StoreError, Write};
 
 /// Batches that wait for the writer before [`crate::Db::write`] itself waits.
-const QUEUE: usize = 4096;
+pub(crate) const QUEUE: usize = 4096;
 /// Batches that share a transaction at most.
-const GROUP: usize = 1024;
+pub(crate) const GROUP: usize = 1024;
 
 /// After so many batches, PostgreSQL is made to look at its tables, see [`WriterPool::look_at_new_tables`].
 const LOOKS: [usize; 3] = [200, 4000, 60_000];
@@ -66,45 +67,44 @@ impl Statement {
 #[derive(Debug, Clone)]
 pub(crate) struct Writer {
     queue: mpsc::Sender<Request>,
+    /// What stands in front of SQLite; PostgreSQL has nothing in front.
+    ahead: Option<Ahead>,
 }
 
-enum Request {
+pub(crate) enum Request {
     Batch(Batch),
+    KeepJournal(oneshot::Sender<Result<(), StoreError>>),
     Close(oneshot::Sender<()>),
 }
 
-struct Batch {
-    job: Job,
+pub(crate) struct Batch {
+    pub job: Job,
+    /// The same for the journal; empty when it has no place there.
+    pub records: Vec<u8>,
     /// How many rows each statement changed.
-    done: oneshot::Sender<Result<Vec<u64>, StoreError>>,
+    pub done: oneshot::Sender<Outcome>,
 }
 
-enum Job {
+pub(crate) enum Job {
     Writes(Vec<Write>),
     Statements(Vec<Statement>),
 }
 
 impl Writer {
-    /// Starts the thread that writes to an SQLite file. It ends by itself when every [`Writer`] is gone.
+    /// Starts the threads that write to an SQLite file. They end by themselves when every [`Writer`] is gone.
     pub fn to_sqlite(file: File) -> Result<Self, StoreError> {
-        let source = Source::Sqlite {
-            connection: Some(file.open()?),
-            checkpoints: Checkpoints::start(&file)?,
-            file,
-        };
-        let (queue, requests) = mpsc::channel(QUEUE);
-        std::thread::Builder::new()
-            .name("ringfence-rows".into())
-            .spawn(move || block_on(work(source, requests)))
-            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
-        Ok(Self { queue })
+        let (queue, ahead) = Ahead::start(file)?;
+        Ok(Self {
+            queue,
+            ahead: Some(ahead),
+        })
     }
 
     /// Starts the task that writes to PostgreSQL. It ends by itself when every [`Writer`] is gone.
     pub fn to_postgres(pool: PgPool) -> Self {
         let (queue, requests) = mpsc::channel(QUEUE);
         tokio::spawn(work(Source::Postgres(pool), requests));
-        Self { queue }
+        Self { queue, ahead: None }
     }
 
     pub async fn writes(&self, writes: Vec<Write>) -> Result<(), StoreError> {
@@ -118,6 +118,28 @@ impl Writer {
         self.submit(Job::Statements(statements)).await
     }
 
+    /// Has a journal kept from now on, where there is one.
+    pub async fn keep_journal(&self) -> Result<(), StoreError> {
+        let (done, kept) = oneshot::channel();
+        self.queue
+            .send(Request::KeepJournal(done))
+            .await
+            .map_err(|_| closed())?;
+        kept.await.map_err(|_| closed())?
+    }
+
+    /// Waits until readers see what was acknowledged before.
+    pub async fn settled(&self) {
+        if let Some(ahead) = &self.ahead {
+            ahead.settled().await;
+        }
+    }
+
+    /// Batches that were acknowledged and that readers do not see yet.
+    pub fn behind(&self) -> u64 {
+        self.ahead.as_ref().map_or(0, Ahead::behind)
+    }
+
     pub async fn close(&self) {
         let (done, closed) = oneshot::channel();
         if self.queue.send(Request::Close(done)).await.is_ok() {
@@ -126,15 +148,24 @@ impl Writer {
         }
     }
 
-    async fn submit(&self, job: Job) -> Result<Vec<u64>, StoreError> {
-        let closed = || StoreError::Unavailable("it was closed".to_owned());
+    async fn submit(&self, job: Job) -> Outcome {
+        let records = match &job {
+            Job::Writes(writes) if self.ahead.as_ref().is_some_and(Ahead::is_kept) => {
+                record::encode(writes)?
+            }
+            _ => Vec::new(),
+        };
         let (done, result) = oneshot::channel();
         self.queue
-            .send(Request::Batch(Batch { job, done }))
+            .send(Request::Batch(Batch { job, records, done }))
             .await
             .map_err(|_| closed())?;
         result.await.map_err(|_| closed())?
     }
+}
+
+fn closed() -> StoreError {
+    StoreError::Unavailable("it was closed".to_owned())
 }
 
 async fn work(mut source: Source, mut requests: mpsc::Receiver<Request>) {
@@ -146,13 +177,15 @@ async fn work(mut source: Source, mut requests: mpsc::Receiver<Request>) {
         for request in waiting.drain(..) {
             match request {
                 Request::Batch(batch) => batches.push(batch),
+                // PostgreSQL keeps its own.
+                Request::KeepJournal(done) => done.send(Ok(())).unwrap_or_default(),
                 Request::Close(done) => closing = Some(done),
             }
         }
         if !batches.is_empty() {
             let before = written;
             written += batches.len();
-            commit(&mut source, batches).await;
+            commit(&mut source, batches, |_| {}).await;
             if LOOKS.iter().any(|look| (before..written).contains(look)) {
                 source.look_at_new_tables().await;
             }
@@ -166,8 +199,12 @@ async fn work(mut source: Source, mut requests: mpsc::Receiver<Request>) {
     }
 }
 
-/// Writes a group and answers each of its batches.
-async fn commit(source: &mut Source, batches: Vec<Batch>) {
+/// Writes a group and answers each of its batches, after `learn` was told what went well.
+pub(crate) async fn commit(
+    source: &mut Source,
+    batches: Vec<Batch>,
+    mut learn: impl FnMut(&[Write]),
+) {
     let began = Instant::now();
     let (jobs, answers): (Vec<_>, Vec<_>) = batches
         .into_iter()
@@ -188,7 +225,10 @@ async fn commit(source: &mut Source, batches: Vec<Batch>) {
         metrics::counter!("ringfence_store_failed_commits_total").increment(1);
         vec![Err(error); jobs.len()]
     });
-    for (answer, result) in answers.into_iter().zip(results) {
+    for ((job, answer), result) in jobs.iter().zip(answers).zip(results) {
+        if let (Job::Writes(writes), Ok(_)) = (job, &result) {
+            learn(writes);
+        }
         // An error means that the caller no longer waits.
         answer.send(result).ok();
     }
@@ -205,7 +245,7 @@ impl Job {
 }
 
 /// Where the connection that writes comes from.
-enum Source {
+pub(crate) enum Source {
     Sqlite {
         file: File,
         /// None while it is in use, and after it failed in a way that it cannot come back from.
@@ -235,7 +275,7 @@ impl Source {
         }
     }
 
-    fn written(&mut self, writes: usize) {
+    pub fn written(&mut self, writes: usize) {
         if let Self::Sqlite {
             connection: Some(connection),
             checkpoints,
@@ -246,7 +286,7 @@ impl Source {
         }
     }
 
-    async fn close(&mut self) {
+    pub async fn close(&mut self) {
         match self {
             Self::Sqlite { connection, .. } => *connection = None,
             Self::Postgres(pool) => pool.close().await,
@@ -273,7 +313,7 @@ impl Source {
 }
 
 /// What a batch is answered.
-type Outcome = Result<Vec<u64>, StoreError>;
+pub(crate) type Outcome = Result<Vec<u64>, StoreError>;
 
 pub(crate) enum Connection {
     Sqlite(rusqlite::Connection),

@@ -12,6 +12,7 @@ use sqlx::sqlite::{
 use crate::StoreError;
 use crate::commit::{Statement, Writer};
 use crate::error::open_error;
+use crate::journal::FILE_OCTETS;
 use crate::migrations;
 use crate::row::{Read, Reader};
 use crate::sqlite::File;
@@ -52,6 +53,7 @@ pub struct Postgres {
 impl Db {
     /// Opens `sqlite:PATH` (made when it does not exist) or `postgres://…`. Tables are made by [`Db::migrate`].
     ///
+    /// `sqlite:PATH?journal_octets=N` keeps each of the journal's two files below `N` octets, 32 MiB otherwise.
     /// `sqlite:PATH?max_page_count=N` keeps the file from growing beyond `N` pages of 4,096 octets: what does not fit is
     /// refused as [`StoreError::DiskFull`] before the disk is.
     ///
@@ -61,12 +63,10 @@ impl Db {
         let bad_url = || StoreError::BadUrl(without_password(url));
         match url.split_once(':') {
             Some(("sqlite", path)) if !path.is_empty() && !path.contains(":memory:") => {
-                let (url, pages) = match url.split_once("?max_page_count=") {
-                    Some((url, pages)) => (url, Some(pages.parse().map_err(|_| bad_url())?)),
-                    None => (url, None),
-                };
+                let (url, limits) = url.split_once('?').unwrap_or((url, ""));
+                let limits = Limits::of(limits).ok_or_else(bad_url)?;
                 let options = SqliteConnectOptions::from_str(url).map_err(|_| bad_url())?;
-                open_sqlite(options, pages).await
+                open_sqlite(options, limits).await
             }
             Some(("postgres" | "postgresql", _)) => {
                 let options = PgConnectOptions::from_str(url).map_err(|_| bad_url())?;
@@ -82,6 +82,22 @@ impl Db {
     /// [`StoreError::Migration`] when a migration fails or the tables are of a newer version.
     pub async fn migrate(&self) -> Result<(), StoreError> {
         migrations::run(self).await
+    }
+
+    /// Keeps a journal in front of an SQLite file from now on: visits, leases and calls are durable, and acknowledged,
+    /// when they are in the journal, and reach the tables soon after. For the one program that serves; others may read
+    /// and write beside it. Does nothing for PostgreSQL. The tables have to be [there](Self::migrate).
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when another program keeps the file's journal, [`StoreError::Journal`] when the
+    /// journal is not that of these tables.
+    pub async fn keep_journal(&self) -> Result<(), StoreError> {
+        self.writer().keep_journal().await
+    }
+
+    /// Batches that were acknowledged and did not reach the tables yet.
+    pub fn behind(&self) -> u64 {
+        self.writer().behind()
     }
 
     /// Asks the database whether it is there.
@@ -153,6 +169,28 @@ impl Db {
         }
     }
 
+    /// [`rows`](Self::rows) of tables that [`Db::write`] writes: what was acknowledged before is among them.
+    pub(crate) async fn written_rows<T>(
+        &self,
+        sql: &'static str,
+        args: Vec<Value>,
+        read: Read<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        self.writer().settled().await;
+        self.rows(sql, args, read).await
+    }
+
+    /// [`row`](Self::row) of tables that [`Db::write`] writes: what was acknowledged before counts.
+    pub(crate) async fn written_row<T>(
+        &self,
+        sql: &'static str,
+        args: Vec<Value>,
+        read: Read<T>,
+    ) -> Result<Option<T>, StoreError> {
+        self.writer().settled().await;
+        self.row(sql, args, read).await
+    }
+
     /// Carries out all of `statements` or none, durably; answers how many rows each changed.
     pub(crate) async fn run(&self, statements: Vec<Statement>) -> Result<Vec<u64>, StoreError> {
         self.writer().statements(statements).await
@@ -176,9 +214,33 @@ impl Db {
     }
 }
 
+/// What a file may take, as its URL's query says.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    max_page_count: Option<u32>,
+    journal_octets: u64,
+}
+
+impl Limits {
+    fn of(query: &str) -> Option<Self> {
+        let mut limits = Self {
+            max_page_count: None,
+            journal_octets: FILE_OCTETS,
+        };
+        for part in query.split('&').filter(|part| !part.is_empty()) {
+            match part.split_once('=')? {
+                ("max_page_count", pages) => limits.max_page_count = Some(pages.parse().ok()?),
+                ("journal_octets", octets) => limits.journal_octets = octets.parse().ok()?,
+                _ => return None,
+            }
+        }
+        Some(limits)
+    }
+}
+
 async fn open_sqlite(
     options: SqliteConnectOptions,
-    max_page_count: Option<u32>,
+    limits: Limits,
 ) -> Result<Db, StoreError> {
     let options = options
         .create_if_missing(true)
@@ -191,7 +253,8 @@ async fn open_sqlite(
     // First, for it makes the file.
     let writer = Writer::to_sqlite(File {
         path: options.get_filename().to_owned(),
-        max_page_count,
+        max_page_count: limits.max_page_count,
+        journal_octets: limits.journal_octets,
     })?;
     let readers = SqlitePoolOptions::new()
         .max_connections(READERS)

@@ -9,8 +9,8 @@
 //! This file knows octets and nothing of what they mean.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Read as _};
-use std::os::unix::fs::FileExt as _;
+use std::io;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -68,23 +68,24 @@ pub(crate) fn paths(database: &Path) -> [PathBuf; 2] {
 impl Journal {
     /// Opens and locks the files, and makes them when there are none. `None` when another program keeps them.
     ///
-    /// `applied` is the last frame that the tables have; the next frame is the one after it, or after those that are
-    /// [`unapplied`](Self::unapplied).
-    pub fn open(
-        database: &Path,
-        identity: [u8; 16],
-        applied: u64,
-        most: u64,
-    ) -> io::Result<Option<Self>> {
+    /// Then ask what is [`unapplied`](Self::unapplied).
+    pub fn open(database: &Path, identity: [u8; 16], most: u64) -> io::Result<Option<Self>> {
         let paths = paths(database);
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
-        let first = options.open(&paths[0])?;
-        match first.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(None),
-            Err(TryLockError::Error(error)) => return Err(error),
-        }
+        let first = loop {
+            let first = options.open(&paths[0])?;
+            match first.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Ok(None),
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+            // Who kept it until now may have taken it away between the two.
+            let is_there = std::fs::metadata(&paths[0]).map(|there| there.ino()).ok();
+            if is_there == Some(first.metadata()?.ino()) {
+                break first;
+            }
+        };
         let files = [first, options.open(&paths[1])?];
         // A file that is new is durable only with its name in the folder.
         if let Some(folder) = paths[0].parent().filter(|folder| folder.is_dir()) {
@@ -99,19 +100,19 @@ impl Journal {
             end: 0,
             grown,
             last: [0; 2],
-            next: applied + 1,
+            next: 1,
             most,
             frame: Vec::new(),
         }))
     }
 
-    /// The frames that follow `applied`, in order. The outer error is the disk's, the inner one says what is missing.
+    /// The frames that follow `applied`, the last that the tables have, in order; the next frame comes after them. The outer error is the disk's, the inner one says what is missing.
     pub fn unapplied(&mut self, applied: u64) -> io::Result<Result<Vec<Frame>, String>> {
         let mut frames = Vec::new();
         for (file, last) in self.files.iter().zip(&mut self.last) {
-            let mut octets = Vec::new();
-            let mut reader: &File = file;
-            reader.read_to_end(&mut octets)?;
+            let length = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
+            let mut octets = vec![0; length];
+            file.read_exact_at(&mut octets, 0)?;
             let found = frames_of(&octets, self.identity);
             *last = found.last().map_or(0, |frame| frame.sequence);
             frames.extend(found);
@@ -214,13 +215,14 @@ fn write_frame(
     records: &[u8],
 ) -> io::Result<()> {
     let length = u32::try_from(records.len()).map_err(io::Error::other)?;
+    let begin = to.len();
     to.extend_from_slice(&[0; 4]);
     to.extend_from_slice(&length.to_le_bytes());
     to.extend_from_slice(&sequence.to_le_bytes());
     to.extend_from_slice(&identity);
     to.extend_from_slice(records);
-    let checksum = crc32fast::hash(&to[4..]);
-    to[..4].copy_from_slice(&checksum.to_le_bytes());
+    let checksum = crc32fast::hash(&to[begin + 4..]);
+    to[begin..begin + 4].copy_from_slice(&checksum.to_le_bytes());
     Ok(())
 }
 
@@ -313,9 +315,9 @@ mod tests {
     fn a_journal_turns_over_and_is_read_back_in_order() {
         let folder = tempfile::tempdir().unwrap();
         let database = folder.path().join("rows.db");
-        let mut journal = Journal::open(&database, OWN, 0, 200).unwrap().unwrap();
+        let mut journal = Journal::open(&database, OWN, 200).unwrap().unwrap();
         assert!(
-            Journal::open(&database, OWN, 0, 200).unwrap().is_none(),
+            Journal::open(&database, OWN, 200).unwrap().is_none(),
             "locked"
         );
         for n in 1..=8_u8 {
@@ -332,7 +334,7 @@ mod tests {
             assert_eq!(journal.append(place, &[n; 60]).unwrap(), u64::from(n));
         }
         drop(journal);
-        let mut journal = Journal::open(&database, OWN, 5, 200).unwrap().unwrap();
+        let mut journal = Journal::open(&database, OWN, 200).unwrap().unwrap();
         let frames = journal.unapplied(5).unwrap().unwrap();
         let found: Vec<(u64, u8)> = frames.iter().map(|f| (f.sequence, f.records[0])).collect();
         assert_eq!(found, [(6, 6), (7, 7), (8, 8)]);

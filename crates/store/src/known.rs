@@ -8,9 +8,10 @@
 use std::collections::HashMap;
 
 use ringfence_model::AccountId;
+use rusqlite::Connection;
 use uuid::Uuid;
 
-use crate::Write;
+use crate::{StoreError, Write};
 
 /// Rows of one kind that are remembered at least; twice as many at most.
 const REMEMBERED: usize = 131_072;
@@ -27,6 +28,22 @@ pub(crate) struct Known {
 }
 
 impl Known {
+    /// Learns what every visit and every call points to.
+    pub fn begin(&mut self, connection: &Connection) -> Result<(), StoreError> {
+        for (sql, rows) in [
+            ("SELECT account, id FROM sites LIMIT ?1", &mut self.sites),
+            ("SELECT account, id FROM tracking_numbers LIMIT ?1", &mut self.numbers),
+        ] {
+            let mut statement = connection.prepare(sql)?;
+            let mut found = statement.query([2 * REMEMBERED as i64])?;
+            while let Some(row) = found.next()? {
+                let id = |column| row.get::<_, [u8; 16]>(column).map(Uuid::from_bytes);
+                rows.add(AccountId(id(0)?), id(1)?);
+            }
+        }
+        Ok(())
+    }
+
     /// Whether a batch cannot fail. Its own new rows count.
     pub fn proves(&mut self, writes: &[Write]) -> bool {
         writes.iter().all(|write| self.proves_one(write, writes))

@@ -61,7 +61,7 @@ impl Db {
         account: AccountId,
         visit: VisitId,
     ) -> Result<Option<Visit>, StoreError> {
-        self.row(VISIT, args![account, visit], read_visit).await
+        self.written_row(VISIT, args![account, visit], read_visit).await
     }
     /// One lease.
     ///
@@ -72,14 +72,14 @@ impl Db {
         account: AccountId,
         lease: LeaseId,
     ) -> Result<Option<Lease>, StoreError> {
-        self.row(LEASE, args![account, lease], read_lease).await
+        self.written_row(LEASE, args![account, lease], read_lease).await
     }
     /// Every lease of every account that has not ended at `now`, oldest first: what a start begins from.
     ///
     /// # Errors
     /// [`StoreError`] when rows cannot be read.
     pub async fn live_leases(&self, now: Timestamp) -> Result<Vec<Lease>, StoreError> {
-        self.rows(LIVE_LEASES, args![now], read_lease).await
+        self.written_rows(LIVE_LEASES, args![now], read_lease).await
     }
     /// The visits that exist of these, in no order.
     ///
@@ -100,7 +100,7 @@ impl Db {
                     .take(VISITS_AT_ONCE)
                     .map(|visit| (*visit).into()),
             );
-            found.extend(self.rows(VISITS, args, read_visit).await?);
+            found.extend(self.written_rows(VISITS, args, read_visit).await?);
         }
         Ok(found)
     }
@@ -112,7 +112,7 @@ impl Db {
         &self,
         since: Timestamp,
     ) -> Result<Vec<(LeaseId, Timestamp)>, StoreError> {
-        self.rows(BEGUN_LEASES, args![since], |row| {
+        self.written_rows(BEGUN_LEASES, args![since], |row| {
             Ok((LeaseId(row.uuid()?), row.time()?))
         })
         .await

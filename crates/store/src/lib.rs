@@ -6,16 +6,22 @@
 //! after the commit; a row that does not exist is `Ok(None)` or `Ok(false)`, never an error.
 
 mod accounts;
+mod ahead;
+mod applier;
 mod attention;
 mod bulk;
 mod calls;
 mod commit;
 mod db;
 mod error;
+mod journal;
+mod known;
 mod leases;
 mod migrations;
 mod numbers;
 mod plans;
+mod progress;
+mod record;
 mod reports;
 mod row;
 mod sites;

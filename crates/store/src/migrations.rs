@@ -22,6 +22,7 @@ macro_rules! migrations {
 
 migrations! {
     1 "0001_rows",
+    7 "0007_journal",
 }
 
 pub(crate) async fn run(db: &Db) -> Result<(), StoreError> {

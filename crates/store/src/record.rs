@@ -3,8 +3,6 @@
 //! A record is its kind, its length and its values in the order of its statement's parameters. What a kind means never
 //! changes, for a journal may be read by a later version than wrote it: a statement with other columns is a new kind.
 
-use std::str;
-
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection};
 
@@ -28,7 +26,7 @@ const ID: u8 = 4;
 pub(crate) fn encode(writes: &[Write]) -> Result<Vec<u8>, StoreError> {
     let mut octets = Vec::with_capacity(writes.len() * 400);
     let (rows, changes): (Vec<&Write>, Vec<&Write>) =
-        writes.iter().partition(|write| !is_change(write));
+        writes.iter().partition(|write| !is_change(kind(write)));
     for write in rows.into_iter().chain(changes) {
         let begin = octets.len();
         octets.extend_from_slice(&[kind(write), 0, 0, 0, 0]);
@@ -76,8 +74,8 @@ fn length_of(length: usize) -> Result<[u8; 4], StoreError> {
         .map_err(|_| StoreError::Refused(format!("{length} octets are too many for one row")))
 }
 
-const fn is_change(write: &Write) -> bool {
-    kind(write) > 6
+const fn is_change(kind: u8) -> bool {
+    kind > 6
 }
 
 /// From 1, so that zeros are no record.
@@ -103,8 +101,13 @@ const fn kind(write: &Write) -> u8 {
 pub(crate) struct Record<'r> {
     kind: u8,
     values: &'r [u8],
-    /// All of it, as it stands in the journal.
-    pub octets: &'r [u8],
+}
+
+impl Record<'_> {
+    /// Changes a row instead of adding one.
+    pub fn is_change(&self) -> bool {
+        is_change(self.kind)
+    }
 }
 
 /// The records of a frame, or what is wrong with it.
@@ -130,7 +133,6 @@ fn first(octets: &[u8]) -> Option<(Record<'_>, &[u8])> {
     let record = Record {
         kind: *kind,
         values,
-        octets: &octets[..HEAD + length],
     };
     (1..=KINDS)
         .contains(&usize::from(*kind))
@@ -262,7 +264,7 @@ mod tests {
 
     fn shown(value: ValueRef<'_>) -> String {
         match value {
-            ValueRef::Text(octets) => format!("{:?}", str::from_utf8(octets)),
+            ValueRef::Text(octets) => format!("{:?}", std::str::from_utf8(octets)),
             other => format!("{other:?}"),
         }
     }

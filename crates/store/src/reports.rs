@@ -174,9 +174,9 @@ impl Db {
     ) -> Result<CallTotals, StoreError> {
         let args = args![account, from, to];
         let first_time_callers = self
-            .row(FIRST_TIME_CALLERS, args.clone(), read_count)
+            .written_row(FIRST_TIME_CALLERS, args.clone(), read_count)
             .await?;
-        let totals = self.row(TOTALS, args, read_totals).await?;
+        let totals = self.written_row(TOTALS, args, read_totals).await?;
         Ok(CallTotals {
             first_time_callers: first_time_callers.unwrap_or_default(),
             ..totals.unwrap_or_default()
@@ -195,7 +195,7 @@ impl Db {
         utc_offset_seconds: i32,
     ) -> Result<Vec<HourCount>, StoreError> {
         let offset = i64::from(utc_offset_seconds) * 1_000_000;
-        self.rows(BY_HOUR, args![account, from, to, offset], read_hour)
+        self.written_rows(BY_HOUR, args![account, from, to, offset], read_hour)
             .await
     }
     /// Calls by source, most calls first.
@@ -208,7 +208,7 @@ impl Db {
         from: Timestamp,
         to: Timestamp,
     ) -> Result<Vec<SourceCount>, StoreError> {
-        self.rows(BY_SOURCE, args![account, from, to], read_source)
+        self.written_rows(BY_SOURCE, args![account, from, to], read_source)
             .await
     }
     /// Calls by tracking number, most calls first; numbers without calls left out.
@@ -221,7 +221,7 @@ impl Db {
         from: Timestamp,
         to: Timestamp,
     ) -> Result<Vec<NumberCount>, StoreError> {
-        self.rows(BY_NUMBER, args![account, from, to], read_number)
+        self.written_rows(BY_NUMBER, args![account, from, to], read_number)
             .await
     }
     /// Legs by target, most rung first; targets that were not rung left out.
@@ -234,7 +234,7 @@ impl Db {
         from: Timestamp,
         to: Timestamp,
     ) -> Result<Vec<TargetCount>, StoreError> {
-        self.rows(BY_TARGET, args![account, from, to], read_target)
+        self.written_rows(BY_TARGET, args![account, from, to], read_target)
             .await
     }
     /// Visits, leases and recordings, counted.
@@ -248,7 +248,7 @@ impl Db {
         to: Timestamp,
     ) -> Result<RowCounts, StoreError> {
         let counts = self
-            .row(ROW_COUNTS, args![account, from, to], |row| {
+            .written_row(ROW_COUNTS, args![account, from, to], |row| {
                 Ok(RowCounts {
                     visits: row.number()?,
                     leases: row.number()?,

@@ -5,6 +5,7 @@
 //! (a checkpoint, <https://www.sqlite.org/wal.html#ckpt>), so that no caller waits for tens of megabytes.
 
 use std::path::PathBuf;
+use std::time::Duration;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -18,6 +19,8 @@ use crate::value::Value;
 
 /// Writes after which the log is written back: some ten megabytes of it.
 const CHECKPOINT_AFTER: usize = 8192;
+/// How long a transaction of frames waits for another program's lock before it is tried again.
+const BRIEFLY: Duration = Duration::from_millis(250);
 /// Pages of log after which SQLite writes it back inside a commit, should nothing else have done so: 128 MiB.
 const LOG_PAGES_MAX: u32 = 32_768;
 
@@ -27,12 +30,25 @@ pub(crate) struct File {
     pub path: PathBuf,
     /// Pages of 4,096 octets that the file may have.
     pub max_page_count: Option<u32>,
+    /// Octets that each of the journal's two files may have.
+    pub journal_octets: u64,
 }
 
 impl File {
     /// Opens the file for writing; makes it when it does not exist.
     pub fn open(&self) -> Result<Connection, StoreError> {
         self.connect().map_err(open_error)
+    }
+
+    /// Opens the file for frames of the journal: not every transaction is forced to the disk, and what rows point to was
+    /// made sure of before.
+    pub fn open_for_frames(&self) -> Result<Connection, StoreError> {
+        let connection = self.open()?;
+        connection.pragma_update(None, "synchronous", "NORMAL")?;
+        connection.pragma_update(None, "foreign_keys", false)?;
+        // Nobody waits for them; who wants to read waits for one try.
+        connection.busy_timeout(BRIEFLY)?;
+        Ok(connection)
     }
 
     fn connect(&self) -> rusqlite::Result<Connection> {

@@ -72,6 +72,7 @@ impl World {
     async fn of(database: TestDatabase) -> Self {
         let db = Db::open(database.url()).await.unwrap();
         db.migrate().await.unwrap();
+        db.keep_journal().await.unwrap();
         Self {
             db,
             database,
@@ -212,6 +213,11 @@ impl World {
             device: Some("phone".into()),
             address_prefix: Some("203.0.113.0/24".into()),
         }
+    }
+
+    pub async fn write_visit(&self, visit: &Visit) {
+        let write = ringfence_store::Write::Visit(Box::new(visit.clone()));
+        self.db.write(vec![write]).await.unwrap();
     }
 
     pub fn lease(&self, tenant: &Tenant, visit: &Visit) -> Lease {

@@ -1,0 +1,1 @@
+-- Nothing: SQLite alone has a journal in front of it. PostgreSQL commits groups by itself.
