@@ -54,7 +54,7 @@ pub struct Options {
     #[arg(long, default_value_t = 128)]
     connections: usize,
     /// Tracking numbers in the pool
-    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..=80_000))]
+    #[arg(long, default_value_t = 60_000, value_parser = clap::value_parser!(u64).range(1..=80_000))]
     numbers: u64,
     /// The database [default: SQLite in a new folder beside this program]; it must be empty
     #[arg(long, value_name = "URL")]
@@ -83,6 +83,8 @@ struct Outcome {
     /// The same, of each round.
     ratios: Vec<f64>,
     leases_in_rows: u64,
+    /// Acknowledged batches that had not reached the tables at the end of each round of leases.
+    behind: Vec<u64>,
 }
 
 #[derive(Default)]
@@ -127,10 +129,12 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         Duration::from_millis(500),
         &mut warm_up,
     )?;
-    let (mut bare, mut tag, mut ratios) = (Sum::default(), Sum::default(), Vec::new());
+    let (mut bare, mut tag) = (Sum::default(), Sum::default());
+    let (mut ratios, mut behind) = (Vec::new(), Vec::new());
     for _ in 0..options.rounds {
         let fixed = server.measured(server.bare, options, length, &mut bare)?;
         let leased = server.measured(server.tag, options, length, &mut tag)?;
+        behind.push(server.platform.db.behind());
         ratios.push(rounded(leased / fixed));
     }
     let rows = runtime.block_on(server.leases())?;
@@ -145,6 +149,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         ],
         ratios,
         leases_in_rows: rows,
+        behind,
     };
     runtime.shutdown_timeout(Duration::from_secs(5));
     print(options, &outcome)
@@ -354,6 +359,9 @@ fn print(options: &Options, outcome: &Outcome) -> anyhow::Result<()> {
         outcome.ratio,
         rounds.join(", ")
     );
-    println!("leases in the rows: {}", outcome.leases_in_rows);
+    println!(
+        "leases in the rows: {}; acknowledged and not there yet at the end of each round: {:?}",
+        outcome.leases_in_rows, outcome.behind
+    );
     Ok(())
 }

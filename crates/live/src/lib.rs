@@ -8,7 +8,11 @@ mod nonces;
 mod pools;
 mod recent;
 
-use ringfence_model::{Duration, Lease, LeaseId, NumberId, PoolId, Timestamp, VisitId};
+use std::sync::Arc;
+
+use ringfence_model::{
+    Duration, Lease, LeaseId, NumberId, PoolId, Source, Timestamp, VisitId,
+};
 
 use active::ActiveCounts;
 use limits::RateLimits;
@@ -101,6 +105,12 @@ impl Live {
     /// Remembers a lease whose row is durable. Others of the number that ended before `forget_before` are forgotten.
     pub fn remember(&self, number: NumberId, lease: RecentLease, forget_before: Timestamp) {
         self.recent.remember(number, lease, forget_before);
+    }
+
+    /// Remembers where the visit of a lease came from.
+    pub fn remember_source(&self, number: NumberId, lease: LeaseId, source: Arc<Source>) {
+        self.recent
+            .with(number, |leases| leases.know_source(lease, source));
     }
 
     /// Remembers that a beat moved a lease's end on.

@@ -290,7 +290,7 @@ impl Front {
     }
 }
 
-enum Recovered {
+pub(crate) enum Recovered {
     /// Everything up to this frame is in the tables for good.
     Journal(Box<Journal>, u64),
     Locked,
@@ -298,7 +298,7 @@ enum Recovered {
 }
 
 /// Puts what only the journal has into the tables.
-fn recover(file: &File) -> Result<Recovered, StoreError> {
+pub(crate) fn recover(file: &File) -> Result<Recovered, StoreError> {
     let connection = file.open_for_frames()?;
     connection.busy_timeout(PATIENCE)?;
     connection.pragma_update(None, "synchronous", "FULL")?;

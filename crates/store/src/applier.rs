@@ -22,8 +22,9 @@ use crate::progress::Progress;
 use crate::record::{Statements, described, records};
 use crate::sqlite::File;
 
-/// How long frames are gathered while nobody waits for them.
-const GATHER: Duration = Duration::from_millis(100);
+/// How long frames are gathered while nobody waits for them: ten times as long as it took to apply the last ones, so
+/// that tables are up to date at once when there is little to do, and this at most.
+const GATHER_AT_MOST: Duration = Duration::from_millis(200);
 /// Octets of records that are applied without further waiting: some thousands of leases.
 const MUCH: usize = 2 << 20;
 /// Between two tries to write while that is not possible.
@@ -90,7 +91,7 @@ impl Inbox {
     }
 
     /// Waits for letters, `patience` at most, and then a little for more of them.
-    fn take(&self, patience: Option<Duration>) -> Vec<Apply> {
+    fn take(&self, patience: Option<Duration>, gather: Duration) -> Vec<Apply> {
         let mut letters = self.letters.lock();
         match patience {
             None => self
@@ -103,7 +104,7 @@ impl Inbox {
         }
         if !letters.waiting.is_empty() {
             let calm = |letters: &mut Letters| !letters.urgent;
-            self.arrived.wait_while_for(&mut letters, calm, GATHER);
+            self.arrived.wait_while_for(&mut letters, calm, gather);
         }
         std::mem::take(&mut *letters).waiting
     }
@@ -125,6 +126,7 @@ pub(crate) struct Applier {
     given_up: Option<u64>,
     /// The next transaction is forced to the disk.
     forced: bool,
+    gather: Duration,
 }
 
 impl Applier {
@@ -147,6 +149,7 @@ impl Applier {
             behind_since: None,
             given_up: None,
             forced: false,
+            gather: Duration::ZERO,
         }
     }
 
@@ -154,7 +157,7 @@ impl Applier {
         loop {
             let patience = self.is_behind().then_some(RETRY_AFTER);
             let mut closing = None;
-            for letter in self.inbox.take(patience) {
+            for letter in self.inbox.take(patience, self.gather) {
                 match letter {
                     Apply::Frame(frame, batches) => self.frames.push_back((frame, batches)),
                     Apply::Turned => self.forced = true,
@@ -233,7 +236,9 @@ impl Applier {
         }
         let last = last.unwrap_or_else(|| self.progress.has_applied());
         self.progress.applied(last, batches, forced);
-        metrics::histogram!("ringfence_store_apply_seconds").record(began.elapsed().as_secs_f64());
+        let took = began.elapsed();
+        metrics::histogram!("ringfence_store_apply_seconds").record(took.as_secs_f64());
+        self.gather = (took * 10).min(GATHER_AT_MOST);
         self.source.written(rows);
         Ok(())
     }

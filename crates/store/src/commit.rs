@@ -128,6 +128,11 @@ impl Writer {
         kept.await.map_err(|_| closed())?
     }
 
+    /// This program keeps a journal.
+    pub fn keeps_journal(&self) -> bool {
+        self.ahead.as_ref().is_some_and(Ahead::is_kept)
+    }
+
     /// Waits until readers see what was acknowledged before.
     pub async fn settled(&self) {
         if let Some(ahead) = &self.ahead {
@@ -150,9 +155,7 @@ impl Writer {
 
     async fn submit(&self, job: Job) -> Outcome {
         let records = match &job {
-            Job::Writes(writes) if self.ahead.as_ref().is_some_and(Ahead::is_kept) => {
-                record::encode(writes)?
-            }
+            Job::Writes(writes) if self.keeps_journal() => record::encode(writes)?,
             _ => Vec::new(),
         };
         let (done, result) = oneshot::channel();

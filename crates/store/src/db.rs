@@ -1,7 +1,7 @@
 //! The two engines behind one handle.
 
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::ConnectOptions as _;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
@@ -10,9 +10,10 @@ use sqlx::sqlite::{
 };
 
 use crate::StoreError;
+use crate::ahead::{Recovered, recover};
 use crate::commit::{Statement, Writer};
 use crate::error::open_error;
-use crate::journal::FILE_OCTETS;
+use crate::journal::{self, FILE_OCTETS};
 use crate::migrations;
 use crate::row::{Read, Reader};
 use crate::sqlite::File;
@@ -39,6 +40,7 @@ pub enum Db {
 pub struct Sqlite {
     /// Boxed, for they are many and rarely looked at.
     pub(crate) options: Box<SqliteConnectOptions>,
+    file: File,
     readers: SqlitePool,
     writer: Writer,
 }
@@ -176,7 +178,7 @@ impl Db {
         args: Vec<Value>,
         read: Read<T>,
     ) -> Result<Vec<T>, StoreError> {
-        self.writer().settled().await;
+        self.settled().await?;
         self.rows(sql, args, read).await
     }
 
@@ -187,8 +189,19 @@ impl Db {
         args: Vec<Value>,
         read: Read<T>,
     ) -> Result<Option<T>, StoreError> {
-        self.writer().settled().await;
+        self.settled().await?;
         self.row(sql, args, read).await
+    }
+
+    /// Waits until readers see what was acknowledged before, by whichever program.
+    async fn settled(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(sqlite) if !sqlite.writer.keeps_journal() => sqlite.settled().await,
+            _ => {
+                self.writer().settled().await;
+                Ok(())
+            }
+        }
     }
 
     /// Carries out all of `statements` or none, durably; answers how many rows each changed.
@@ -251,11 +264,12 @@ async fn open_sqlite(
         .statement_cache_capacity(STATEMENTS)
         .disable_statement_logging();
     // First, for it makes the file.
-    let writer = Writer::to_sqlite(File {
+    let file = File {
         path: options.get_filename().to_owned(),
         max_page_count: limits.max_page_count,
         journal_octets: limits.journal_octets,
-    })?;
+    };
+    let writer = Writer::to_sqlite(file.clone())?;
     let readers = SqlitePoolOptions::new()
         .max_connections(READERS)
         .test_before_acquire(false)
@@ -265,9 +279,48 @@ async fn open_sqlite(
         .map_err(open_error)?;
     Ok(Db::Sqlite(Sqlite {
         options: Box::new(options),
+        file,
         readers,
         writer,
     }))
+}
+
+/// Between two looks at how far another program has come.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
+
+impl Sqlite {
+    /// Another program may keep the file's journal, or may have been killed while it did.
+    async fn settled(&self) -> Result<(), StoreError> {
+        if !journal::paths(&self.file.path)[0].exists() {
+            return Ok(());
+        }
+        let (identity, applied) = self.applied().await?;
+        let written = journal::last_written(&self.file.path, identity)
+            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        if applied >= written {
+            return Ok(());
+        }
+        let file = self.file.clone();
+        let recovered = tokio::task::spawn_blocking(move || recover(&file)).await;
+        match recovered.map_err(|error| StoreError::Unavailable(error.to_string()))?? {
+            Recovered::Journal(..) | Recovered::NoTables => Ok(()),
+            Recovered::Locked => {
+                let began = Instant::now();
+                while self.applied().await?.1 < written && began.elapsed() < PATIENCE {
+                    tokio::time::sleep(LOOK_AGAIN).await;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    async fn applied(&self) -> Result<([u8; 16], u64), StoreError> {
+        let row: (Vec<u8>, i64) = sqlx::query_as("SELECT id, applied FROM journal")
+            .fetch_one(&self.readers)
+            .await?;
+        let identity = row.0.try_into().unwrap_or_default();
+        Ok((identity, u64::try_from(row.1).unwrap_or_default()))
+    }
 }
 
 async fn open_postgres(options: PgConnectOptions) -> Result<Db, StoreError> {

@@ -208,6 +208,59 @@ impl Journal {
     }
 }
 
+/// The last frame that is written in the journal of a database file, whoever keeps it; 0 when there is none.
+pub(crate) fn last_written(database: &Path, identity: [u8; 16]) -> io::Result<u64> {
+    let mut last = 0;
+    for path in paths(database) {
+        match File::open(path) {
+            Ok(file) => last = last.max(last_of(&file, identity)?),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(last)
+}
+
+/// From head to head; only the checksum of the last frame is looked at, for those before it were whole when it came.
+fn last_of(file: &File, identity: [u8; 16]) -> io::Result<u64> {
+    let length = file.metadata()?.len();
+    let (mut begin, mut last) = (0, None::<(u64, u64)>);
+    let mut head = [0; HEAD];
+    while begin + HEAD as u64 <= length {
+        file.read_exact_at(&mut head, begin)?;
+        let (_, octets, sequence, owner) = parts(&head);
+        if owner != identity || last.is_some_and(|(before, _)| before + 1 != sequence) {
+            break;
+        }
+        last = Some((sequence, begin));
+        begin += HEAD as u64 + octets as u64;
+    }
+    let Some((sequence, begin)) = last else {
+        return Ok(0);
+    };
+    file.read_exact_at(&mut head, begin)?;
+    let (_, octets, ..) = parts(&head);
+    let mut frame = vec![0; HEAD + octets];
+    let is_whole = begin + (HEAD + octets) as u64 <= length
+        && file.read_exact_at(&mut frame, begin).is_ok()
+        && first_frame(&frame, identity).is_some();
+    Ok(if is_whole { sequence } else { sequence - 1 })
+}
+
+/// Checksum, octets of records, sequence, identity.
+fn parts(head: &[u8; HEAD]) -> (u32, usize, u64, [u8; 16]) {
+    let (checksum, rest) = head.split_first_chunk::<4>().expect("32 octets");
+    let (length, rest) = rest.split_first_chunk::<4>().expect("28 octets");
+    let (sequence, rest) = rest.split_first_chunk::<8>().expect("24 octets");
+    let owner = rest.first_chunk::<16>().expect("16 octets");
+    (
+        u32::from_le_bytes(*checksum),
+        u32::from_le_bytes(*length) as usize,
+        u64::from_le_bytes(*sequence),
+        *owner,
+    )
+}
+
 fn write_frame(
     to: &mut Vec<u8>,
     identity: [u8; 16],
@@ -244,18 +297,15 @@ fn frames_of(mut octets: &[u8], identity: [u8; 16]) -> Vec<Frame> {
 }
 
 fn first_frame(octets: &[u8], identity: [u8; 16]) -> Option<(Frame, &[u8])> {
-    let (checksum, rest) = octets.split_first_chunk::<4>()?;
-    let (length, rest) = rest.split_first_chunk::<4>()?;
-    let (sequence, rest) = rest.split_first_chunk::<8>()?;
-    let (owner, rest) = rest.split_first_chunk::<16>()?;
-    let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
+    let (head, rest) = octets.split_first_chunk::<HEAD>()?;
+    let (checksum, length, sequence, owner) = parts(head);
     let (records, rest) = rest.split_at_checked(length)?;
     let whole = &octets[4..HEAD + length];
-    if *owner != identity || crc32fast::hash(whole) != u32::from_le_bytes(*checksum) {
+    if owner != identity || crc32fast::hash(whole) != checksum {
         return None;
     }
     let frame = Frame {
-        sequence: u64::from_le_bytes(*sequence),
+        sequence,
         records: records.into(),
     };
     Some((frame, rest))
@@ -332,6 +382,7 @@ mod tests {
             assert_eq!((place, needed), expected, "{n}");
             journal.grow(place, 60).unwrap();
             assert_eq!(journal.append(place, &[n; 60]).unwrap(), u64::from(n));
+            assert_eq!(last_written(&database, OWN).unwrap(), u64::from(n));
         }
         drop(journal);
         let mut journal = Journal::open(&database, OWN, 200).unwrap().unwrap();

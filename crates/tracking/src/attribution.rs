@@ -1,6 +1,8 @@
 //! Attribution: the dialled number's leases around the time of the call -> a visit, a source, and how sure that is.
 
-use ringfence_model::{Confidence, Duration, Source, Timestamp, Visit, VisitId};
+use std::sync::Arc;
+
+use ringfence_model::{Confidence, Duration, Source, Timestamp, VisitId};
 
 use crate::RecentLease;
 
@@ -38,7 +40,7 @@ pub struct RunnerUp {
 /// before, in any order; others are passed over. A lease that ended that shortly before still
 /// explains a call, for numbers are written down.
 pub fn attribute(
-    candidates: &[(RecentLease, Visit)],
+    candidates: &[(RecentLease, Arc<Source>)],
     at: Timestamp,
     late_call_window: Duration,
 ) -> Attribution {
@@ -55,9 +57,9 @@ pub fn attribute(
         };
     }
     match live.as_slice() {
-        [(lease, visit)] if !lease.overflow => Attribution {
-            visit: Some(visit.id),
-            source: Some(visit.source.clone()),
+        [(lease, source)] if !lease.overflow => Attribution {
+            visit: Some(lease.visit),
+            source: Some(Source::clone(source)),
             confidence: Confidence::Certain,
             reason: format!(
                 "one visit held the number when it was dialled: it was shown {}",
@@ -69,10 +71,10 @@ pub fn attribute(
     }
 }
 
-type Candidate<'a> = &'a (RecentLease, Visit);
+type Candidate<'a> = &'a (RecentLease, Arc<Source>);
 
 fn latest_first(
-    candidates: &[(RecentLease, Visit)],
+    candidates: &[(RecentLease, Arc<Source>)],
     counts: impl Fn(&RecentLease) -> bool,
 ) -> Vec<Candidate<'_>> {
     let mut chosen: Vec<Candidate<'_>> = candidates
@@ -82,12 +84,12 @@ fn latest_first(
     chosen.sort_by_key(|(lease, _)| std::cmp::Reverse((lease.expires_at, lease.id)));
     // A visit that held the number twice is one candidate.
     let mut seen = std::collections::HashSet::new();
-    chosen.retain(|(_, visit)| seen.insert(visit.id));
+    chosen.retain(|(lease, _)| seen.insert(lease.visit));
     chosen
 }
 
 fn likely(late: &[Candidate<'_>], at: Timestamp) -> Attribution {
-    let Some(((lease, visit), others)) = late.split_first() else {
+    let Some(((lease, source), others)) = late.split_first() else {
         return Attribution {
             visit: None,
             source: None,
@@ -97,8 +99,8 @@ fn likely(late: &[Candidate<'_>], at: Timestamp) -> Attribution {
         };
     };
     Attribution {
-        visit: Some(visit.id),
-        source: Some(visit.source.clone()),
+        visit: Some(lease.visit),
+        source: Some(Source::clone(source)),
         confidence: Confidence::Likely,
         reason: format!(
             "nobody held the number when it was dialled; the last visit that did lost it {}",
@@ -113,23 +115,23 @@ fn shared(candidates: &[Candidate<'_>]) -> Attribution {
     let from = |source: &Source| {
         candidates
             .iter()
-            .filter(|(_, visit)| &visit.source == source)
+            .filter(|(_, other)| other.as_ref() == source)
             .count()
     };
     let mut best: Option<(usize, Candidate<'_>)> = None;
     for &candidate in candidates {
-        let count = from(&candidate.1.source);
+        let count = from(&candidate.1);
         if best.is_none_or(|(most, _)| count > most) {
             best = Some((count, candidate));
         }
     }
-    let Some((count, (_, visit))) = best else {
+    let Some((count, (lease, source))) = best else {
         return likely(&[], Timestamp::default());
     };
     let others: Vec<Candidate<'_>> = candidates
         .iter()
         .copied()
-        .filter(|(_, other)| other.id != visit.id)
+        .filter(|(other, _)| other.visit != lease.visit)
         .collect();
     #[expect(
         clippy::cast_precision_loss,
@@ -137,8 +139,8 @@ fn shared(candidates: &[Candidate<'_>]) -> Attribution {
     )]
     let share = 1.0 / candidates.len() as f64;
     Attribution {
-        visit: Some(visit.id),
-        source: Some(visit.source.clone()),
+        visit: Some(lease.visit),
+        source: Some(Source::clone(source)),
         confidence: Confidence::Shared,
         reason: format!(
             "{} may have seen the number, {count} of them from {}",
@@ -147,7 +149,7 @@ fn shared(candidates: &[Candidate<'_>]) -> Attribution {
             } else {
                 format!("{} visits", candidates.len())
             },
-            visit.source.name
+            source.name
         ),
         runners_up: evenly(&others, share),
     }
@@ -157,9 +159,9 @@ fn evenly(candidates: &[Candidate<'_>], share: f64) -> Vec<RunnerUp> {
     candidates
         .iter()
         .take(RUNNERS_UP_MAX)
-        .map(|(_, visit)| RunnerUp {
-            visit: visit.id,
-            source: visit.source.clone(),
+        .map(|(lease, source)| RunnerUp {
+            visit: lease.visit,
+            source: Source::clone(source),
             share,
         })
         .collect()
@@ -176,7 +178,7 @@ fn ago(length: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ringfence_model::{AccountId, LeaseId, SiteId, SourceKind, Utm, VisitorId};
+    use ringfence_model::{LeaseId, SourceKind};
 
     const LATE: Duration = Duration::from_mins(10);
 
@@ -184,37 +186,28 @@ mod tests {
         Timestamp::from_micros(seconds * 1_000_000)
     }
 
-    fn held(n: u128, source: &str, from: i64, until: i64, overflow: bool) -> (RecentLease, Visit) {
-        let account = AccountId::new(at(0), 1);
-        let visit = Visit {
-            id: VisitId::new(at(0), n),
-            account,
-            site: SiteId::new(at(0), 1),
-            visitor: VisitorId::new(at(0), n),
-            started_at: at(from),
-            seen_at: at(from),
-            landing_page: "https://example.com/".into(),
-            referrer: None,
-            source: Source {
-                kind: SourceKind::Referral,
-                name: source.into(),
-                campaign: None,
-                keyword: None,
-            },
-            utm: Utm::default(),
-            click_id: None,
-            language: None,
-            device: None,
-            address_prefix: None,
+    fn held(
+        n: u128,
+        source: &str,
+        from: i64,
+        until: i64,
+        overflow: bool,
+    ) -> (RecentLease, Arc<Source>) {
+        let source = Source {
+            kind: SourceKind::Referral,
+            name: source.into(),
+            campaign: None,
+            keyword: None,
         };
         let lease = RecentLease {
             id: LeaseId::new(at(from), n),
-            visit: visit.id,
+            visit: VisitId::new(at(0), n),
             started_at: at(from),
             expires_at: at(until),
             overflow,
+            source: None,
         };
-        (lease, visit)
+        (lease, source.into())
     }
 
     fn id(n: u128) -> VisitId {

@@ -1,15 +1,16 @@
 //! The last leases of a number: what a call to it is attributed by.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
-use ringfence_model::{Duration, Lease, LeaseId, Timestamp, VisitId};
+use ringfence_model::{Duration, Lease, LeaseId, Source, Timestamp, VisitId};
 
 /// Leases of one number that are remembered, and weighed for one call. An overflow number has many at a time; the
 /// newest tell enough about the sources that its callers come from.
 pub const RECENT_MAX: usize = 50;
 
 /// What attribution needs of a lease.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecentLease {
     /// The lease.
     pub id: LeaseId,
@@ -21,6 +22,8 @@ pub struct RecentLease {
     pub expires_at: Timestamp,
     /// The number was the pool's overflow number, which many visits are shown at once.
     pub overflow: bool,
+    /// Where the visit came from; not known of leases that were read back at a start.
+    pub source: Option<Arc<Source>>,
 }
 
 impl From<&Lease> for RecentLease {
@@ -31,6 +34,7 @@ impl From<&Lease> for RecentLease {
             started_at: lease.started_at,
             expires_at: lease.expires_at,
             overflow: lease.overflow,
+            source: None,
         }
     }
 }
@@ -68,6 +72,13 @@ impl RecentLeases {
         }
     }
 
+    /// Remembers where the visit of a lease came from.
+    pub fn know_source(&mut self, id: LeaseId, source: Arc<Source>) {
+        if let Some(known) = self.known(id) {
+            known.source = Some(source);
+        }
+    }
+
     fn known(&mut self, id: LeaseId) -> Option<&mut RecentLease> {
         self.0.iter_mut().rev().find(|known| known.id == id)
     }
@@ -84,7 +95,7 @@ impl RecentLeases {
             .filter(move |lease| {
                 lease.started_at <= at && lease.expires_at + late_call_window >= at
             })
-            .copied()
+            .cloned()
     }
 }
 
@@ -103,6 +114,7 @@ mod tests {
             started_at: at(from),
             expires_at: at(until),
             overflow: false,
+            source: None,
         }
     }
 
@@ -115,8 +127,8 @@ mod tests {
     fn those_around_a_call_are_found_newest_first() {
         let mut leases = RecentLeases::default();
         let (first, second, third) = (lease(1, 0, 100), lease(2, 100, 200), lease(3, 200, 300));
-        for known in [first, second, third] {
-            leases.remember(known, at(-100));
+        for known in [&first, &second, &third] {
+            leases.remember(known.clone(), at(-100));
         }
         assert_eq!(around(&leases, 205), [third.id, second.id]);
         assert_eq!(around(&leases, 110), [second.id, first.id]);

@@ -15,7 +15,7 @@ use ringfence_callflow as callflow;
 use ringfence_live::RecentLease;
 use ringfence_model::{
     Call, CallEvent, CallEventKind, CallId, E164, LegId, NumberState, PlanId, RecordingId,
-    Timestamp, TrackingNumber, TrunkId, Visit,
+    Source, Timestamp, TrackingNumber, TrunkId,
 };
 use ringfence_store::{StoreError, Write};
 use ringfence_telephony::{CallDecision, CallSetup, IncomingCall, InviteFacts, RecordingPlan};
@@ -209,20 +209,40 @@ async fn begin(
     ))
 }
 
-/// The number's leases that may explain a call `at`, with their visits.
+/// The number's leases that may explain a call `at`, with the sources of their visits. Those of leases that were read
+/// back at a start are read once.
 async fn leases_around(
     platform: &Platform,
     number: &TrackingNumber,
     at: Timestamp,
-) -> Result<Vec<(RecentLease, Visit)>, StoreError> {
+) -> Result<Vec<(RecentLease, Arc<Source>)>, StoreError> {
     let window = platform.settings.late_call_window;
     let leases = platform.live.leases_around(number.id, at, window);
-    let ids: Vec<_> = leases.iter().map(|lease| lease.visit).collect();
-    let visits = platform.db.visits(number.account, &ids).await?;
-    let visits: HashMap<_, _> = visits.into_iter().map(|visit| (visit.id, visit)).collect();
+    let unknown = leases.iter().filter(|lease| lease.source.is_none());
+    let unknown: Vec<_> = unknown.map(|lease| lease.visit).collect();
+    let visits = if unknown.is_empty() {
+        Vec::new()
+    } else {
+        platform.db.visits(number.account, &unknown).await?
+    };
+    let read: HashMap<_, _> = visits
+        .into_iter()
+        .map(|visit| (visit.id, Arc::new(visit.source)))
+        .collect();
     Ok(leases
         .into_iter()
-        .filter_map(|lease| Some((lease, visits.get(&lease.visit)?.clone())))
+        .filter_map(|lease| {
+            let source = match &lease.source {
+                Some(source) => Arc::clone(source),
+                None => {
+                    let source = read.get(&lease.visit)?;
+                    let remembered = Arc::clone(source);
+                    platform.live.remember_source(number.id, lease.id, remembered);
+                    Arc::clone(source)
+                }
+            };
+            Some((lease, source))
+        })
         .collect())
 }
 

@@ -25,7 +25,7 @@ impl Platform {
         let placed = self.place(pool, &visit, id, now).await?;
         let lease = placed.lease(pool, &visit);
         let shown = Shown::of(&placed, &lease, &visit);
-        let recent = RecentLease::from(&lease);
+        let recent = recent(&lease, &visit);
         let writes = vec![Write::Visit(Box::new(visit)), Write::Lease(Box::new(lease))];
         self.written(writes, pool, &placed, recent).await?;
         Ok(shown)
@@ -53,7 +53,7 @@ impl Platform {
         let placed = self.place(pool, &visit, id, now).await?;
         let lease = placed.lease(pool, &visit);
         let shown = Shown::of(&placed, &lease, &visit);
-        let recent = RecentLease::from(&lease);
+        let recent = recent(&lease, &visit);
         let mut writes = vec![Write::Visit(Box::new(visit))];
         if let Placed::Kept { .. } = placed {
             let extended = Write::LeaseExtended {
@@ -155,6 +155,14 @@ impl Platform {
                 Err(unavailable(&error))
             }
         }
+    }
+}
+
+/// What a call needs to know of a lease, so that it need not read the visit.
+fn recent(lease: &Lease, visit: &Visit) -> RecentLease {
+    RecentLease {
+        source: Some(Arc::new(visit.source.clone())),
+        ..lease.into()
     }
 }
 
