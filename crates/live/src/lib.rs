@@ -10,9 +10,7 @@ mod recent;
 
 use std::sync::Arc;
 
-use ringfence_model::{
-    Duration, Lease, LeaseId, NumberId, PoolId, Source, Timestamp, VisitId,
-};
+use ringfence_model::{Duration, Lease, LeaseId, NumberId, PoolId, Source, Timestamp, VisitId};
 
 use active::ActiveCounts;
 use limits::RateLimits;

@@ -58,7 +58,7 @@ impl Ahead {
         if journal::paths(&file.path)[0].exists()
             && let Recovered::Journal(journal, _) = recover(&file)?
         {
-            journal.remove().map_err(disk_error)?;
+            journal.remove().map_err(|error| disk_error(&error))?;
         }
         let inbox = Arc::new(Inbox::default());
         let progress = Arc::new(Progress::default());
@@ -87,7 +87,10 @@ impl Ahead {
                 .map_err(|error| StoreError::Unavailable(error.to_string()))
         };
         spawn("ringfence-rows", Box::new(move || applier.run()))?;
-        spawn("ringfence-ahead", Box::new(move || block_on(front.run(requests))))?;
+        spawn(
+            "ringfence-ahead",
+            Box::new(move || block_on(front.run(requests))),
+        )?;
         Ok((
             queue,
             Self {
@@ -155,7 +158,8 @@ impl Front {
             self.write(gathered);
             self.hand_on(direct);
             if let Some(done) = closing {
-                self.inbox.put(Apply::Close(self.journal.take(), Some(done)));
+                self.inbox
+                    .put(Apply::Close(self.journal.take(), Some(done)));
                 return;
             }
         }
@@ -214,7 +218,9 @@ impl Front {
         }
         let (place, needed) = journal.room(records.len());
         self.progress.wait_durable(needed)?;
-        journal.grow(place, records.len()).map_err(disk_error)?;
+        journal
+            .grow(place, records.len())
+            .map_err(|error| disk_error(&error))?;
         match journal.append(place, &records) {
             Ok(sequence) => {
                 if place == Place::Turned {
@@ -227,7 +233,7 @@ impl Front {
             }
             Err(error) => {
                 self.give_up();
-                Err(disk_error(error))
+                Err(disk_error(&error))
             }
         }
     }
@@ -236,7 +242,9 @@ impl Front {
     /// where they are, locked; the tables will say that nothing in them is of use.
     fn give_up(&mut self) {
         if let Some(journal) = self.journal.take() {
-            tracing::error!("the journal could not be written; rows go straight to the tables until the next start");
+            tracing::error!(
+                "the journal could not be written; rows go straight to the tables until the next start"
+            );
             metrics::counter!("ringfence_store_journals_given_up_total").increment(1);
             self.kept.store(false, Ordering::Release);
             self.inbox.put(Apply::GivenUp(journal.given_out()));
@@ -308,23 +316,26 @@ pub(crate) fn recover(file: &File) -> Result<Recovered, StoreError> {
         return Ok(Recovered::NoTables);
     }
     let identity = connection.query_row("SELECT id FROM journal", (), |row| row.get(0))?;
-    let journal = Journal::open(&file.path, identity, file.journal_octets).map_err(disk_error)?;
+    let journal = Journal::open(&file.path, identity, file.journal_octets)
+        .map_err(|error| disk_error(&error))?;
     let Some(mut journal) = journal else {
         return Ok(Recovered::Locked);
     };
     // Only now: who kept the journal until a moment ago has moved it on.
-    let applied: i64 =
-        connection.query_row("SELECT applied FROM journal", (), |row| row.get(0))?;
+    let applied: i64 = connection.query_row("SELECT applied FROM journal", (), |row| row.get(0))?;
     let applied = u64::try_from(applied).unwrap_or_default();
     let frames = journal
         .unapplied(applied)
-        .map_err(disk_error)?
+        .map_err(|error| disk_error(&error))?
         .map_err(StoreError::Journal)?;
     let last = frames.last().map(|frame| frame.sequence);
     if last.is_some() {
         let rows = carry_out(&connection, &frames, last)?;
         metrics::counter!("ringfence_store_journal_rows_recovered_total").increment(rows as u64);
-        tracing::info!(rows, "brought the tables up to what was acknowledged before the last stop");
+        tracing::info!(
+            rows,
+            "brought the tables up to what was acknowledged before the last stop"
+        );
     }
     Ok(Recovered::Journal(
         Box::new(journal),
@@ -332,7 +343,7 @@ pub(crate) fn recover(file: &File) -> Result<Recovered, StoreError> {
     ))
 }
 
-fn disk_error(error: io::Error) -> StoreError {
+fn disk_error(error: &io::Error) -> StoreError {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::DiskFull,
         _ => StoreError::Unavailable(format!("its journal could not be used: {error}")),

@@ -312,7 +312,10 @@ fn carry_out_all<'f>(
             let record = record?;
             if statements.carry_out(&record)? == 0 && record.is_change() {
                 metrics::counter!("ringfence_store_changes_of_no_row_total").increment(1);
-                tracing::error!(record = described(&record), "a row that was changed is not there");
+                tracing::error!(
+                    record = described(&record),
+                    "a row that was changed is not there"
+                );
             }
             rows += 1;
         }

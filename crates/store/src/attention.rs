@@ -103,7 +103,8 @@ impl Db {
         account: AccountId,
         since: Timestamp,
     ) -> Result<Vec<SiteVisits>, StoreError> {
-        self.written_rows(BY_SITE, args![account, since], read_site).await
+        self.written_rows(BY_SITE, args![account, since], read_site)
+            .await
     }
 }
 

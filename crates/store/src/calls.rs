@@ -175,7 +175,8 @@ impl Db {
     /// # Errors
     /// [`StoreError`] when rows cannot be read.
     pub async fn call(&self, account: AccountId, call: CallId) -> Result<Option<Call>, StoreError> {
-        self.written_row(CALL, args![account, call], read_call).await
+        self.written_row(CALL, args![account, call], read_call)
+            .await
     }
     /// A page of an account's calls, newest first: at most `limit` (1 to 1,000) after `after`.
     ///
@@ -234,7 +235,8 @@ impl Db {
     /// # Errors
     /// [`StoreError`] when rows cannot be read.
     pub async fn legs(&self, account: AccountId, call: CallId) -> Result<Vec<Leg>, StoreError> {
-        self.written_rows(LEGS, args![account, call], read_leg).await
+        self.written_rows(LEGS, args![account, call], read_leg)
+            .await
     }
     /// What happened to a call, in order.
     ///
@@ -277,7 +279,8 @@ impl Db {
     /// # Errors
     /// [`StoreError`] when rows cannot be read.
     pub async fn open_recordings(&self) -> Result<Vec<Recording>, StoreError> {
-        self.written_rows(OPEN_RECORDINGS, args![], read_recording).await
+        self.written_rows(OPEN_RECORDINGS, args![], read_recording)
+            .await
     }
 }
 

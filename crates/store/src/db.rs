@@ -65,9 +65,8 @@ impl Db {
         let bad_url = || StoreError::BadUrl(without_password(url));
         match url.split_once(':') {
             Some(("sqlite", path)) if !path.is_empty() && !path.contains(":memory:") => {
-                let (url, limits) = url.split_once('?').unwrap_or((url, ""));
-                let limits = Limits::of(limits).ok_or_else(bad_url)?;
-                let options = SqliteConnectOptions::from_str(url).map_err(|_| bad_url())?;
+                let (url, limits) = Limits::taken_from(url).ok_or_else(bad_url)?;
+                let options = SqliteConnectOptions::from_str(&url).map_err(|_| bad_url())?;
                 open_sqlite(options, limits).await
             }
             Some(("postgres" | "postgresql", _)) => {
@@ -235,26 +234,32 @@ struct Limits {
 }
 
 impl Limits {
-    fn of(query: &str) -> Option<Self> {
+    /// The URL without what is ours; `None` when that is no number.
+    fn taken_from(url: &str) -> Option<(String, Self)> {
         let mut limits = Self {
             max_page_count: None,
             journal_octets: FILE_OCTETS,
         };
+        let (file, query) = url.split_once('?').unwrap_or((url, ""));
+        let mut others = Vec::new();
         for part in query.split('&').filter(|part| !part.is_empty()) {
-            match part.split_once('=')? {
-                ("max_page_count", pages) => limits.max_page_count = Some(pages.parse().ok()?),
-                ("journal_octets", octets) => limits.journal_octets = octets.parse().ok()?,
-                _ => return None,
+            match part.split_once('=') {
+                Some(("max_page_count", pages)) => {
+                    limits.max_page_count = Some(pages.parse().ok()?);
+                }
+                Some(("journal_octets", octets)) => limits.journal_octets = octets.parse().ok()?,
+                _ => others.push(part),
             }
         }
-        Some(limits)
+        let url = match others.as_slice() {
+            [] => file.to_owned(),
+            others => format!("{file}?{}", others.join("&")),
+        };
+        Some((url, limits))
     }
 }
 
-async fn open_sqlite(
-    options: SqliteConnectOptions,
-    limits: Limits,
-) -> Result<Db, StoreError> {
+async fn open_sqlite(options: SqliteConnectOptions, limits: Limits) -> Result<Db, StoreError> {
     let options = options
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)

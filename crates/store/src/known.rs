@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::{StoreError, Write};
 
 /// Rows of one kind that are remembered at least; twice as many at most.
-const REMEMBERED: usize = 131_072;
+const REMEMBERED: u32 = 131_072;
 
 /// The rows that are known to exist.
 #[derive(Debug, Default)]
@@ -32,10 +32,13 @@ impl Known {
     pub fn begin(&mut self, connection: &Connection) -> Result<(), StoreError> {
         for (sql, rows) in [
             ("SELECT account, id FROM sites LIMIT ?1", &mut self.sites),
-            ("SELECT account, id FROM tracking_numbers LIMIT ?1", &mut self.numbers),
+            (
+                "SELECT account, id FROM tracking_numbers LIMIT ?1",
+                &mut self.numbers,
+            ),
         ] {
             let mut statement = connection.prepare(sql)?;
-            let mut found = statement.query([2 * REMEMBERED as i64])?;
+            let mut found = statement.query([2 * REMEMBERED])?;
             while let Some(row) = found.next()? {
                 let id = |column| row.get::<_, [u8; 16]>(column).map(Uuid::from_bytes);
                 rows.add(AccountId(id(0)?), id(1)?);
@@ -149,7 +152,7 @@ impl Rows {
     }
 
     fn add(&mut self, account: AccountId, id: Uuid) {
-        if self.newer.len() == REMEMBERED {
+        if self.newer.len() >= REMEMBERED as usize {
             self.older = std::mem::take(&mut self.newer);
         }
         self.newer.insert(id, account);
@@ -166,13 +169,13 @@ mod tests {
         let account = AccountId::new(Timestamp::from_micros(0), 1);
         let stranger = AccountId::new(Timestamp::from_micros(0), 2);
         let mut rows = Rows::default();
-        let id = |n: usize| Uuid::from_u128(n as u128);
+        let id = |n: u32| Uuid::from_u128(n.into());
         for n in 0..REMEMBERED * 4 {
             rows.add(account, id(n));
             assert!(rows.has(account, id(0)), "{n}");
         }
         assert!(!rows.has(account, id(1)));
         assert!(!rows.has(stranger, id(0)));
-        assert!(rows.newer.len() + rows.older.len() <= 2 * REMEMBERED);
+        assert!(rows.newer.len() + rows.older.len() <= 2 * REMEMBERED as usize);
     }
 }

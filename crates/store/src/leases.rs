@@ -61,7 +61,8 @@ impl Db {
         account: AccountId,
         visit: VisitId,
     ) -> Result<Option<Visit>, StoreError> {
-        self.written_row(VISIT, args![account, visit], read_visit).await
+        self.written_row(VISIT, args![account, visit], read_visit)
+            .await
     }
     /// One lease.
     ///
@@ -72,7 +73,8 @@ impl Db {
         account: AccountId,
         lease: LeaseId,
     ) -> Result<Option<Lease>, StoreError> {
-        self.written_row(LEASE, args![account, lease], read_lease).await
+        self.written_row(LEASE, args![account, lease], read_lease)
+            .await
     }
     /// Every lease of every account that has not ended at `now`, oldest first: what a start begins from.
     ///

@@ -69,14 +69,15 @@ impl Progress {
         self.acknowledged.store(frame, Ordering::Release);
     }
 
-    /// The tables have everything up to `frame`, with `batches` that they did not have before.
-    pub fn applied(&self, frame: u64, batches: usize, durably: bool) {
+    /// The tables have everything up to `frame`, with `batches` that they did not have before; for good, when it was
+    /// forced to the disk.
+    pub fn applied(&self, frame: u64, batches: usize, forced: bool) {
         self.behind.fetch_sub(batches as u64, Ordering::Relaxed);
         self.standing
             .send_modify(|standing| standing.applied = frame);
         let mut durable = self.durable.lock();
         durable.failing = None;
-        if durably {
+        if forced {
             durable.frame = frame;
             self.changed.notify_all();
         }
@@ -84,8 +85,7 @@ impl Progress {
 
     /// A try to apply came to nothing; it will be tried again.
     pub fn failing(&self, error: StoreError) {
-        self.standing
-            .send_modify(|standing| standing.failures += 1);
+        self.standing.send_modify(|standing| standing.failures += 1);
         let mut durable = self.durable.lock();
         let since = durable
             .failing

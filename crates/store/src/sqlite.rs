@@ -5,10 +5,10 @@
 //! (a checkpoint, <https://www.sqlite.org/wal.html#ckpt>), so that no caller waits for tens of megabytes.
 
 use std::path::PathBuf;
-use std::time::Duration;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 

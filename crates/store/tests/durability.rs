@@ -73,7 +73,8 @@ impl Child {
     fn acknowledged(&mut self, count: usize) -> Vec<LeaseId> {
         let lines = self.lines.by_ref().map_while(Result::ok);
         // The harness prints on the same line when it runs one test.
-        let leases = lines.filter_map(|line| Some(line.split_once(ACKNOWLEDGED)?.1.parse().unwrap()));
+        let leases =
+            lines.filter_map(|line| Some(line.split_once(ACKNOWLEDGED)?.1.parse().unwrap()));
         let leases: Vec<LeaseId> = leases.take(count).collect();
         assert_eq!(leases.len(), count, "it ended by itself");
         leases
@@ -240,7 +241,11 @@ async fn a_journal_that_is_older_than_its_tables_or_newer_than_they_were_is_told
     // Somebody put an older copy of the tables back, and between them and the journal something is missing.
     files.restore(&later);
     sqlx::raw_sql("UPDATE journal SET applied = 0")
-        .execute(&mut sqlx::SqliteConnection::connect(world.database.url()).await.unwrap())
+        .execute(
+            &mut sqlx::SqliteConnection::connect(world.database.url())
+                .await
+                .unwrap(),
+        )
         .await
         .unwrap();
     let error = Db::open(world.database.url()).await.unwrap_err();

@@ -14,8 +14,8 @@ use std::sync::Arc;
 use ringfence_callflow as callflow;
 use ringfence_live::RecentLease;
 use ringfence_model::{
-    Call, CallEvent, CallEventKind, CallId, E164, LegId, NumberState, PlanId, RecordingId,
-    Source, Timestamp, TrackingNumber, TrunkId,
+    Call, CallEvent, CallEventKind, CallId, E164, LegId, NumberState, PlanId, RecordingId, Source,
+    Timestamp, TrackingNumber, TrunkId,
 };
 use ringfence_store::{StoreError, Write};
 use ringfence_telephony::{CallDecision, CallSetup, IncomingCall, InviteFacts, RecordingPlan};
@@ -232,14 +232,14 @@ async fn leases_around(
     Ok(leases
         .into_iter()
         .filter_map(|lease| {
-            let source = match &lease.source {
-                Some(source) => Arc::clone(source),
-                None => {
-                    let source = read.get(&lease.visit)?;
-                    let remembered = Arc::clone(source);
-                    platform.live.remember_source(number.id, lease.id, remembered);
-                    Arc::clone(source)
-                }
+            let source = if let Some(source) = &lease.source {
+                Arc::clone(source)
+            } else {
+                let source = read.get(&lease.visit)?;
+                platform
+                    .live
+                    .remember_source(number.id, lease.id, Arc::clone(source));
+                Arc::clone(source)
             };
             Some((lease, source))
         })
