@@ -34,7 +34,7 @@ const NUMBER: &str = "\"number\":{";
 const HOLD: Duration = Duration::from_secs(1);
 
 /// Tokens for one second of a round; more than one machine's disk makes durable.
-const TOKENS_A_SECOND: u64 = 40_000;
+const TOKENS_A_SECOND: u64 = 80_000;
 
 /// Different requests for the bare handler.
 const SAMPLE: u64 = 1_000;
@@ -54,7 +54,7 @@ pub struct Options {
     #[arg(long, default_value_t = 128)]
     connections: usize,
     /// Tracking numbers in the pool
-    #[arg(long, default_value_t = 60_000, value_parser = clap::value_parser!(u64).range(1..=80_000))]
+    #[arg(long, default_value_t = 80_000, value_parser = clap::value_parser!(u64).range(1..=80_000))]
     numbers: u64,
     /// The database [default: SQLite in a new folder beside this program]; it must be empty
     #[arg(long, value_name = "URL")]
