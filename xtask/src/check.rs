@@ -62,7 +62,14 @@ pub fn run(root: &Path) -> Report {
             "mend each, or state the exception with #[expect(…, reason = \"…\")]",
         ),
     );
-    report.add("docs/configuration.md is current", configuration(root));
+    report.add(
+        "docs/configuration.md is current",
+        said(root, "reference", "docs/configuration.md"),
+    );
+    report.add(
+        "docs/openapi.json is current",
+        said(root, "api", "docs/openapi.json"),
+    );
     report.add("tag/dist is current", tag_dist(root));
     report
 }
@@ -105,23 +112,23 @@ fn clock_lints(root: &Path) -> Problems {
     problems
 }
 
-/// The reference page is what the program says of itself.
-fn configuration(root: &Path) -> anyhow::Result<Problems> {
+/// Reference pages are what the program says of itself: `ringfence config …`.
+fn said(root: &Path, command: &str, page: &str) -> anyhow::Result<Problems> {
     let program = program(root)?;
-    let (success, said, err) = captured(Command::new(&program).args(["config", "reference"]))?;
+    let (success, said, err) = captured(Command::new(&program).args(["config", command]))?;
     if !success {
         return Ok(vec![format!(
-            "ringfence config reference failed:\n{}",
+            "ringfence config {command} failed:\n{}",
             tail(&err, 20)
         )]);
     }
-    let written = fs::read_to_string(root.join("docs/configuration.md")).unwrap_or_default();
+    let written = fs::read_to_string(root.join(page)).unwrap_or_default();
     if said == written {
         return Ok(Problems::new());
     }
-    Ok(vec![
-        "docs/configuration.md differs from the program: run cargo run -- config reference > docs/configuration.md".into(),
-    ])
+    Ok(vec![format!(
+        "{page} differs from the program: run cargo run -- config {command} > {page}"
+    )])
 }
 
 /// Builds the program and says where it is. The whole workspace is built, as the tests build it: one package

@@ -82,6 +82,8 @@ identifiers! {
     LegId;
     /// The sound of a call on disk.
     RecordingId;
+    /// What a program shows to use the API.
+    ApiKeyId;
 }
 
 fn version_7(now: Timestamp, random: u128) -> Uuid {

@@ -20,14 +20,14 @@ pub use call::{
 };
 pub use hours::{Date, HourRange, HourRangeError, Hours, Week};
 pub use id::{
-    AccountId, CallId, HostId, IdError, LeaseId, LegId, NumberId, PlanId, PoolId, RecordingId,
-    SessionId, SiteId, TargetGroupId, TargetId, TrunkId, UserId, VisitId, VisitorId,
+    AccountId, ApiKeyId, CallId, HostId, IdError, LeaseId, LegId, NumberId, PlanId, PoolId,
+    RecordingId, SessionId, SiteId, TargetGroupId, TargetId, TrunkId, UserId, VisitId, VisitorId,
 };
 pub use number::{E164, NumberError, masked};
 pub use plan::{CallPlan, PlanDocument, Step};
 pub use records::{
-    Account, Host, HostProof, NumberState, Pool, Role, Session, Site, Target, TargetGroup,
-    TargetGroupMember, TrackingNumber, Trunk, User,
+    Account, ApiKey, Host, HostProof, KeyScope, NumberState, Pool, Role, Session, Site, Target,
+    TargetGroup, TargetGroupMember, TrackingNumber, Trunk, User,
 };
 pub use steps::{
     CallerIdError, CallerIdShown, Case, Conditions, ConsentPrompt, ForwardStep, MatchStep,

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AccountId, Duration, E164, HostId, NumberId, PlanId, PoolId, SessionId, SiteId, TargetGroupId,
-    TargetId, Timestamp, TrunkId, UserId,
+    AccountId, ApiKeyId, Duration, E164, HostId, NumberId, PlanId, PoolId, SessionId, SiteId,
+    TargetGroupId, TargetId, Timestamp, TrunkId, UserId,
 };
 
 macro_rules! words {
@@ -94,6 +94,37 @@ pub struct Session {
     pub created_at: Timestamp,
     /// When it ends by itself.
     pub expires_at: Timestamp,
+}
+
+words! {
+    /// What a program may do with an API key.
+    KeyScope {
+        /// Reads all of the account, changes nothing.
+        Read = "read",
+        /// Reads and changes, as an admin may.
+        Change = "change",
+    }
+}
+
+/// What a program shows to use the API. The key itself is never stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiKey {
+    /// Its identifier.
+    pub id: ApiKeyId,
+    /// Whose rows it opens.
+    pub account: AccountId,
+    /// What people call it.
+    pub name: String,
+    /// What it may do.
+    pub scope: KeyScope,
+    /// SHA-256 of the key, 32 octets.
+    pub key_hash: Vec<u8>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ends by itself; `None` for never.
+    pub expires_at: Option<Timestamp>,
+    /// When somebody ended it.
+    pub revoked_at: Option<Timestamp>,
 }
 
 /// A web property of an account.

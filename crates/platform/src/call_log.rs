@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use ringfence_media::Waveform;
 use ringfence_model::{
     AccountId, Call, CallEvent, CallId, Leg, NumberId, Recording, RecordingState, Target, TargetId,
-    Timestamp, TrackingNumber, Visit,
+    Timestamp, TrackingNumber, Visit, VisitId,
 };
 pub use ringfence_store::{CallCursor, CallFilter, StoreError};
 use tokio::sync::Semaphore;
@@ -142,6 +142,18 @@ impl Platform {
         number: NumberId,
     ) -> Result<Option<TrackingNumber>, StoreError> {
         self.db.number(account, number).await
+    }
+
+    /// One visit; `None` when the account has no such visit.
+    ///
+    /// # Errors
+    /// When the rows cannot be read.
+    pub async fn visit(
+        &self,
+        account: AccountId,
+        visit: VisitId,
+    ) -> Result<Option<Visit>, StoreError> {
+        self.db.visit(account, visit).await
     }
 
     /// One call with its story; `None` when the account has no such call.

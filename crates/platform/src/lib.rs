@@ -1,6 +1,7 @@
 //! The use cases, a module each: load facts, let floor 1 decide, persist, act. Speaks neither HTML nor SIP.
 
 pub mod accounts;
+pub mod api_keys;
 pub mod arrangement;
 pub mod board;
 pub mod call_log;

@@ -113,14 +113,14 @@ async fn database(config: &Config) -> anyhow::Result<Db> {
     Ok(db)
 }
 
-async fn platform(config: &Config) -> anyhow::Result<Arc<Platform>> {
+pub(crate) async fn platform(config: &Config) -> anyhow::Result<Arc<Platform>> {
     let plan = serve::plan(config)?;
     let db = database(config).await?;
     let keys = Keys::from_master(&plan.master_key);
     Ok(Platform::start(db, Outbound::new(plan.outbound), plan.settings, keys).await?)
 }
 
-async fn account(db: &Db, name: Option<&str>) -> anyhow::Result<Account> {
+pub(crate) async fn account(db: &Db, name: Option<&str>) -> anyhow::Result<Account> {
     let mut accounts = db.accounts().await?;
     let names: Vec<String> = accounts
         .iter()

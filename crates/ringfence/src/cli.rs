@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use ringfence_model::Role;
+use ringfence_model::{ApiKeyId, KeyScope, Role};
 
 /// Ringfence: which advertisement made the phone ring, and who answered.
 #[derive(Debug, Parser)]
@@ -30,6 +30,9 @@ pub enum Command {
     /// Tracking numbers
     #[command(subcommand)]
     Number(NumberCommand),
+    /// Keys with which programs use the API
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// Make or change an account's trunks, targets, groups, plans, pools, numbers and sites as a file says
     Apply(Apply),
     /// Look at web pages: does one lock its visitors and alarm them to make them call? Exit code 0 clean,
@@ -178,6 +181,73 @@ Examples:
   ringfence check --json --url https://www.example.com/ page.html --linked lock.js alarm.js
   ringfence check --json --from pages.txt > verdicts.jsonl";
 
+/// `ringfence key …`
+#[derive(Debug, Subcommand)]
+pub enum KeyCommand {
+    /// Make a key and print it; it is shown this once
+    Add(KeyAdd),
+    /// List the account's keys
+    List(KeyList),
+    /// End a key at once
+    Revoke(KeyRevoke),
+}
+
+impl KeyCommand {
+    /// Which configuration it works on.
+    pub const fn configured(&self) -> &Configured {
+        match self {
+            Self::Add(add) => &add.configured,
+            Self::List(list) => &list.configured,
+            Self::Revoke(revoke) => &revoke.configured,
+        }
+    }
+}
+
+/// `ringfence key add`
+#[derive(Debug, Args)]
+pub struct KeyAdd {
+    /// Which configuration.
+    #[command(flatten)]
+    pub configured: Configured,
+    /// Which program the key is for
+    #[arg(long)]
+    pub name: String,
+    /// What it may do: read, or change
+    #[arg(long, default_value = "read", value_parser = scope)]
+    pub scope: KeyScope,
+    /// End it by itself after this time, such as `720h` [default: never]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub expires: Option<Duration>,
+    /// The account's name [default: the only account]
+    #[arg(long)]
+    pub account: Option<String>,
+}
+
+/// `ringfence key list`
+#[derive(Debug, Args)]
+pub struct KeyList {
+    /// Which configuration.
+    #[command(flatten)]
+    pub configured: Configured,
+    /// The account's name [default: the only account]
+    #[arg(long)]
+    pub account: Option<String>,
+}
+
+/// `ringfence key revoke`
+#[derive(Debug, Args)]
+pub struct KeyRevoke {
+    /// Which configuration.
+    #[command(flatten)]
+    pub configured: Configured,
+    /// The key's identifier, as `key list` shows it
+    #[arg(value_name = "ID")]
+    pub id: ApiKeyId,
+    /// The account's name [default: the only account]
+    #[arg(long)]
+    pub account: Option<String>,
+}
+
 /// `ringfence doctor`
 #[derive(Debug, Args)]
 pub struct Doctor {
@@ -196,6 +266,8 @@ pub enum ConfigCommand {
     Check(Configured),
     /// Print the reference page of every key, in Markdown
     Reference,
+    /// Print the API's `OpenAPI` 3.1 document
+    Api,
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
@@ -210,6 +282,10 @@ fn duration(text: &str) -> Result<Duration, String> {
                 Ok(time)
             }
         })
+}
+
+fn scope(text: &str) -> Result<KeyScope, String> {
+    KeyScope::from_word(text).ok_or_else(|| format!("expected read or change, got {text:?}"))
 }
 
 fn role(text: &str) -> Result<Role, String> {

@@ -6,6 +6,7 @@ mod cli;
 mod config;
 mod demo;
 mod doctor;
+mod keys;
 mod logging;
 mod master_key;
 mod metrics;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Config(ConfigCommand::Reference) => print!("{}", config::reference()),
+        Command::Config(ConfigCommand::Api) => print!("{}", ringfence_web::api_document()),
         Command::Config(ConfigCommand::Check(configured)) => {
             config::load(configured.config.as_deref())?;
             println!("the configuration is understood");
@@ -60,6 +62,10 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::User(UserCommand::Add(add)) => {
             let config = config::load(add.configured.config.as_deref())?;
             runtime()?.block_on(admin::user_add(&config, &add))?;
+        }
+        Command::Key(command) => {
+            let config = config::load(command.configured().config.as_deref())?;
+            runtime()?.block_on(keys::run(&config, &command))?;
         }
         Command::Number(NumberCommand::Import(import)) => {
             let config = config::load(import.configured.config.as_deref())?;

@@ -72,6 +72,12 @@ async fn from_an_empty_database_to_an_answered_call(engine: Engine) {
     let (code, out, said) = run(&["doctor", "--config", config], folder);
     assert_eq!(code, Some(0), "{out}{said}");
 
+    let (code, key, said) = run(
+        &["key", "add", "--name", "Shop", "--config", config],
+        folder,
+    );
+    assert_eq!(code, Some(0), "{key}{said}");
+
     let server = world.serve();
     let caller = Softphone::start(SoftphoneConfig::default()).await.unwrap();
     let result = caller
@@ -89,6 +95,18 @@ async fn from_an_empty_database_to_an_answered_call(engine: Engine) {
         .unwrap();
     assert!(result.answered, "{result:?}\n{}", world.said());
     assert_eq!(result.heard.tone_hz, Some(880.0), "{result:?}");
+    // Another test of this process may have been first.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let calls = format!("http://{}/v1/calls", world.http);
+    let answer = reqwest::Client::new().get(&calls).bearer_auth(key.trim());
+    let answer: serde_json::Value = answer.send().await.unwrap().json().await.unwrap();
+    assert_eq!(answer["items"][0]["caller"], "+441632960001", "{answer}");
+    let (_, keys, _) = run(&["key", "list", "--config", config], folder);
+    let id = keys.split(' ').next().unwrap();
+    let (code, ..) = run(&["key", "revoke", id, "--config", config], folder);
+    assert_eq!(code, Some(0));
+    let answer = reqwest::Client::new().get(&calls).bearer_auth(key.trim());
+    assert_eq!(answer.send().await.unwrap().status(), 401);
     assert!(server.stop().success());
 
     let db = world.db().await;

@@ -12,6 +12,7 @@ macro_rules! account_columns {
         "id, name, country, time_zone, created_at"
     };
 }
+pub(crate) use account_columns;
 
 macro_rules! user_columns {
     () => {
@@ -217,7 +218,7 @@ impl Db {
     }
 }
 
-fn read_account(row: &mut Reader<'_>) -> Result<Account, StoreError> {
+pub(crate) fn read_account(row: &mut Reader<'_>) -> Result<Account, StoreError> {
     Ok(Account {
         id: AccountId(row.uuid()?),
         name: row.text()?,

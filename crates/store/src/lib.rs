@@ -7,6 +7,7 @@
 
 mod accounts;
 mod ahead;
+mod api_keys;
 mod applier;
 mod attention;
 mod bulk;

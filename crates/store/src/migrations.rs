@@ -23,6 +23,7 @@ macro_rules! migrations {
 migrations! {
     1 "0001_rows",
     7 "0007_journal",
+    9 "0009_api_keys",
 }
 
 pub(crate) async fn run(db: &Db) -> Result<(), StoreError> {

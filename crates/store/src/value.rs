@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use ringfence_model::{
-    AccountId, CallId, E164, HostId, LeaseId, LegId, NumberId, PlanId, PoolId, RecordingId,
-    SessionId, SiteId, TargetGroupId, TargetId, Timestamp, TrunkId, UserId, VisitId, VisitorId,
+    AccountId, ApiKeyId, CallId, E164, HostId, LeaseId, LegId, NumberId, PlanId, PoolId,
+    RecordingId, SessionId, SiteId, TargetGroupId, TargetId, Timestamp, TrunkId, UserId, VisitId,
+    VisitorId,
 };
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use sqlx::query::Query;
@@ -84,7 +85,7 @@ macro_rules! from_ids {
 }
 
 from_ids! {
-    AccountId CallId HostId LeaseId LegId NumberId PlanId PoolId RecordingId SessionId SiteId
+    AccountId ApiKeyId CallId HostId LeaseId LegId NumberId PlanId PoolId RecordingId SessionId SiteId
     TargetGroupId TargetId TrunkId UserId VisitId VisitorId
 }
 

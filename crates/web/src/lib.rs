@@ -1,10 +1,15 @@
-//! HTTP: the tag's number requests, the dashboard, and what machines ask (health, readiness, metrics).
+//! HTTP: the tag's number requests, the dashboard, the API, and what machines ask (health, readiness, metrics).
 //!
 //! Speaks to `platform` only; no SQL, no decisions.
 
+mod api;
+mod call_table;
 mod dashboard;
+mod sound;
 pub mod tag;
 mod watch;
+
+pub use api::document as api_document;
 
 use std::sync::Arc;
 
@@ -21,6 +26,7 @@ pub fn router(platform: Arc<Platform>, metrics: RenderMetrics) -> Router {
     Router::new()
         .merge(tag::router(Arc::clone(&platform)))
         .merge(watch::router(Arc::clone(&platform), metrics))
+        .merge(api::router(Arc::clone(&platform)))
         .merge(dashboard::router(platform))
         .layer(CatchPanicLayer::new())
 }

@@ -8,6 +8,7 @@
 mod world;
 
 mod accounts;
+mod api_keys;
 mod calls;
 mod commit;
 mod leases;

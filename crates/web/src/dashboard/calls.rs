@@ -13,6 +13,7 @@ use super::filters::{Asked, Chip, WAITING, chips, sentence};
 use super::page::{Problem, Shell, render, zone};
 use super::session::Reader;
 use super::words::{Moment, Show, State as StateWords, caller, colour_of, length, phone, state_of};
+use crate::call_table;
 
 /// Calls on a page.
 const PAGE: u32 = 50;
@@ -49,6 +50,7 @@ struct CallsPage {
     rows: Vec<RowView>,
     newest: Option<String>,
     older: Option<String>,
+    download: Option<String>,
 }
 
 pub(super) async fn show(
@@ -104,6 +106,7 @@ pub(super) async fn show(
         older: page
             .next
             .map(|next| asked.but(|other| other.after = Some(next.to_string()))),
+        download: asked.file().filter(|_| !page.rows.is_empty()),
     })
 }
 
@@ -133,4 +136,14 @@ fn view(row: &CallRow, account: &Account, zone: &TimeZone) -> RowView {
         },
         when: Moment::new(call.started_at, zone, Show::Moment),
     }
+}
+
+/// The same calls as a file.
+pub(super) async fn download(
+    State(app): State<App>,
+    Query(asked): Query<Asked>,
+    reader: Reader,
+) -> Response {
+    let filter = asked.filter(now(), &zone(&reader));
+    call_table::answer(app.platform, &reader.viewer.account, filter)
 }

@@ -61,6 +61,12 @@ impl Asked {
         }
     }
 
+    /// The same calls as a file; `None` for those who wait, who are no part of the log but drawn from it.
+    pub(super) fn file(&self) -> Option<String> {
+        let page = self.but(|_| {});
+        (!self.to_return()).then(|| page.replacen("/calls", "/calls.csv", 1))
+    }
+
     /// The same filters but one, from the newest call on.
     pub(super) fn but(&self, change: impl FnOnce(&mut Self)) -> String {
         let mut other = Self {

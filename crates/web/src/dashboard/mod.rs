@@ -62,6 +62,7 @@ pub(crate) fn router(platform: Arc<Platform>) -> Router {
         .route("/live", get(live::show))
         .route("/live/events", get(live::events))
         .route("/calls", get(calls::show))
+        .route("/calls.csv", get(calls::download))
         .route("/calls/{call}", get(call::show))
         .route("/calls/{call}/recording.wav", get(recording::sound))
         .route("/calls/{call}/waveform.json", get(recording::waveform))

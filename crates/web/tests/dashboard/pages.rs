@@ -152,6 +152,9 @@ async fn filters_are_the_url(engine: Engine) {
     assert!(waiting.matches("<tr class=\"go\"").count() > 5 && !waiting.contains("Maria at home"));
     let recorded = browser.page("/calls?recorded=1").await;
     assert_eq!(recorded.matches("<tr class=\"go\"").count(), 1);
+    assert!(recorded.contains("href=\"/calls.csv?recorded=1\""));
+    let file = browser.page("/calls.csv?recorded=1").await;
+    assert_eq!(file.lines().count(), 2, "a head and the one call: {file}");
     let nobody = browser.page("/calls?q=%2B15005550000").await;
     assert!(nobody.contains("No call fits"));
 

@@ -1,0 +1,75 @@
+//! Every endpoint of the document, asked with another account's key and without one.
+
+use reqwest::Method;
+use ringfence_model::KeyScope;
+use ringfence_testing::{Engine, on_both_engines};
+use serde_json::{Value, json};
+
+use crate::Program;
+use crate::world::World;
+
+on_both_engines! {
+    no_endpoint_shows_or_changes_another_accounts_rows,
+}
+
+async fn no_endpoint_shows_or_changes_another_accounts_rows(engine: Engine) {
+    let world = World::full(engine).await;
+    let stranger = Program::of(&world, world.stranger.id, KeyScope::Change).await;
+    let own = Program::of(&world, world.account.id, KeyScope::Change).await;
+    let nobody = Program::with_key(&world, "");
+    let document = own.get("/v1/openapi.json").await;
+    let call = world.call.unwrap().to_string();
+    let story = own.get(&format!("/v1/calls/{call}")).await;
+    let sites = own.get("/v1/sites").await;
+    let site = sites[0]["id"].as_str().unwrap();
+    let hosts = sites[0]["hosts"].as_array().unwrap();
+    let waiting = hosts.iter().find(|host| host["proof"].is_null()).unwrap();
+    let identifiers = [
+        ("{call}", call.as_str()),
+        ("{visit}", story["visit"]["id"].as_str().unwrap()),
+        ("{site}", site),
+        ("{host}", waiting["id"].as_str().unwrap()),
+    ];
+    let secrets = [
+        call.as_str(),
+        site,
+        story["visit"]["id"].as_str().unwrap(),
+        "www.example.com",
+        "+4420794601",
+    ];
+    let mut asked = 0;
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        let named = identifiers
+            .iter()
+            .fold(path.clone(), |path, (name, id)| path.replace(name, id));
+        assert!(
+            !named.contains('{'),
+            "a new kind of identifier needs a line here: {named}"
+        );
+        for method in methods.as_object().unwrap().keys() {
+            let method: Method = method.to_uppercase().parse().unwrap();
+            let body = json!({"name": "another.example.com"}).to_string();
+            let request = |program: &Program| {
+                program
+                    .ask(method.clone(), &named)
+                    .header("Content-Type", "application/json")
+                    .body(body.clone())
+            };
+            let response = request(&stranger).send().await.unwrap();
+            let status = response.status().as_u16();
+            let text = response.text().await.unwrap();
+            if named != *path {
+                assert_eq!(status, 404, "{method} {named}: {text}");
+            }
+            for secret in secrets {
+                assert!(!text.contains(secret), "{method} {named} shows {secret}");
+            }
+            let (status, _) = Program::answer(request(&nobody)).await;
+            assert_eq!(status, 401, "{method} {named}");
+            asked += 1;
+        }
+    }
+    assert!(asked > 9, "{asked}");
+    assert_eq!(own.get("/v1/sites").await, sites, "nothing was changed");
+    assert_ne!(stranger.get("/v1/sites").await, Value::Null);
+}
