@@ -16,14 +16,14 @@ use serde_json::Value;
 use world::World;
 
 /// A program with a key.
-pub struct Program {
+pub(crate) struct Program {
     client: Client,
     base: String,
     key: String,
 }
 
 impl Program {
-    pub async fn of(world: &World, account: AccountId, scope: KeyScope) -> Self {
+    pub(crate) async fn of(world: &World, account: AccountId, scope: KeyScope) -> Self {
         let added = world
             .platform
             .add_api_key(account, "Warehouse", scope, None, now())
@@ -31,7 +31,7 @@ impl Program {
         Self::with_key(world, &added.unwrap().1)
     }
 
-    pub fn with_key(world: &World, key: &str) -> Self {
+    pub(crate) fn with_key(world: &World, key: &str) -> Self {
         // Another test of this process may have been first.
         let _ = rustls::crypto::ring::default_provider().install_default();
         Self {
@@ -41,14 +41,14 @@ impl Program {
         }
     }
 
-    pub fn ask(&self, method: Method, path: &str) -> RequestBuilder {
+    pub(crate) fn ask(&self, method: Method, path: &str) -> RequestBuilder {
         self.client
             .request(method, format!("{}{path}", self.base))
             .bearer_auth(&self.key)
     }
 
     /// The status and the body of an answer.
-    pub async fn answer(request: RequestBuilder) -> (u16, Value) {
+    pub(crate) async fn answer(request: RequestBuilder) -> (u16, Value) {
         let response = request.send().await.unwrap();
         let status = response.status().as_u16();
         if status >= 400 {
@@ -61,13 +61,13 @@ impl Program {
         (status, serde_json::from_str(&text).unwrap_or(Value::Null))
     }
 
-    pub async fn get(&self, path: &str) -> Value {
+    pub(crate) async fn get(&self, path: &str) -> Value {
         let (status, body) = Self::answer(self.ask(Method::GET, path)).await;
         assert_eq!(status, 200, "{path}: {body}");
         body
     }
 
-    pub async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
         let request = self.ask(Method::POST, path);
         Self::answer(
             request
