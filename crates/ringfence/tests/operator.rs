@@ -95,18 +95,7 @@ async fn from_an_empty_database_to_an_answered_call(engine: Engine) {
         .unwrap();
     assert!(result.answered, "{result:?}\n{}", world.said());
     assert_eq!(result.heard.tone_hz, Some(880.0), "{result:?}");
-    // Another test of this process may have been first.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let calls = format!("http://{}/v1/calls", world.http);
-    let answer = reqwest::Client::new().get(&calls).bearer_auth(key.trim());
-    let answer: serde_json::Value = answer.send().await.unwrap().json().await.unwrap();
-    assert_eq!(answer["items"][0]["caller"], "+441632960001", "{answer}");
-    let (_, keys, _) = run(&["key", "list", "--config", config], folder);
-    let id = keys.split(' ').next().unwrap();
-    let (code, ..) = run(&["key", "revoke", id, "--config", config], folder);
-    assert_eq!(code, Some(0));
-    let answer = reqwest::Client::new().get(&calls).bearer_auth(key.trim());
-    assert_eq!(answer.send().await.unwrap().status(), 401);
+    a_key_opens_the_api_until_it_is_revoked(&world, key.trim(), config).await;
     assert!(server.stop().success());
 
     let db = world.db().await;
@@ -128,4 +117,22 @@ async fn from_an_empty_database_to_an_answered_call(engine: Engine) {
         Some("+441632960001")
     );
     db.close().await;
+}
+
+async fn a_key_opens_the_api_until_it_is_revoked(world: &World, key: &str, config: &str) {
+    // Another test of this process may have been first.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let calls = format!("http://{}/v1/calls", world.http);
+    let answer = reqwest::Client::new().get(&calls).bearer_auth(key);
+    let answer: serde_json::Value = answer.send().await.unwrap().json().await.unwrap();
+    assert_eq!(answer["items"][0]["caller"], "+441632960001", "{answer}");
+    let (_, keys, _) = run(&["key", "list", "--config", config], world.folder.path());
+    let id = keys.split(' ').next().unwrap();
+    let (code, ..) = run(
+        &["key", "revoke", id, "--config", config],
+        world.folder.path(),
+    );
+    assert_eq!(code, Some(0));
+    let answer = reqwest::Client::new().get(&calls).bearer_auth(key);
+    assert_eq!(answer.send().await.unwrap().status(), 401);
 }
