@@ -1,11 +1,10 @@
 //! Trains and examines the detector of `ringfence-fence`. For development only.
 
-mod corpus;
-
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use ringfence_fence::look::{Linked, LinkedKind, Page, Verdict, look, model};
-use std::path::PathBuf;
+use ringfence_training::{corpus, figures, fit, lock_pages, ordinary_pages};
+use std::path::{Path, PathBuf};
 
 #[derive(Parser)]
 #[command(
@@ -24,6 +23,20 @@ struct Arguments {
 enum Task {
     /// Score each page of the corpus
     Corpus,
+    /// Fit the weights and write them
+    Fit {
+        #[arg(long, default_value = "crates/fence/src/look/model.tsv")]
+        to: PathBuf,
+    },
+    /// Write the figures below the mark in the document
+    Examine {
+        #[arg(long, default_value = "docs/detector.md")]
+        document: PathBuf,
+    },
+    /// Write the pages that were made for the detector into a folder
+    Pages { folder: PathBuf },
+    /// Judge the pages that were made, and print those that are judged wrongly
+    Made,
     /// Look at files: a page, then what belongs to it
     Look {
         page: PathBuf,
@@ -55,6 +68,22 @@ fn main() -> anyhow::Result<()> {
                 );
             }
         }
+        Task::Fit { to } => {
+            let examples = fit::examples(&corpus::Record::read(&arguments.corpus)?);
+            let weights = fit::fitted(examples.iter());
+            std::fs::write(&to, fit::written(&weights, &examples))?;
+            println!("written to {}", to.display());
+        }
+        Task::Examine { document } => {
+            let figures = figures::written(&corpus::Record::read(&arguments.corpus)?);
+            let text = std::fs::read_to_string(&document)?;
+            let (above, _) = text
+                .split_once(MARK)
+                .with_context(|| format!("{} has no line `{MARK}`", document.display()))?;
+            std::fs::write(&document, format!("{above}{MARK}\n\n{figures}"))?;
+        }
+        Task::Pages { folder } => pages(&folder)?,
+        Task::Made => made(),
         Task::Look {
             page,
             linked,
@@ -104,4 +133,61 @@ fn main() -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Below this line, a document's figures are written.
+const MARK: &str = "<!-- figures -->";
+
+fn pages(folder: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    for (at, specimen) in lock_pages::specimens()
+        .iter()
+        .chain(&ordinary_pages::specimens())
+        .enumerate()
+    {
+        let class = if specimen.scam { "lock" } else { "ordinary" };
+        let name = format!(
+            "{class}-{at:04}-{}-{}-{}",
+            specimen.lang, specimen.kind, specimen.name
+        )
+        .replace([' ', ',', '/'], "-");
+        std::fs::write(folder.join(format!("{name}.html")), &specimen.html)?;
+        for (file, _, octets) in &specimen.linked {
+            std::fs::write(
+                folder.join(format!("{name}.{}", file.replace('/', "-"))),
+                octets,
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn made() {
+    for specimen in lock_pages::specimens()
+        .iter()
+        .chain(&ordinary_pages::specimens())
+    {
+        let found = specimen.look();
+        let right = if specimen.scam {
+            Verdict::Scam
+        } else {
+            Verdict::Clean
+        };
+        if found.verdict != right {
+            let signals: Vec<String> = found
+                .signals
+                .iter()
+                .map(|signal| format!("{} {:.2}", signal.kind.as_str(), signal.strength))
+                .collect();
+            println!(
+                "{} {:.3} {} {} {}: {}",
+                found.verdict,
+                found.score,
+                specimen.kind,
+                specimen.lang,
+                specimen.name,
+                signals.join(", ")
+            );
+        }
+    }
 }

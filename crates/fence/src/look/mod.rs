@@ -33,6 +33,11 @@ use script::Script;
 /// [`Look::incomplete`] says so.
 pub const READ_MAX: usize = 4 * 1024 * 1024;
 
+/// The score from which a page is surely a scam.
+pub const SCAM_FROM: f64 = 0.6;
+/// The score from which a person should look.
+pub const SUSPICIOUS_FROM: f64 = 0.3;
+
 /// A page as it was served, and what belongs to it as far as it is at hand.
 #[derive(Debug, Clone, Copy)]
 pub struct Page<'a> {
@@ -86,6 +91,15 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// The verdict of a score.
+    pub fn of(score: f64) -> Self {
+        match score {
+            score if score >= SCAM_FROM => Self::Scam,
+            score if score >= SUSPICIOUS_FROM => Self::Suspicious,
+            _ => Self::Clean,
+        }
+    }
+
     /// Its stable word.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -148,11 +162,7 @@ pub fn look(page: &Page<'_>) -> Look {
     let score = verdict::score(&evidence);
     let missing = evidence.facts.script_references > 0 || evidence.facts.frames > 0;
     Look {
-        verdict: match score {
-            score if score >= verdict::SCAM => Verdict::Scam,
-            score if score >= verdict::SUSPICIOUS => Verdict::Suspicious,
-            _ => Verdict::Clean,
-        },
+        verdict: Verdict::of(score),
         score,
         signals: verdict::signals(&evidence),
         incomplete: page.octets.len() > READ_MAX || missing && !page.linked_known,

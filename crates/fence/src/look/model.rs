@@ -120,11 +120,16 @@ pub fn features(strength: impl Fn(SignalKind) -> f64) -> Vec<f64> {
     features
 }
 
+/// What is no stronger was seen in libraries only, where everything is found.
+const FAINT: f64 = 0.2;
+
 /// The locks together: 0 (none) to about 10.
 pub fn locks(strength: &impl Fn(SignalKind) -> f64) -> f64 {
     LOCKS
         .iter()
-        .map(|&(kind, weight)| strength(kind) * weight)
+        .map(|&(kind, weight)| (strength(kind), weight))
+        .filter(|&(strength, _)| strength > FAINT)
+        .map(|(strength, weight)| strength * weight)
         .sum()
 }
 
@@ -133,6 +138,7 @@ pub fn alarm(strength: &impl Fn(SignalKind) -> f64) -> f64 {
     [AudioAutoplay, AudioFromScript, Speech]
         .into_iter()
         .map(strength)
+        .filter(|&strength| strength > FAINT)
         .fold(0.0, f64::max)
 }
 

@@ -217,11 +217,6 @@ fn decoy(evidence: &mut Evidence) {
     }
 }
 
-/// The score from which a page is surely a scam.
-pub(super) const SCAM: f64 = 0.6;
-/// The score from which a person should look.
-pub(super) const SUSPICIOUS: f64 = 0.3;
-
 /// The score: the model's, raised or held down where a rule knows better.
 pub(super) fn score(evidence: &Evidence) -> f64 {
     let strength = |kind| evidence.strength(kind);
@@ -230,7 +225,21 @@ pub(super) fn score(evidence: &Evidence) -> f64 {
     let alarm = model::alarm(&strength);
     let (threat, call) = (strength(ThreatWords), strength(CallWords));
     let facts = &evidence.facts;
-    let worded = threat >= 0.5 && call >= 0.25;
+    let worded = threat >= 0.5 && (call >= 0.5 || call >= 0.25 && locks >= 4.0);
+    let interrupts = alarm >= 0.4
+        || [FullScreen, KeyboardLock, DialogLoop, WindowFlood]
+            .into_iter()
+            .any(|kind| strength(kind) >= 0.5);
+    let held = alarm >= 0.8
+        || [
+            LeaveBlocked,
+            KeysBlocked,
+            KeyboardLock,
+            HistoryFlood,
+            DialogLoop,
+        ]
+        .into_iter()
+        .any(|kind| strength(kind) >= 0.9);
     let mut score = model;
     let mut at_least = |floor: f64, holds: bool| {
         if holds {
@@ -238,16 +247,28 @@ pub(super) fn score(evidence: &Evidence) -> f64 {
         }
     };
     // Lock, call to action and interruption together.
-    at_least(0.9, worded && locks >= 3.0 && locks + alarm >= 3.5);
+    at_least(
+        0.9,
+        worded && interrupts && locks >= 3.0 && locks + alarm >= 3.5,
+    );
     // A lock page that takes its number from the address or from a server, whatever else it locks.
     at_least(
         0.8,
         worded && strength(PhoneFromQuery) >= 0.8 && locks + alarm >= 1.5,
     );
-    // A frame as large as the window, in full screen, and held there.
+    // A frame as large as the window, put into full screen by any click, and held there.
+    let shell =
+        strength(FrameShell) >= 1.0 && strength(FullScreen) >= 0.9 && strength(GestureTrap) >= 0.9;
+    at_least(0.7, shell && held);
+    // Every lock and an alarm, whatever the pictures say.
+    at_least(0.7, locks >= 5.0 && alarm >= 0.8 && !facts.canvas);
     at_least(
-        0.7,
-        strength(FrameShell) >= 1.0 && strength(FullScreen) >= 0.9 && locks + alarm >= 2.5,
+        0.65,
+        strength(TextInImages) >= 0.6
+            && strength(FullScreen) >= 0.9
+            && locks >= 4.0
+            && alarm >= 0.8
+            && held,
     );
     // A whole page that was hidden from readers, and threatens.
     at_least(
@@ -264,7 +285,7 @@ pub(super) fn score(evidence: &Evidence) -> f64 {
         let surely = strength(KeyboardLock) + strength(LeaveBlocked) + strength(KeysBlocked) >= 2.5
             && alarm >= 0.8;
         if !surely {
-            score = score.min(SUSPICIOUS - 0.05);
+            score = score.min(super::SUSPICIOUS_FROM - 0.05);
         }
     }
     score

@@ -17,8 +17,9 @@ use super::evidence::{Evidence, Layer};
 use super::place::{Place, Source};
 use super::signal::SignalKind;
 
-/// Octets of a script beyond which it is taken for a library: written by others, with everything a library can do.
-const LIBRARY_OCTETS: usize = 60 * 1024;
+/// Tokens of a script beyond which it is taken for a library: written by others, with everything a library can do.
+/// Comments and texts are not counted, so a small script is not made large by them.
+const LIBRARY_TOKENS: usize = 12_000;
 /// How much a lock in a library counts: it may never be called.
 const LIBRARY_TRUST: f64 = 0.15;
 /// Octets of a script that are read.
@@ -42,7 +43,7 @@ pub(super) struct Script<'a> {
 impl<'a> Script<'a> {
     /// A script as it stands in a page or file; a library counts for less.
     pub fn new(text: &'a str, source: Source, line: u32, depth: u8) -> Self {
-        let trust = if text.len() > LIBRARY_OCTETS || is_library(&source, text) {
+        let trust = if is_library(&source, text) {
             LIBRARY_TRUST
         } else {
             1.0
@@ -137,6 +138,14 @@ pub(super) fn read(script: &Script<'_>, evidence: &mut Evidence) {
     let text = &script.text[..end];
     evidence.facts.script_octets += end;
     let tokens = tokens(text);
+    let script = &if tokens.len() > LIBRARY_TOKENS {
+        Script {
+            trust: script.trust.min(LIBRARY_TRUST),
+            ..script.clone()
+        }
+    } else {
+        script.clone()
+    };
     let mut reading = Reading {
         text,
         tokens: &tokens,
@@ -524,7 +533,7 @@ impl<'a> Reading<'a, '_> {
             .and_then(|_| literal::data_page(value))
         {
             self.decoded(at, "data address", page);
-        } else if value.contains('<') && value.len() > 8 {
+        } else if value.contains('<') && value.len() > 8 && !value.ends_with('<') {
             self.markup(at, value, escapes);
         } else if let Some((how, plain)) = literal::revealed(value) {
             self.decoded(at, how, plain);
