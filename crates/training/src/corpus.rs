@@ -18,10 +18,14 @@ type Counts = BTreeMap<String, f64>;
 /// A page of the corpus.
 #[derive(Debug, Deserialize)]
 pub struct Record {
+    /// Its name in the corpus.
     pub id: String,
     label: String,
+    /// What sort of page.
     pub kind: String,
+    /// Its language.
     pub lang: String,
+    /// Its family or site.
     pub cluster: String,
     text_chars: f64,
     attrs: Counts,

@@ -90,7 +90,7 @@ pub fn fitted<'a>(examples: impl Iterator<Item = &'a Example>) -> Weights {
                 *slope += wrong * feature;
             }
         }
-        weights.bias -= RATE * (bias_slope + HOLD * 0.1 * (weights.bias - prior.bias));
+        weights.bias -= RATE * (bias_slope + HOLD * (weights.bias - prior.bias));
         for ((weight, slope), prior) in weights.weights.iter_mut().zip(&slope).zip(&prior.weights) {
             *weight = (*weight - RATE * (slope + HOLD * (*weight - prior))).max(0.0);
         }

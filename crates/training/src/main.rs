@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use ringfence_fence::look::{Linked, LinkedKind, Page, Verdict, look, model};
+use ringfence_fence::look::{Linked, LinkedKind, Page, Verdict, look, model, references};
 use ringfence_training::{corpus, figures, fit, lock_pages, ordinary_pages};
 use std::path::{Path, PathBuf};
 
@@ -37,10 +37,13 @@ enum Task {
     Pages { folder: PathBuf },
     /// Judge the pages that were made, and print those that are judged wrongly
     Made,
-    /// Look at files: a page, then what belongs to it
+    /// Look at pages in files, each with the scripts, frames and styles that it names and that are there
     Look {
-        page: PathBuf,
+        pages: Vec<PathBuf>,
+        /// Files that belong to every page
+        #[arg(long)]
         linked: Vec<PathBuf>,
+        /// Print only what is not clean
         #[arg(long)]
         quiet: bool,
         #[arg(long)]
@@ -85,52 +88,78 @@ fn main() -> anyhow::Result<()> {
         Task::Pages { folder } => pages(&folder)?,
         Task::Made => made(),
         Task::Look {
-            page,
+            pages,
             linked,
             quiet,
             url,
         } => {
-            let octets = std::fs::read(&page).with_context(|| page.display().to_string())?;
-            let files: Vec<(String, Vec<u8>)> = linked
-                .iter()
-                .filter_map(|path| Some((path.display().to_string(), std::fs::read(path).ok()?)))
-                .collect();
-            let linked: Vec<Linked<'_>> = files
-                .iter()
-                .map(|(name, octets)| Linked {
-                    url: name,
-                    kind: match name.rsplit('.').next() {
-                        Some("js" | "mjs" | "cjs") => LinkedKind::Script,
-                        Some("css") => LinkedKind::Style,
-                        Some("html" | "htm" | "php") => LinkedKind::Frame,
-                        _ => LinkedKind::Media,
-                    },
-                    octets,
-                    content_type: None,
-                })
-                .collect();
-            let found = look(&Page {
-                octets: &octets,
-                url: url.as_ref(),
-                content_type: None,
-                linked: &linked,
-                linked_known: true,
-            });
-            println!("{} {:.3} {}", found.verdict, found.score, page.display());
-            if !quiet || found.verdict != Verdict::Clean {
-                for signal in found.signals {
-                    println!(
-                        "    {:.2} x{} w{:.2} {}: {}: {}",
-                        signal.strength,
-                        signal.count,
-                        signal.weight,
-                        signal.kind.as_str(),
-                        signal.found,
-                        signal.found.excerpt
-                    );
-                }
+            for page in pages {
+                looked(&page, &linked, quiet, url.as_ref())?;
             }
         }
+    }
+    Ok(())
+}
+
+fn looked(
+    path: &Path,
+    linked: &[PathBuf],
+    quiet: bool,
+    url: Option<&url::Url>,
+) -> anyhow::Result<()> {
+    let octets = std::fs::read(path).with_context(|| path.display().to_string())?;
+    let mut page = Page {
+        octets: &octets,
+        url,
+        content_type: None,
+        linked: &[],
+        linked_known: true,
+    };
+    let needs = references(&Page { url: None, ..page });
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let beside = [
+        (needs.scripts, LinkedKind::Script),
+        (needs.frames, LinkedKind::Frame),
+        (needs.styles, LinkedKind::Style),
+    ]
+    .into_iter()
+    .flat_map(|(names, kind)| names.into_iter().map(move |name| (name, kind)))
+    .map(|(name, kind)| {
+        let file = name.split(['?', '#']).next().unwrap_or_default();
+        (folder.join(file), kind)
+    });
+    let given = linked.iter().map(|path| (path.clone(), LinkedKind::Script));
+    let files: Vec<(String, LinkedKind, Vec<u8>)> = given
+        .chain(beside)
+        .filter_map(|(path, kind)| {
+            Some((path.display().to_string(), kind, std::fs::read(path).ok()?))
+        })
+        .collect();
+    let linked: Vec<Linked<'_>> = files
+        .iter()
+        .map(|(name, kind, octets)| Linked {
+            url: name,
+            kind: *kind,
+            octets,
+            content_type: None,
+        })
+        .collect();
+    page.linked = &linked;
+    let found = look(&page);
+    if quiet && found.verdict == Verdict::Clean && found.score < 0.02 {
+        return Ok(());
+    }
+    println!("{} {:.3} {}", found.verdict, found.score, path.display());
+    for signal in found.signals {
+        println!(
+            "    {:.2} x{} w{:.2} {}: {}: {}",
+            signal.strength,
+            signal.count,
+            signal.weight,
+            signal.kind.as_str(),
+            signal.found,
+            signal.found.excerpt
+        );
     }
     Ok(())
 }

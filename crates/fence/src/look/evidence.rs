@@ -76,8 +76,8 @@ pub(super) struct Facts {
     pub writes_page: bool,
     /// Parameters read from the address that hold a number.
     pub number_parameter: Option<(f64, Place)>,
-    /// A lookup of the visitor's address, before it is known to be shown.
-    pub players: u32,
+    /// Sounds without anything to stop them by.
+    pub bare_sounds: u32,
 }
 
 impl Evidence {

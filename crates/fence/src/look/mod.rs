@@ -34,9 +34,9 @@ use script::Script;
 pub const READ_MAX: usize = 4 * 1024 * 1024;
 
 /// The score from which a page is surely a scam.
-pub const SCAM_FROM: f64 = 0.6;
+pub const SCAM_FROM: f64 = 0.7;
 /// The score from which a person should look.
-pub const SUSPICIOUS_FROM: f64 = 0.3;
+pub const SUSPICIOUS_FROM: f64 = 0.5;
 
 /// A page as it was served, and what belongs to it as far as it is at hand.
 #[derive(Debug, Clone, Copy)]

@@ -340,8 +340,8 @@ impl Reader<'_> {
                         .iter()
                         .any(|ending| src.contains(ending))
                 });
-        if element.name == "video" {
-            self.evidence.facts.players += 1;
+        if element.name == "audio" && element.attribute("controls").is_none() {
+            self.evidence.facts.bare_sounds += 1;
         }
         if !starts || muted {
             return;

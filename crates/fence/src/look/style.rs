@@ -29,7 +29,7 @@ pub(super) fn read(
     };
     let mut hidden = 0;
     for (at, _) in lower.match_indices("cursor") {
-        if value(&lower[at + 6..]).is_some_and(|value| value.starts_with("none")) {
+        if value(&lower[at + 6..]).is_some_and(hides) {
             hidden += 1;
             let root = selects_root(selector(&lower, at));
             let strength = if root || hidden >= 4 { 1.0 } else { 0.4 };
@@ -82,7 +82,7 @@ pub(super) fn attribute(
 ) {
     let lower = style.to_ascii_lowercase();
     if let Some((_, after)) = lower.split_once("cursor")
-        && value(after).is_some_and(|value| value.starts_with("none"))
+        && value(after).is_some_and(hides)
     {
         evidence.note(
             SignalKind::CursorHidden,
@@ -103,6 +103,18 @@ pub(super) fn fills_window(declarations: &str) -> bool {
     (full("width") && full("height"))
         || declarations.contains("inset:0")
         || declarations.contains("inset: 0")
+}
+
+/// `none`, or an empty picture with `none` behind it.
+fn hides(value: &str) -> bool {
+    let end = value
+        .bytes()
+        .take(200)
+        .position(|octet| matches!(octet, b';' | b'}' | b'"'))
+        .unwrap_or(value.len().min(200));
+    value.get(..end).is_some_and(|value| {
+        value.starts_with("none") || value.contains(",none") || value.contains(", none")
+    })
 }
 
 fn value(after: &str) -> Option<&str> {

@@ -71,10 +71,9 @@ pub(super) fn words(evidence: &mut Evidence, url: Option<&Url>) -> Vec<String> {
     if let Some(word) = folded.disguised.first().or(spoken.disguised.first()) {
         evidence.note(FoldedWords, 1.0, || Place::new(Source::Text, None, word));
     }
-    let counted = Words::count(&folded.text, 1.0, evidence);
+    Words::count(&folded.text, 1.0, evidence);
     // What scripts hold may never be shown, so it counts only where the text is silent.
-    let held = Words::count(&spoken.text, 0.7, evidence);
-    let _ = (counted, held);
+    Words::count(&spoken.text, 0.7, evidence);
     brands(evidence, &folded.text, url);
     let phones = text::phones(&shown);
     if let Some(phone) = phones.first() {
@@ -88,6 +87,7 @@ pub(super) fn words(evidence: &mut Evidence, url: Option<&Url>) -> Vec<String> {
         });
     }
     number_of_address(evidence);
+    sounds(evidence);
     if let Some(host) = url.and_then(Url::host_str)
         && SHARED_HOSTS.iter().any(|shared| host.ends_with(shared))
     {
@@ -102,7 +102,7 @@ pub(super) fn words(evidence: &mut Evidence, url: Option<&Url>) -> Vec<String> {
 struct Words;
 
 impl Words {
-    fn count(folded: &str, share: f64, evidence: &mut Evidence) -> [u32; 4] {
+    fn count(folded: &str, share: f64, evidence: &mut Evidence) {
         let mut counts = [0_u32; 4];
         let mut first = [None; 4];
         let mut tool = None;
@@ -137,7 +137,6 @@ impl Words {
                 Place::around(Source::Text, None, folded, at)
             });
         }
-        counts
     }
 }
 
@@ -147,9 +146,8 @@ fn brands(evidence: &mut Evidence, folded: &str, url: Option<&Url>) {
     let brand = lexicon::phrases(folded)
         .into_iter()
         .find(|(phrase, _)| phrase.kind == PhraseKind::Brand && !lexicon::owns(&phrase.text, host));
-    if let Some((phrase, at)) = brand {
+    if let Some((_, at)) = brand {
         let strength = if host.is_empty() { 0.5 } else { 1.0 };
-        let _ = &phrase.text;
         evidence.note(BrandOffDomain, strength, || {
             Place::around(Source::Text, None, folded, at)
         });
@@ -163,6 +161,16 @@ fn number_of_address(evidence: &mut Evidence) {
         && facts.writes_page
     {
         evidence.note(PhoneFromQuery, weight, || place);
+    }
+}
+
+/// A script that starts a sound which stands in the page without anything to stop it by.
+fn sounds(evidence: &mut Evidence) {
+    if evidence.facts.bare_sounds > 0
+        && evidence.strength(AudioFromScript) >= 0.4
+        && let Some(place) = evidence.place(AudioFromScript)
+    {
+        evidence.note(AudioFromScript, 0.8, || place);
     }
 }
 
@@ -259,11 +267,11 @@ pub(super) fn score(evidence: &Evidence) -> f64 {
     // A frame as large as the window, put into full screen by any click, and held there.
     let shell =
         strength(FrameShell) >= 1.0 && strength(FullScreen) >= 0.9 && strength(GestureTrap) >= 0.9;
-    at_least(0.7, shell && held);
+    at_least(0.75, shell && held);
     // Every lock and an alarm, whatever the pictures say.
-    at_least(0.7, locks >= 5.0 && alarm >= 0.8 && !facts.canvas);
+    at_least(0.75, locks >= 5.0 && alarm >= 0.8 && !facts.canvas);
     at_least(
-        0.65,
+        0.75,
         strength(TextInImages) >= 0.6
             && strength(FullScreen) >= 0.9
             && locks >= 4.0
@@ -277,9 +285,14 @@ pub(super) fn score(evidence: &Evidence) -> f64 {
     );
     // A scanner that a page cannot be.
     at_least(
-        0.7,
+        0.75,
         strength(ScanWords) >= 0.6 && threat >= 0.8 && call >= 0.5 && locks + alarm >= 1.5,
     );
+    // A page that cannot be read, in a frame of locks; alone it is for a person to see.
+    let unread =
+        strength(OpaqueLoader) >= 0.9 && facts.inputs == 0 && evidence.prose.trim().len() < 400;
+    at_least(0.75, unread && locks >= 1.5);
+    at_least(0.55, unread);
     // Games and consoles lock for a reason, and say nothing of threats.
     if threat < 0.3 && (facts.canvas || facts.exit_full_screen) {
         let surely = strength(KeyboardLock) + strength(LeaveBlocked) + strength(KeysBlocked) >= 2.5

@@ -188,6 +188,9 @@ struct Marks {
     number_parameter: Option<(f64, usize)>,
     number_words: bool,
     exit_full_screen: bool,
+    makes_frame: Option<usize>,
+    fills: bool,
+    writes_document: bool,
 }
 
 struct Reading<'a, 'b> {
@@ -223,7 +226,11 @@ impl<'a> Reading<'a, '_> {
                 self.number(at);
                 at + 1
             }
-            Kind::Sign(b'[') => self.list_of_numbers(at),
+            Kind::Sign(b'[') => match self.tokens.get(at + 1).map(|next| next.kind) {
+                Some(Kind::Number) => self.list_of_numbers(at),
+                Some(Kind::Text) => self.list_of_texts(at),
+                _ => at + 1,
+            },
             Kind::Sign(_) => at + 1,
         }
     }
@@ -260,6 +267,10 @@ impl<'a> Reading<'a, '_> {
                     && matches!(owner, Word::Document | Word::Window | Word::Body) =>
             {
                 self.marks.gesture.get_or_insert(at);
+            }
+            // jQuery's short forms: `$(document).click(…)`.
+            Word::ClickEvent if self.called(at) && at > 1 && self.tokens[at - 2].is(b')') => {
+                self.listens(at);
             }
             Word::PushState => self.push_state(at),
             Word::OnPopState => self.marks.pops = true,
@@ -302,7 +313,7 @@ impl<'a> Reading<'a, '_> {
     }
 
     fn full_screen(&mut self, at: usize, share: f64) {
-        let near = at.saturating_sub(NEAR)..(at + NEAR).min(self.tokens.len());
+        let near = at.saturating_sub(2 * NEAR)..(at + 2 * NEAR).min(self.tokens.len());
         let whole = self.tokens[near]
             .iter()
             .any(|token| matches!(token.kind, Kind::Name(Word::DocumentElement | Word::Body)));
@@ -317,8 +328,16 @@ impl<'a> Reading<'a, '_> {
     /// A handler of leaving: one that asks counts, one that only reports hardly does.
     fn leave(&mut self, at: usize) {
         let near = &self.tokens[at..(at + NEAR).min(self.tokens.len())];
+        let handler = self.tokens[at].kind == Kind::Name(Word::OnBeforeUnload);
         let asks = near.iter().enumerate().any(|(by, token)| match token.kind {
             Kind::Name(Word::ReturnValue | Word::PreventDefault) => true,
+            // `onbeforeunload = function () { return question() }`
+            Kind::Name(Word::Return) if handler && by < 12 => {
+                near.get(by + 1).is_some_and(|next| {
+                    matches!(next.kind, Kind::Name(_) | Kind::Text)
+                        && !matches!(next.of(self.text), "undefined" | "null" | "void")
+                })
+            }
             Kind::Name(Word::Return) => near.get(by + 1).is_some_and(|next| {
                 matches!(next.kind, Kind::Text | Kind::Name(Word::False | Word::True))
             }),
@@ -379,6 +398,7 @@ impl<'a> Reading<'a, '_> {
 
     fn writes(&mut self, at: usize) {
         self.marks.writes = true;
+        self.marks.writes_document = true;
         self.marks.evaluates.get_or_insert(at);
     }
 
@@ -547,6 +567,7 @@ impl<'a> Reading<'a, '_> {
     }
 
     fn short(&mut self, at: usize, end: usize, value: &str) {
+        self.marks.fills |= matches!(value, "100%" | "100vw" | "100vh");
         let word = Word::of(value.as_bytes());
         self.keys.text(self.tokens, at, end, value);
         match word {
@@ -567,6 +588,13 @@ impl<'a> Reading<'a, '_> {
                     .any(|token| token.kind == Kind::Name(Word::CreateElement)) =>
             {
                 self.marks.new_audio = true;
+            }
+            Word::Frame
+                if self.tokens[at.saturating_sub(3)..at]
+                    .iter()
+                    .any(|token| token.kind == Kind::Name(Word::CreateElement)) =>
+            {
+                self.marks.makes_frame = Some(at);
             }
             Word::Ended | Word::Repeat | Word::AutoPlay => self.marks.repeats = true,
             Word::Cursor => self.cursor(at),
@@ -623,9 +651,10 @@ impl<'a> Reading<'a, '_> {
     fn listens(&mut self, at: usize) {
         let back = at.saturating_sub(6);
         let near = &self.tokens[back..at];
-        let listener = near
-            .iter()
-            .any(|token| token.kind == Kind::Name(Word::AddListener));
+        let listener = self.tokens[at].kind == Kind::Name(Word::ClickEvent)
+            || near
+                .iter()
+                .any(|token| token.kind == Kind::Name(Word::AddListener));
         let root = near.iter().any(|token| match token.kind {
             Kind::Name(word) => {
                 matches!(
@@ -717,6 +746,32 @@ impl<'a> Reading<'a, '_> {
             return at + 1;
         }
         self.decoded(at, "character codes", codes);
+        end
+    }
+
+    /// `['PGh0', 'bWw+', …].join('')`: a text in many pieces.
+    fn list_of_texts(&mut self, at: usize) -> usize {
+        let pieces = self.tokens[at + 1..]
+            .iter()
+            .take_while(|token| token.kind == Kind::Text || token.is(b','))
+            .count();
+        let end = at + 1 + pieces;
+        let joined = self.tokens.get(end).is_some_and(|token| token.is(b']'))
+            && self.tokens.get(end + 1).is_some_and(|token| token.is(b'.'))
+            && self
+                .tokens
+                .get(end + 2)
+                .is_some_and(|token| token.of(self.text) == "join");
+        if !joined || pieces < 9 {
+            return at + 1;
+        }
+        let mut whole = String::new();
+        for token in &self.tokens[at + 1..end] {
+            if token.kind == Kind::Text && whole.len() < SCRIPT_MAX {
+                whole.push_str(&literal::unescaped(token.of(self.text)));
+            }
+        }
+        self.value(at, end, &whole, false);
         end
     }
 
@@ -815,6 +870,13 @@ impl<'a> Reading<'a, '_> {
             && marks.decodes
         {
             self.note(SignalKind::OpaqueLoader, 1.0, at);
+        }
+        if let (Some(at), true) = (marks.makes_frame, marks.fills && own) {
+            self.evidence.facts.whole_frames += 1;
+            self.note(SignalKind::FrameShell, 0.4, at);
+        }
+        if marks.fetches && marks.writes_document && own && self.tokens.len() < 400 {
+            self.note(SignalKind::OpaqueLoader, 0.5, 0);
         }
         if marks.fetches && marks.writes && marks.number_words && own {
             self.note(SignalKind::PhoneFromServer, 0.5, 0);

@@ -86,6 +86,7 @@ words! {
     AddListener = "addeventlistener" | "attachevent" | "on" | "bind" | "addevent" | "live" | "one";
     Canvas = "getcontext" | "requestanimationframe" | "webglrenderingcontext";
     Decrypt = "decrypt" | "subtle" | "cryptojs" | "aes";
+    Frame = "iframe";
     Click = "onload" | "ready" | "domcontentloaded";
     Yields = "typeof" | "case" | "in" | "of" | "delete" | "void" | "instanceof" | "else" | "await" | "yield" | "throw";
 }
