@@ -2,6 +2,7 @@
 
 mod calls;
 mod client;
+mod fence;
 mod kamailio;
 mod process;
 mod program;
@@ -28,6 +29,8 @@ enum Bench {
     Tag(tag::Options),
     /// Calls through the whole program, beside Kamailio as a stateful proxy where it is installed
     Calls(calls::Options),
+    /// Pages of 100 KB looked at on one core, beside the bare HTML parse of the same text; then hostile pages
+    Fence(fence::Options),
 }
 
 /// What every bench takes.
@@ -51,5 +54,6 @@ fn main() -> anyhow::Result<()> {
     match Arguments::parse().bench {
         Bench::Tag(options) => tag::run(&options),
         Bench::Calls(options) => calls::run(&options),
+        Bench::Fence(options) => fence::run(&options),
     }
 }

@@ -64,3 +64,12 @@ pub fn family(pid: u32) -> Vec<u32> {
     }
     family
 }
+
+/// The memory that this process holds now, in octets (`VmRSS`).
+pub fn resident() -> u64 {
+    let text = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    text.lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok())
+        .map_or(0, |kibibytes| kibibytes << 10)
+}

@@ -60,6 +60,9 @@ struct LinkedScripts {
 
 impl Record {
     /// All pages of the file, one a line.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or a line is not a page of the corpus.
     pub fn read(path: &Path) -> anyhow::Result<Vec<Self>> {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("cannot read the corpus at {}", path.display()))?;

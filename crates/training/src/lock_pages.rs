@@ -124,6 +124,10 @@ fn add(all: &mut Vec<Specimen>, kind: &str, name: &str, words: Words, html: impl
     all.push(Specimen::scam(kind, name, words.lang, html.into()));
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "a list of cases, one after the other"
+)]
 fn behaviours(words: Words, all: &mut Vec<Specimen>) {
     let sound = "<audio src=alarm.mp3 autoplay loop></audio>";
     let cases: &[(&str, &str, &[&str])] = &[
@@ -246,6 +250,10 @@ fn behaviours(words: Words, all: &mut Vec<Specimen>) {
     );
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "a list of cases, one after the other"
+)]
 fn disguises(words: Words, all: &mut Vec<Specimen>) {
     let plain = page(
         words,
@@ -402,6 +410,10 @@ fn escaped(text: &str, each: impl Fn(u16) -> String) -> String {
     text.encode_utf16().map(each).collect::<Vec<_>>().concat()
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "a list of cases, one after the other"
+)]
 fn hidden(words: Words, all: &mut Vec<Specimen>) {
     let inside = page(
         words,

@@ -52,7 +52,7 @@ fn made(kind: &str, name: &str, html: &str, turn: usize) -> Specimen {
         // With what sites carry beside their own: a tag manager, fonts, a footer.
         1 => page.push_str("<script>(function(w,d,s,l,i){w[l]=w[l]||[];var f=d.getElementsByTagName(s)[0],j=d.createElement(s);j.async=true;j.src='https://www.example.com/gtm.js?id='+i;f.parentNode.insertBefore(j,f)})(window,document,'script','dataLayer','X')</script><footer><a href=/imprint>Impressum</a> <a href=/privacy>Datenschutz</a></footer>"),
         // With much text around it.
-        2 => page.push_str(&format!("<main>{}</main>", format!("<p>{}</p>", PROSE[2]).repeat(30))),
+        2 => page.push_str(&["<main>", &["<p>", PROSE[2], "</p>"].concat().repeat(30), "</main>"].concat()),
         _ => {}
     }
     let mut specimen = Specimen::ordinary(kind, name, lang, page.into());

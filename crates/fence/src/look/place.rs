@@ -55,12 +55,12 @@ impl Place {
         let words = text.split_whitespace().take(EXCERPT_MAX);
         let mut characters = 0;
         for word in words {
-            if !excerpt.is_empty() {
+            if !excerpt.is_empty() && characters < EXCERPT_MAX {
                 excerpt.push(' ');
                 characters += 1;
             }
             for character in word.chars().filter(|c| !c.is_control()) {
-                if characters == EXCERPT_MAX {
+                if characters >= EXCERPT_MAX {
                     return Self {
                         source,
                         line,

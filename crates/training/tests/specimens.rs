@@ -1,0 +1,123 @@
+//! Every page that was made for the detector is judged as it should be: each known behaviour and disguise in nine
+//! languages, and ordinary pages that look dangerous.
+
+use std::collections::BTreeSet;
+
+use ringfence_fence::look::{SignalKind, Verdict};
+use ringfence_training::{Specimen, lock_pages, ordinary_pages};
+
+fn wrong(specimens: &[Specimen], right: Verdict) -> Vec<String> {
+    specimens
+        .iter()
+        .filter_map(|specimen| {
+            let found = specimen.look();
+            (found.verdict != right).then(|| {
+                let Specimen {
+                    kind, name, lang, ..
+                } = specimen;
+                format!(
+                    "{kind}: {name} ({lang}) is {} ({:.3})",
+                    found.verdict, found.score
+                )
+            })
+        })
+        .collect()
+}
+
+#[test]
+fn every_lock_page_is_a_scam() {
+    assert_eq!(
+        wrong(&lock_pages::specimens(), Verdict::Scam),
+        Vec::<String>::new()
+    );
+}
+
+#[test]
+fn every_ordinary_page_is_clean() {
+    assert_eq!(
+        wrong(&ordinary_pages::specimens(), Verdict::Clean),
+        Vec::<String>::new()
+    );
+}
+
+#[test]
+fn there_are_enough_of_them_to_say_something() {
+    let locks = lock_pages::specimens();
+    let languages: BTreeSet<&str> = locks.iter().map(|page| page.lang.as_str()).collect();
+    let variants: BTreeSet<(&str, &str)> = locks
+        .iter()
+        .map(|page| (page.kind.as_str(), page.name.as_str()))
+        .collect();
+    assert_eq!(languages.len(), 9);
+    assert!(variants.len() >= 40, "{}", variants.len());
+    assert!(ordinary_pages::specimens().len() >= 200);
+}
+
+/// Without the part that carries the locks, the words alone are no scam: what is caught is the lock.
+#[test]
+fn a_lock_page_without_its_locks_is_no_scam() {
+    for specimen in lock_pages::specimens()
+        .iter()
+        .filter(|specimen| specimen.kind == "split" && specimen.name == "locks in own files")
+    {
+        let mut bare = specimen.clone();
+        bare.linked.clear();
+        assert_ne!(bare.look().verdict, Verdict::Scam, "{}", specimen.lang);
+        assert_eq!(specimen.look().verdict, Verdict::Scam, "{}", specimen.lang);
+    }
+}
+
+/// Each disguise is not only survived but named, so that an operator sees it.
+#[test]
+fn disguises_are_named() {
+    for (kind, name, signal) in [
+        ("hidden", "base64", SignalKind::DecodedLayer),
+        ("hidden", "character codes", SignalKind::DecodedLayer),
+        (
+            "hidden",
+            "data address of a refresh",
+            SignalKind::DecodedLayer,
+        ),
+        (
+            "shell",
+            "frame and full screen, frame not at hand",
+            SignalKind::FrameShell,
+        ),
+        ("images", "text in pictures", SignalKind::TextInImages),
+        ("disguise", "digits for letters", SignalKind::FoldedWords),
+        ("disguise", "look-alike letters", SignalKind::FoldedWords),
+        ("disguise", "decoy title", SignalKind::DecoyTitle),
+        (
+            "behaviour",
+            "number from the address",
+            SignalKind::PhoneFromQuery,
+        ),
+        (
+            "behaviour",
+            "number from a server",
+            SignalKind::PhoneFromServer,
+        ),
+        (
+            "behaviour",
+            "address of the visitor shown",
+            SignalKind::AddressLookup,
+        ),
+        (
+            "behaviour",
+            "other browsers sent away",
+            SignalKind::AgentRedirect,
+        ),
+        ("behaviour", "chat and noindex", SignalKind::ChatWidget),
+        ("behaviour", "shared host", SignalKind::SharedHost),
+    ] {
+        let specimen = lock_pages::specimens()
+            .into_iter()
+            .find(|page| page.kind == kind && page.name == name && page.lang == "en")
+            .unwrap_or_else(|| panic!("there is no {kind}: {name}"));
+        let signals = specimen.look().signals;
+        assert!(
+            signals.iter().any(|found| found.kind == signal),
+            "{kind}: {name}: {signals:?}"
+        );
+    }
+}
