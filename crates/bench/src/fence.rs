@@ -206,7 +206,7 @@ fn print(
         return;
     }
     println!("{} pages of {SIZE} octets, one core", options.pages);
-    let mut row = |name: &str, measured: &mut Measured| {
+    let row = |name: &str, measured: &mut Measured| {
         vec![
             name.to_owned(),
             shown(Some(measured.rate), 0),

@@ -112,6 +112,17 @@ impl Evidence {
         }
     }
 
+    /// Counts a signal that was already seen as strongly; says so.
+    pub fn seen(&mut self, kind: SignalKind, strength: f64) -> bool {
+        match &mut self.sightings[kind as usize] {
+            Some(known) if known.strength >= strength => {
+                known.count = known.count.saturating_add(1);
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// How strongly a signal was seen, 0 if it was not.
     pub fn strength(&self, kind: SignalKind) -> f64 {
         self.sightings[kind as usize]

@@ -497,9 +497,13 @@ impl<'a> Reading<'a, '_> {
     }
 
     fn note(&mut self, kind: SignalKind, strength: f64, at: usize) {
+        let strength = strength * self.script.trust;
+        // A place counts lines from the top: it is looked for only where it is kept.
+        if self.evidence.seen(kind, strength) {
+            return;
+        }
         let place = self.place(at);
-        self.evidence
-            .note(kind, strength * self.script.trust, || place);
+        self.evidence.note(kind, strength, || place);
     }
 
     fn place(&self, at: usize) -> Place {
