@@ -4,6 +4,7 @@
 
 mod balance;
 mod call;
+mod dialling;
 mod hours;
 mod id;
 mod number;
@@ -18,6 +19,7 @@ pub use call::{
     Call, CallEvent, CallEventKind, Confidence, Disposition, Leg, LegOutcome, Party, Recording,
     RecordingState,
 };
+pub use dialling::Dialling;
 pub use hours::{Date, HourRange, HourRangeError, Hours, Week};
 pub use id::{
     AccountId, ApiKeyId, CallId, HostId, IdError, LeaseId, LegId, NumberId, PlanId, PoolId,

@@ -1,6 +1,6 @@
 //! Phone numbers as E.164 (ITU-T Rec. E.164): a plus sign and at most fifteen digits.
 
-use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumber, PhoneNumberFormat};
+use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumber, PhoneNumberFormat, PhoneNumberType};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -68,6 +68,19 @@ impl E164 {
         self.parsed()?
             .get_region_code()
             .map(|region| region.as_region_str().to_string())
+    }
+
+    /// Whether a call to it may cost more than a call: premium-rate, shared-cost and personal numbers, pagers.
+    pub fn is_premium(&self) -> bool {
+        self.parsed().is_some_and(|number| {
+            matches!(
+                number.get_type(),
+                PhoneNumberType::PremiumRate
+                    | PhoneNumberType::SharedCost
+                    | PhoneNumberType::PersonalNumber
+                    | PhoneNumberType::Pager
+            )
+        })
     }
 
     /// For logs: country code and last two digits only.

@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail};
 use base64::Engine as _;
 use ringfence_model::Account;
 use ringfence_outbound::Outbound;
-use ringfence_platform::arrangement::Arrangement;
+use ringfence_platform::arrangement::read_arrangement;
 use ringfence_platform::number_import;
 use ringfence_platform::{Keys, Platform, now, secret};
 use ringfence_store::Db;
@@ -84,8 +84,8 @@ pub async fn apply(config: &Config, apply: &Apply) -> anyhow::Result<()> {
             apply.file.display()
         )
     })?;
-    let arrangement: Arrangement =
-        toml::from_str(&text).with_context(|| apply.file.display().to_string())?;
+    let arrangement =
+        read_arrangement(&text, &apply.file).with_context(|| apply.file.display().to_string())?;
     let platform = platform(config).await?;
     let account = account(&platform.db, apply.account.as_deref()).await?;
     let changes = platform
@@ -102,7 +102,7 @@ pub async fn apply(config: &Config, apply: &Apply) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn database(config: &Config) -> anyhow::Result<Db> {
+pub(crate) async fn database(config: &Config) -> anyhow::Result<Db> {
     crate::server::make_folder(&config.data_folder)?;
     let db = Db::open(&config.database_url())
         .await

@@ -38,6 +38,9 @@ pub enum Command {
     /// Look at web pages: does one lock its visitors and alarm them to make them call? Exit code 0 clean,
     /// 1 suspicious, 2 scam, 3 could not look; of several pages the worst: scam, suspicious, could not look, clean
     Check(Check),
+    /// Call plans: check them, and try where a call would go
+    #[command(subcommand)]
+    Plan(PlanCommand),
     /// Try what the configuration names, say what is wrong and what to do; fails when something is
     Doctor(Doctor),
     /// The configuration itself
@@ -246,6 +249,99 @@ pub struct KeyRevoke {
     /// The account's name [default: the only account]
     #[arg(long)]
     pub account: Option<String>,
+}
+
+/// `ringfence plan …`
+#[derive(Debug, Subcommand)]
+pub enum PlanCommand {
+    /// Say everything that is wrong with the plans of a file, each with its step and field; fails when something is
+    Check(PlanCheck),
+    /// Show the way of a call through a plan, with the reason for each turn, and whom it would ring in which order
+    Try(Box<PlanTry>),
+}
+
+/// Which plans.
+#[derive(Debug, Args)]
+pub struct PlanSource {
+    /// An arrangement or a plan alone, TOML or JSON: see docs/call-plans.md
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// The plan's name [default: every plan to check, the only one to try]
+    #[arg(long, value_name = "NAME")]
+    pub plan: Option<String>,
+    /// Take the groups, targets and trunks of an account from the database of this configuration
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The account's name, with --config [default: the only account]
+    #[arg(long, requires = "config")]
+    pub account: Option<String>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `ringfence plan check`
+#[derive(Debug, Args)]
+pub struct PlanCheck {
+    /// Which plans.
+    #[command(flatten)]
+    pub source: PlanSource,
+}
+
+/// `ringfence plan try`
+#[derive(Debug, Args)]
+pub struct PlanTry {
+    /// Which plan.
+    #[command(flatten)]
+    pub source: PlanSource,
+    /// Who calls [default: the number is withheld]
+    #[arg(long, value_name = "NUMBER")]
+    pub caller: Option<String>,
+    /// The tracking number that is called
+    #[arg(long, value_name = "NUMBER")]
+    pub dialled: Option<String>,
+    /// When, such as `2026-12-24T10:00[Europe/London]` or `2026-12-24T10:00Z` [default: now]
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<String>,
+    /// A language of the visitor's browser, the best first; may be said again
+    #[arg(long, value_name = "LANGUAGE")]
+    pub language: Vec<String>,
+    /// The language that the caller is known to speak
+    #[arg(long, value_name = "LANGUAGE")]
+    pub caller_language: Option<String>,
+    /// The country, ISO 3166-1 alpha-2 [default: the caller's number's]
+    #[arg(long)]
+    pub country: Option<String>,
+    /// The region, ISO 3166-2
+    #[arg(long)]
+    pub region: Option<String>,
+    /// The device: phone, tablet or desktop
+    #[arg(long)]
+    pub device: Option<String>,
+    /// The source: its name or its kind, such as paid
+    #[arg(long = "source", value_name = "SOURCE")]
+    pub source_name: Option<String>,
+    /// The campaign
+    #[arg(long)]
+    pub campaign: Option<String>,
+    /// A tag; may be said again
+    #[arg(long)]
+    pub tag: Vec<String>,
+    /// The caller has called before
+    #[arg(long)]
+    pub returning: bool,
+    /// The name of the target that spoke last with this caller
+    #[arg(long, value_name = "TARGET")]
+    pub last_target: Option<String>,
+    /// The name of a target that is full; may be said again
+    #[arg(long, value_name = "TARGET")]
+    pub busy: Vec<String>,
+    /// The keys that the caller presses at menus, one after the other
+    #[arg(long, value_name = "KEYS", default_value = "")]
+    pub press: String,
+    /// What every lot is drawn from; the same number draws the same
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
 }
 
 /// `ringfence doctor`

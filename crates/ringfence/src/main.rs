@@ -10,6 +10,7 @@ mod keys;
 mod logging;
 mod master_key;
 mod metrics;
+mod plan;
 mod serve;
 mod server;
 mod sip_tls;
@@ -18,7 +19,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 
-use cli::{Cli, Command, ConfigCommand, NumberCommand, UserCommand};
+use cli::{Cli, Command, ConfigCommand, NumberCommand, PlanCommand, UserCommand};
 
 /// Many small texts live for the length of a request or a call; the system's allocator took a quarter of the CPU.
 #[global_allocator]
@@ -76,6 +77,10 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             runtime()?.block_on(admin::apply(&config, &apply))?;
         }
         Command::Check(check) => return Ok(check::run(&check)),
+        Command::Plan(PlanCommand::Check(check)) => return plan::check(&check),
+        Command::Plan(PlanCommand::Try(wish)) => {
+            plan::try_call(&wish)?;
+        }
         Command::Doctor(doctor) => {
             let findings = match config::load(doctor.configured.config.as_deref()) {
                 Ok(config) => runtime()?.block_on(doctor::examine(&config)),
@@ -89,7 +94,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     // One provider of cryptography for the whole process, chosen here so that no library has to guess.
     let _ = rustls::crypto::ring::default_provider().install_default();
     // A call takes four sockets and a file; what the system grants beyond its usual 1,024 is asked for here.

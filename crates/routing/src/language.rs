@@ -28,7 +28,7 @@ fn lookup(range: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Whether a text has the form of a language range: letters and digits in parts of 1 to 8, or `*` (RFC 4647 §2.1).
-pub(crate) fn is_range(text: &str) -> bool {
+pub fn is_range(text: &str) -> bool {
     text == "*"
         || text.len() <= 35
             && text.split('-').enumerate().all(|(index, part)| {

@@ -69,7 +69,10 @@ impl fmt::Display for Skip {
 }
 
 /// Whether a call may go to a target: `Ok(true)` as the probe of its breaker. Languages are asked elsewhere.
-pub(crate) fn admitted(
+///
+/// # Errors
+/// The first reason against it.
+pub fn admitted(
     target: &Target,
     profile: &TargetProfile,
     load: &TargetLoad,
@@ -118,7 +121,7 @@ pub(crate) fn admitted(
 }
 
 /// The first cap that is reached by the calls at a time, of the hour, of the day and of the month.
-pub(crate) fn full(caps: &Caps, [active, hour, day, month]: [u32; 4]) -> Option<Skip> {
+pub fn full(caps: &Caps, [active, hour, day, month]: [u32; 4]) -> Option<Skip> {
     let reached = |cap: Option<u32>, count: u32| cap.filter(|cap| count >= *cap);
     reached(caps.concurrent, active)
         .map(Skip::Concurrent)

@@ -22,6 +22,7 @@ macro_rules! migrations {
 
 migrations! {
     1 "0001_rows",
+    2 "0002_profiles",
     7 "0007_journal",
     9 "0009_api_keys",
 }

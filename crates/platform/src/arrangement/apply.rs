@@ -1,19 +1,15 @@
 //! The document carried out: what an account has, kind by kind, made or changed until it is as the document says.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use ringfence_model::{
-    AccountId, CallPlan, E164, NumberId, NumberState, PlanDocument, PlanId, Pool, PoolId, Site,
-    Step, Target, TargetGroup, TargetGroupId, TargetGroupMember, TargetId, Timestamp,
-    TrackingNumber, Trunk, TrunkId,
+    AccountId, CallPlan, Dialling, E164, GroupProfile, NumberId, NumberState, PlanDocument, PlanId,
+    Pool, PoolId, Site, Target, TargetGroup, TargetProfile, Timestamp, TrackingNumber, Trunk,
 };
 use ringfence_store::StoreError;
 
-use super::{
-    ArrangementError, Changes, GroupPart, NumberPart, PlanPart, PoolPart, SitePart, TargetPart,
-    TrunkPart,
-};
+use super::{ArrangementError, Changes, NumberPart, PoolPart, SitePart};
 use crate::{Platform, random};
 
 /// What is under way.
@@ -29,131 +25,128 @@ impl Work<'_> {
         self.changes.push(format!("{what} {name}"));
     }
 
-    pub(super) async fn trunks(&mut self, parts: &[TrunkPart]) -> Result<(), StoreError> {
+    pub(super) async fn trunks(
+        &mut self,
+        trunks: &[(Trunk, Option<String>)],
+    ) -> Result<(), StoreError> {
         let db = &self.platform.db;
         let known = db.trunks(self.account).await?;
-        for part in parts {
-            let old = known.iter().find(|trunk| trunk.name == part.name);
-            let trunk = Trunk {
-                id: old.map_or_else(|| TrunkId::new(self.now, random()), |trunk| trunk.id),
-                account: self.account,
-                name: part.name.clone(),
-                addresses: part.addresses.clone(),
-                country: part.country.clone(),
-            };
+        let routes = db.trunk_routes(self.account).await?;
+        for (trunk, send_to) in trunks {
+            let old = known.iter().find(|known| known.id == trunk.id);
+            let same_route = routes.get(&trunk.id) == send_to.as_ref();
             match old {
                 None => {
-                    db.add_trunk(&trunk).await?;
-                    self.did("made trunk", &part.name);
+                    db.add_trunk(trunk).await?;
+                    self.did("made trunk", &trunk.name);
                 }
-                Some(old) if *old != trunk => {
-                    db.update_trunk(&trunk).await?;
-                    self.did("changed trunk", &part.name);
+                Some(old) if old != trunk || !same_route => {
+                    db.update_trunk(trunk).await?;
+                    self.did("changed trunk", &trunk.name);
                 }
                 Some(_) => {}
             }
+            if !same_route {
+                db.set_trunk_route(self.account, trunk.id, send_to.as_deref())
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn dialling(&mut self, wanted: Option<&Dialling>) -> Result<(), StoreError> {
+        let db = &self.platform.db;
+        if let Some(wanted) = wanted
+            && db.dialling(self.account).await?.as_ref() != Some(wanted)
+        {
+            db.set_dialling(self.account, wanted).await?;
+            self.did("changed", "which numbers may be dialled");
         }
         Ok(())
     }
 
     pub(super) async fn targets(
         &mut self,
-        parts: &[TargetPart],
-    ) -> Result<HashMap<String, TargetId>, StoreError> {
+        targets: &[(Target, TargetProfile)],
+    ) -> Result<(), StoreError> {
         let db = &self.platform.db;
         let known = db.targets(self.account).await?;
-        let mut ids = HashMap::new();
-        for part in parts {
-            let old = known.iter().find(|target| target.name == part.name);
-            let target = Target {
-                id: old.map_or_else(|| TargetId::new(self.now, random()), |target| target.id),
-                account: self.account,
-                name: part.name.clone(),
-                uri: part.uri.clone(),
-                enabled: !part.paused,
-            };
-            ids.insert(part.name.clone(), target.id);
+        let profiles = db.target_profiles(self.account).await?;
+        for (target, profile) in targets {
+            let old = known.iter().find(|known| known.id == target.id);
+            let same_profile = profiles.get(&target.id).cloned().unwrap_or_default() == *profile;
             match old {
                 None => {
-                    db.add_target(&target).await?;
-                    self.did("made target", &part.name);
+                    db.add_target(target).await?;
+                    self.did("made target", &target.name);
                 }
-                Some(old) if *old != target => {
-                    db.update_target(&target).await?;
-                    self.did("changed target", &part.name);
+                Some(old) if old != target || !same_profile => {
+                    db.update_target(target).await?;
+                    self.did("changed target", &target.name);
                 }
                 Some(_) => {}
             }
+            if !same_profile {
+                db.set_target_profile(self.account, target.id, profile)
+                    .await?;
+            }
         }
-        Ok(ids)
+        Ok(())
     }
 
     pub(super) async fn groups(
         &mut self,
-        parts: &[GroupPart],
-        targets: &HashMap<String, TargetId>,
-    ) -> Result<HashMap<String, TargetGroupId>, StoreError> {
+        groups: &[(TargetGroup, GroupProfile)],
+    ) -> Result<(), StoreError> {
         let db = &self.platform.db;
         let known = db.target_groups(self.account).await?;
-        let mut ids = HashMap::new();
-        for part in parts {
-            let ring_timeout = Duration::from_secs(part.ring_seconds.into());
-            let old = known.iter().find(|group| group.name == part.name);
-            let group = TargetGroup {
-                id: old.map_or_else(|| TargetGroupId::new(self.now, random()), |group| group.id),
-                account: self.account,
-                name: part.name.clone(),
-                members: part
-                    .targets
-                    .iter()
-                    .filter_map(|name| targets.get(name))
-                    .map(|&target| TargetGroupMember {
-                        target,
-                        ring_timeout,
-                    })
-                    .collect(),
-            };
-            ids.insert(part.name.clone(), group.id);
+        let profiles = db.group_profiles(self.account).await?;
+        for (group, profile) in groups {
+            let old = known.iter().find(|known| known.id == group.id);
+            let same_profile = profiles.get(&group.id).cloned().unwrap_or_default() == *profile;
             match old {
                 None => {
-                    db.add_target_group(&group).await?;
-                    self.did("made group", &part.name);
+                    db.add_target_group(group).await?;
+                    self.did("made group", &group.name);
                 }
-                Some(old) if *old != group => {
-                    db.update_target_group(&group).await?;
-                    self.did("changed group", &part.name);
+                Some(old) if old != group || !same_profile => {
+                    db.update_target_group(group).await?;
+                    self.did("changed group", &group.name);
                 }
                 Some(_) => {}
             }
+            if !same_profile {
+                db.set_group_profile(self.account, group.id, profile)
+                    .await?;
+            }
         }
-        Ok(ids)
+        Ok(())
     }
 
     pub(super) async fn plans(
         &mut self,
-        parts: &[PlanPart],
-        groups: &HashMap<String, TargetGroupId>,
+        plans: &[(String, PlanDocument)],
     ) -> Result<HashMap<String, PlanId>, StoreError> {
         let db = &self.platform.db;
         let known = db.plans(self.account).await?;
         let mut ids = HashMap::new();
-        for part in parts {
-            let old = known.iter().find(|plan| plan.name == part.name);
+        for (name, document) in plans {
+            let old = known.iter().find(|plan| plan.name == *name);
             let plan = CallPlan {
                 id: old.map_or_else(|| PlanId::new(self.now, random()), |plan| plan.id),
                 account: self.account,
-                name: part.name.clone(),
-                document: document(part, groups),
+                name: name.clone(),
+                document: document.clone(),
             };
-            ids.insert(part.name.clone(), plan.id);
+            ids.insert(name.clone(), plan.id);
             match old {
                 None => {
                     db.add_plan(&plan, self.now).await?;
-                    self.did("made plan", &part.name);
+                    self.did("made plan", name);
                 }
                 Some(old) if *old != plan => {
                     db.update_plan(&plan, self.now).await?;
-                    self.did("changed plan", &part.name);
+                    self.did("changed plan", name);
                 }
                 Some(_) => {}
             }
@@ -312,63 +305,5 @@ impl Work<'_> {
             }
         }
         Ok(())
-    }
-}
-
-fn document(part: &PlanPart, groups: &HashMap<String, TargetGroupId>) -> PlanDocument {
-    let last = part.ring.len();
-    let step = |index: usize| {
-        if index < last {
-            format!("ring {}", index + 1)
-        } else {
-            "reject".to_string()
-        }
-    };
-    let mut steps = BTreeMap::new();
-    for (index, name) in part.ring.iter().enumerate() {
-        if let Some(&group) = groups.get(name) {
-            let more = index + 1 < last || part.otherwise_reject.is_some();
-            steps.insert(
-                step(index),
-                Step::ring(group, more.then(|| step(index + 1))),
-            );
-        }
-    }
-    if let Some(code) = part
-        .otherwise_reject
-        .or(part.ring.is_empty().then_some(480))
-    {
-        steps.insert("reject".into(), Step::Reject { code });
-    }
-    PlanDocument {
-        start: step(0),
-        steps,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_plan_of_two_groups_goes_from_one_to_the_other_and_then_rejects() {
-        let [sales, mobile] = [1, 2].map(|n| TargetGroupId::new(Timestamp::from_micros(0), n));
-        let groups = HashMap::from([("Sales".to_string(), sales), ("Mobile".to_string(), mobile)]);
-        let part = PlanPart {
-            name: "Main".into(),
-            ring: vec!["Sales".into(), "Mobile".into()],
-            otherwise_reject: Some(486),
-        };
-        let document = document(&part, &groups);
-        assert_eq!(document.start, "ring 1");
-        assert_eq!(
-            document.steps["ring 1"],
-            Step::ring(sales, Some("ring 2".into()))
-        );
-        assert_eq!(
-            document.steps["ring 2"],
-            Step::ring(mobile, Some("reject".into()))
-        );
-        assert_eq!(document.steps["reject"], Step::Reject { code: 486 });
     }
 }

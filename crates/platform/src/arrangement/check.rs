@@ -3,13 +3,15 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 
-use ringfence_model::E164;
+use ringfence_model::{E164, PlanDocument, Step};
+use ringfence_routing::{Destinations, PlanWarning, hours_problems, is_range, validate};
 
-use super::Arrangement;
+use super::shape::{Reach, Shape};
+use super::{Arrangement, GroupPart, TargetPart};
 
 impl Arrangement {
     /// Everything that is wrong with it, by itself.
-    pub(super) fn problems(&self) -> Vec<String> {
+    pub fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
         let targets = names(
             "target",
@@ -31,7 +33,7 @@ impl Arrangement {
             self.pool.iter().map(|part| &part.name),
             &mut problems,
         );
-        names(
+        let trunks = names(
             "trunk",
             self.trunk.iter().map(|part| &part.name),
             &mut problems,
@@ -63,9 +65,18 @@ impl Arrangement {
                 );
             }
         }
-        for plan in &self.plan {
-            for group in &plan.ring {
-                known("group", group, &groups, format!("plan {:?}", plan.name));
+        for group in &self.group {
+            let of = || format!("group {:?}", group.name);
+            if let Some(overflow) = &group.overflow {
+                known("group", overflow, &groups, of());
+            }
+            for member in group.members.keys() {
+                known("target", member, &targets, of());
+            }
+        }
+        for target in &self.target {
+            if let Some(trunk) = &target.trunk {
+                known("trunk", trunk, &trunks, format!("target {:?}", target.name));
             }
         }
         for number in &self.number {
@@ -99,23 +110,43 @@ impl Arrangement {
                 }
             }
         }
-        for target in &self.target {
-            let host = target
-                .uri
-                .strip_prefix("sip:")
-                .filter(|rest| !rest.is_empty() && !rest.contains(char::is_whitespace));
-            if host.is_none() {
+        for trunk in &self.trunk {
+            if let Some(route) = &trunk.send_to
+                && route
+                    .strip_prefix("sip:")
+                    .is_none_or(|host| host.is_empty() || host.contains(['@', ' ']))
+            {
                 problems.push(format!(
-                    "target {:?}: expected a SIP URI such as sip:desk@192.0.2.10, got {:?}",
-                    target.name, target.uri
+                    "trunk {:?}: `send_to` expected a SIP URI without a user, such as sip:sbc.example.com:5060, got {route:?}",
+                    trunk.name
                 ));
             }
         }
+        for target in &self.target {
+            of_target(target, problems);
+        }
         for group in &self.group {
-            if !(1..=300).contains(&group.ring_seconds) {
+            of_group(group, problems);
+        }
+        for plan in &self.plan {
+            let steps = plan.start.is_some() || !plan.steps.is_empty();
+            if steps && (!plan.ring.is_empty() || plan.otherwise_reject.is_some()) {
                 problems.push(format!(
-                    "group {:?}: expected 1 to 300 ring_seconds, got {}",
-                    group.name, group.ring_seconds
+                    "plan {:?}: expected either `ring` or `start` with steps, got both",
+                    plan.name
+                ));
+            } else if steps && plan.start.is_none() {
+                problems.push(format!(
+                    "plan {:?}: expected `start` to name its first step",
+                    plan.name
+                ));
+            }
+        }
+        for prefix in self.dialling.iter().flat_map(|dialling| &dialling.prefixes) {
+            let digits = prefix.strip_prefix('+').unwrap_or_default();
+            if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+                problems.push(format!(
+                    "[dialling]: `prefixes` expected the beginning of a number such as +4420, got {prefix:?}"
                 ));
             }
         }
@@ -152,6 +183,135 @@ impl Arrangement {
     }
 }
 
+/// Everything that is wrong with plans, each problem with its plan, step and field; and what is probably not meant.
+#[derive(Debug, Clone, Default)]
+pub struct PlanFindings {
+    /// What is wrong.
+    pub problems: Vec<String>,
+    /// What is allowed and probably not meant.
+    pub warnings: Vec<String>,
+}
+
+impl Shape {
+    /// Checks every plan against what there is. `reach` is asked whether numbers may be dialled.
+    pub fn check_plans(&self, reach: Option<&Reach>) -> PlanFindings {
+        let mut findings = PlanFindings {
+            problems: self.problems.clone(),
+            warnings: Vec::new(),
+        };
+        let known = self.destinations();
+        if let Some(reach) = reach {
+            for (target, profile) in &self.targets {
+                if let (Some(number), Some(trunk)) = (number_of(&target.uri), profile.trunk) {
+                    let barred = reach.uri(&number, trunk).err();
+                    findings.problems.extend(
+                        barred.map(|why| format!("target {:?}: {number}: {why}", target.name)),
+                    );
+                }
+            }
+        }
+        for (name, document) in &self.plans {
+            check_plan(name, document, Some(&known), reach, &mut findings);
+        }
+        findings
+    }
+}
+
+/// Checks one plan.
+pub fn check_plan(
+    name: &str,
+    document: &PlanDocument,
+    known: Option<&Destinations>,
+    reach: Option<&Reach>,
+    findings: &mut PlanFindings,
+) {
+    let of_plan = |text: String| format!("plan {name:?}: {text}");
+    let warned = |warnings: Vec<PlanWarning>| {
+        let texts = warnings.into_iter().map(|warning| warning.to_string());
+        texts.map(of_plan).collect::<Vec<_>>()
+    };
+    match validate(document, known) {
+        Ok(warnings) => findings.warnings.extend(warned(warnings)),
+        Err(error) => {
+            let problems = error.problems.iter().map(ToString::to_string);
+            findings.problems.extend(problems.map(of_plan));
+            findings.warnings.extend(warned(error.warnings));
+        }
+    }
+    let forwards = document.steps.iter().filter_map(|(step, what)| match what {
+        Step::Forward(forward) => Some((step, forward)),
+        _ => None,
+    });
+    for (step, forward) in forwards {
+        let barred = reach.and_then(|reach| reach.uri(&forward.number, forward.trunk).err());
+        findings.problems.extend(barred.map(|why| {
+            of_plan(format!(
+                "step {step:?}: `forward.number` {}: {why}",
+                forward.number
+            ))
+        }));
+    }
+}
+
+/// The number that a `tel:` URI names.
+pub(crate) fn number_of(uri: &str) -> Option<E164> {
+    uri.strip_prefix("tel:")?.parse().ok()
+}
+
+fn of_target(target: &TargetPart, problems: &mut Vec<String>) {
+    let of = |text: String| format!("target {:?}: {text}", target.name);
+    let host = target
+        .uri
+        .strip_prefix("sip:")
+        .filter(|rest| !rest.is_empty() && !rest.contains(char::is_whitespace));
+    match (host, number_of(&target.uri)) {
+        (None, None) => problems.push(of(format!(
+            "expected a SIP URI such as sip:desk@192.0.2.10 or a number such as tel:+442079460123, got {:?}",
+            target.uri
+        ))),
+        (_, Some(_)) if target.trunk.is_none() => problems.push(of(
+            "`trunk` expected the name of the trunk that carries calls to a number".into(),
+        )),
+        _ => {}
+    }
+    let wrong = target
+        .languages
+        .iter()
+        .filter(|language| !is_range(language));
+    problems.extend(wrong.map(|language| {
+        of(format!(
+            "`languages` expected languages such as de or de-AT, got {language:?}"
+        ))
+    }));
+    let hours = target.hours.iter().flat_map(hours_problems);
+    problems.extend(hours.map(|problem| of(format!("`hours`: {problem}"))));
+}
+
+fn of_group(group: &GroupPart, problems: &mut Vec<String>) {
+    let of = |text: String| format!("group {:?}: {text}", group.name);
+    if !(1..=300).contains(&group.ring_seconds) {
+        problems.push(of(format!(
+            "expected 1 to 300 ring_seconds, got {}",
+            group.ring_seconds
+        )));
+    }
+    if group.explore > 100 {
+        problems.push(of(format!(
+            "`explore` expected 0 to 100 percent, got {}",
+            group.explore
+        )));
+    }
+    let wrong = group
+        .languages
+        .iter()
+        .filter(|language| !is_range(language));
+    problems.extend(wrong.map(|language| {
+        of(format!(
+            "`languages` expected languages such as de or de-AT, got {language:?}"
+        ))
+    }));
+}
+
 fn names<'a>(
     what: &str,
     names: impl Iterator<Item = &'a String>,
@@ -173,6 +333,8 @@ fn names<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ringfence_model::Dialling;
+
     use crate::arrangement::{
         GroupPart, NumberPart, PlanPart, PoolPart, SitePart, TargetPart, TrunkPart,
     };
@@ -184,21 +346,30 @@ mod tests {
                 name: "Carrier".into(),
                 addresses: vec!["here".into()],
                 country: None,
+                send_to: Some("sip:me@here".into()),
             }],
+            dialling: Some(Dialling {
+                prefixes: vec!["44".into()],
+                ..Dialling::default()
+            }),
             target: vec![TargetPart {
                 name: "Desk".into(),
                 uri: "desk".into(),
-                paused: false,
+                languages: vec!["german!".into()],
+                ..TargetPart::default()
             }],
             group: vec![GroupPart {
                 name: "Sales".into(),
                 targets: vec!["Nobody".into()],
-                ring_seconds: 0,
+                overflow: Some("Elsewhere".into()),
+                ..GroupPart::default()
             }],
             plan: vec![PlanPart {
                 name: "Main".into(),
                 ring: vec!["Nobody".into()],
                 otherwise_reject: Some(200),
+                steps: [("a".into(), serde_json::Value::Null)].into(),
+                ..PlanPart::default()
             }],
             pool: vec![PoolPart {
                 name: "Web".into(),
@@ -221,6 +392,11 @@ mod tests {
         let problems = arrangement.problems();
         for part in [
             "here",
+            "send_to",
+            "prefixes",
+            "german!",
+            "Elsewhere",
+            "got both",
             "\"desk\"",
             "\"Nobody\"",
             "ring_seconds",

@@ -1,6 +1,10 @@
 //! The document as its file has it.
 
+use std::collections::BTreeMap;
+
+use ringfence_model::{Caps, Dialling, Hours, LanguageUse, MemberProfile, Strategy};
 use serde::Deserialize;
+use serde_json::Value;
 
 /// What an account should have. Everything is known by its name.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -20,10 +24,12 @@ pub struct Arrangement {
     pub number: Vec<NumberPart>,
     /// Web properties.
     pub site: Vec<SitePart>,
+    /// Which numbers may be dialled over trunks.
+    pub dialling: Option<Dialling>,
 }
 
 /// `[[trunk]]`
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrunkPart {
     /// Its name.
@@ -33,23 +39,41 @@ pub struct TrunkPart {
     /// ISO 3166-1 alpha-2: how it writes numbers that lack a country code.
     #[serde(default)]
     pub country: Option<String>,
+    /// Where it takes calls: a SIP URI without a user, `sip:sbc.example.com:5060`. Without one no call goes out over it.
+    #[serde(default)]
+    pub send_to: Option<String>,
 }
 
 /// `[[target]]`
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TargetPart {
     /// Its name.
     pub name: String,
-    /// A SIP URI: `sip:desk@192.0.2.10`.
+    /// A SIP URI, `sip:desk@192.0.2.10`, or a number over a trunk, `tel:+442079460123`.
     pub uri: String,
     /// Paused targets are passed over.
     #[serde(default)]
     pub paused: bool,
+    /// The languages that are spoken there (RFC 5646), the best first.
+    #[serde(default)]
+    pub languages: Vec<String>,
+    /// Its own limits.
+    #[serde(default)]
+    pub caps: Caps,
+    /// When it takes calls.
+    #[serde(default)]
+    pub hours: Option<Hours>,
+    /// Seconds of rest after each call.
+    #[serde(default)]
+    pub wrap_up: u32,
+    /// The name of the trunk that carries its calls, for a number.
+    #[serde(default)]
+    pub trunk: Option<String>,
 }
 
 /// `[[group]]`
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GroupPart {
     /// Its name.
@@ -59,19 +83,47 @@ pub struct GroupPart {
     /// How long each rings, in seconds.
     #[serde(default = "twenty")]
     pub ring_seconds: u16,
+    /// In which order they are tried.
+    #[serde(default)]
+    pub strategy: Strategy,
+    /// What the caller's language does to the order.
+    #[serde(default)]
+    pub language: LanguageUse,
+    /// Languages to try after those of the caller, before everyone.
+    #[serde(default)]
+    pub languages: Vec<String>,
+    /// Limits of all its calls together.
+    #[serde(default)]
+    pub caps: Caps,
+    /// The name of the group that takes over while nobody of this one can be rung.
+    #[serde(default)]
+    pub overflow: Option<String>,
+    /// For `performance`: calls by lot, in percent.
+    #[serde(default = "ten")]
+    pub explore: u8,
+    /// Weights and priorities by the names of its targets.
+    #[serde(default)]
+    pub members: BTreeMap<String, MemberProfile>,
 }
 
-/// `[[plan]]`
-#[derive(Debug, Clone, Deserialize)]
+/// `[[plan]]`: groups that ring one after the other, or named steps. Steps name groups and trunks by their names.
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlanPart {
     /// Its name.
     pub name: String,
     /// Names of groups: when nobody of one answers, the next one rings.
+    #[serde(default)]
     pub ring: Vec<String>,
     /// The SIP status code for when nobody answered at all; without one it follows from what the targets said.
     #[serde(default)]
     pub otherwise_reject: Option<u16>,
+    /// The name of the first step, in the place of `ring`.
+    #[serde(default)]
+    pub start: Option<String>,
+    /// Steps by name; see docs/call-plans.md.
+    #[serde(default)]
+    pub steps: BTreeMap<String, Value>,
 }
 
 /// `[[pool]]`
@@ -119,6 +171,10 @@ pub struct SitePart {
     /// The name of the pool that its visits draw from.
     #[serde(default)]
     pub pool: Option<String>,
+}
+
+const fn ten() -> u8 {
+    10
 }
 
 const fn twenty() -> u16 {

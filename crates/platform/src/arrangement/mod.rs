@@ -4,17 +4,25 @@
 mod apply;
 mod check;
 mod document;
+mod file;
+mod shape;
+mod steps;
 
-use ringfence_model::{Account, Timestamp};
+use std::collections::BTreeMap;
+
+use ringfence_model::{Account, PlanDocument, TargetId, Timestamp};
 use ringfence_store::StoreError;
 
-use crate::Platform;
 use crate::sites::SiteError;
+use crate::{Platform, random};
 
 use apply::Work;
+pub use check::{PlanFindings, check_plan};
 pub use document::{
     Arrangement, GroupPart, NumberPart, PlanPart, PoolPart, SitePart, TargetPart, TrunkPart,
 };
+pub use file::{FileError, PlanFile, read_arrangement, read_plan_file};
+pub use shape::{Names, Reach, Shape};
 
 /// Why an arrangement was not applied.
 #[derive(Debug, thiserror::Error)]
@@ -48,20 +56,89 @@ impl Platform {
         if !problems.is_empty() {
             return Err(ArrangementError::Problems(problems));
         }
+        let names = of_account(&self.db, account)
+            .await?
+            .names
+            // An identifier of any kind serves: they differ in their type alone.
+            .with(arrangement, || TargetId::new(now, random()).0);
+        let shape = arrangement.shape(account.id, &names);
+        let dialling = match &arrangement.dialling {
+            Some(dialling) => dialling.clone(),
+            None => self.db.dialling(account.id).await?.unwrap_or_default(),
+        };
+        let findings = shape.check_plans(Some(&shape.reach(&dialling, &account.country)));
+        if !findings.problems.is_empty() {
+            return Err(ArrangementError::Problems(findings.problems));
+        }
         let mut work = Work {
             platform: self,
             account: account.id,
             now,
             changes: Vec::new(),
         };
-        work.trunks(&arrangement.trunk).await?;
-        let targets = work.targets(&arrangement.target).await?;
-        let groups = work.groups(&arrangement.group, &targets).await?;
-        let plans = work.plans(&arrangement.plan, &groups).await?;
+        work.trunks(&shape.trunks).await?;
+        work.dialling(arrangement.dialling.as_ref()).await?;
+        work.targets(&shape.targets).await?;
+        work.groups(&shape.groups).await?;
+        let plans = work.plans(&shape.plans).await?;
         let pools = work.pools(&arrangement.pool).await?;
         work.numbers(&arrangement.number, &pools, &plans).await?;
         work.overflows(&arrangement.pool, &pools).await?;
         work.sites(&arrangement.site, &pools).await?;
         Ok(work.changes)
     }
+}
+
+/// The steps of a plan as people write them, with groups and trunks by their names.
+pub fn written_steps(
+    document: &PlanDocument,
+    names: &Names,
+) -> BTreeMap<String, serde_json::Value> {
+    steps::written(document, names)
+}
+
+/// What an account has that plans may name.
+#[derive(Debug, Clone)]
+pub struct Own {
+    /// By name.
+    pub names: Names,
+    /// As records; without plans.
+    pub shape: Shape,
+    /// Where calls may go out to.
+    pub reach: Reach,
+}
+
+/// Reads what an account has that plans may name.
+///
+/// # Errors
+/// When the rows cannot be read.
+pub async fn of_account(db: &ringfence_store::Db, account: &Account) -> Result<Own, StoreError> {
+    let id = account.id;
+    let mut routes = db.trunk_routes(id).await?;
+    let mut targets = db.target_profiles(id).await?;
+    let mut groups = db.group_profiles(id).await?;
+    let mut shape = Shape::default();
+    let mut names = Names::default();
+    for trunk in db.trunks(id).await? {
+        names.trunks.insert(trunk.name.clone(), trunk.id);
+        let route = routes.remove(&trunk.id);
+        shape.trunks.push((trunk, route));
+    }
+    for target in db.targets(id).await? {
+        names.targets.insert(target.name.clone(), target.id);
+        let profile = targets.remove(&target.id).unwrap_or_default();
+        shape.targets.push((target, profile));
+    }
+    for group in db.target_groups(id).await? {
+        names.groups.insert(group.name.clone(), group.id);
+        let profile = groups.remove(&group.id).unwrap_or_default();
+        shape.groups.push((group, profile));
+    }
+    let dialling = db.dialling(id).await?.unwrap_or_default();
+    let reach = shape.reach(&dialling, &account.country);
+    Ok(Own {
+        names,
+        shape,
+        reach,
+    })
 }

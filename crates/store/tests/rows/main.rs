@@ -16,6 +16,7 @@ mod migration;
 mod numbers;
 mod paging;
 mod plans;
+mod profiles;
 mod reports;
 mod sites;
 mod targets;

@@ -1,0 +1,18 @@
+//! Which numbers an account's calls may go out to. Only what is set; whether a number is among them is asked in `routing`.
+
+use serde::{Deserialize, Serialize};
+
+/// The numbers that may be dialled over an account's trunks: those of `countries`, and those that begin with one of
+/// `prefixes`. What costs the caller more than a call is closed unless it is opened.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Dialling {
+    /// ISO 3166-1 alpha-2. `None` is the account's own country; an empty list is no country.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub countries: Option<Vec<String>>,
+    /// Beginnings of numbers with their country code: `+4420`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub prefixes: Vec<String>,
+    /// Premium-rate, shared-cost and personal numbers too.
+    pub premium: bool,
+}
