@@ -34,7 +34,7 @@ impl Fuzzy {
 /// Triples of words below which a text is too short to be compared.
 const TRIPLES_MIN: usize = 16;
 /// Words that are compared: the beginning of a text says enough.
-const WORDS_MAX: usize = 8192;
+const WORDS_MAX: usize = 3072;
 
 pub(super) fn of_all(page: &Page<'_>) -> Vec<Fingerprint> {
     std::iter::once(of(None, LinkedKind::Frame, page.octets))

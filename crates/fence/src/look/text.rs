@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::LazyLock;
-use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfkc_quick};
 
 /// Words that are written with look-alikes so that filters pass them by.
 const DISGUISED: &[&str] = &[
@@ -89,11 +89,6 @@ pub(super) fn folded(text: &str) -> Folded {
         disguised: Vec::new(),
     };
     folded.text.push(' ');
-    let text: Cow<'_, str> = if text.is_ascii() {
-        Cow::Borrowed(text)
-    } else {
-        Cow::Owned(text.nfkc().collect())
-    };
     for word in text.split(|c: char| {
         c.is_whitespace() || (c.is_ascii_punctuation() && !is_leet(c)) || is_sign(c)
     }) {
@@ -106,6 +101,11 @@ fn word_folded(word: &str, folded: &mut Folded) {
     if word.is_empty() {
         return;
     }
+    // Nearly every word is in the normal form already.
+    let word: Cow<'_, str> = match is_nfkc_quick(word.chars()) {
+        IsNormalized::Yes => Cow::Borrowed(word),
+        IsNormalized::No | IsNormalized::Maybe => Cow::Owned(word.nfkc().collect()),
+    };
     let start = folded.text.len();
     let mut letters = false;
     let mut others = false;
@@ -156,7 +156,11 @@ fn word_folded(word: &str, folded: &mut Folded) {
 
 /// The word behind look-alikes, if it is one of those that are disguised.
 fn undisguised(word: &str) -> Option<String> {
-    if word.len() > 64 {
+    let latin = |c: char| c < '\u{250}' && !c.is_ascii_digit() && !is_leet(c) && c != '\u{ad}';
+    if word.len() > 64
+        || word.chars().all(latin)
+        || word.chars().any(|c| ('\u{2e80}'..'\u{fe00}').contains(&c))
+    {
         return None;
     }
     let plain: String = word

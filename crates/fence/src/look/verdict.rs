@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::evidence::Evidence;
-use super::lexicon::{self, PhraseKind};
+use super::lexicon::{self, Phrase, PhraseKind};
 use super::model::{self, Weights};
 use super::place::{Place, Source};
 use super::signal::Signal;
@@ -71,10 +71,11 @@ pub(super) fn words(evidence: &mut Evidence, url: Option<&Url>) -> Vec<String> {
     if let Some(word) = folded.disguised.first().or(spoken.disguised.first()) {
         evidence.note(FoldedWords, 1.0, || Place::new(Source::Text, None, word));
     }
-    Words::count(&folded.text, 1.0, evidence);
+    let found = lexicon::phrases(&folded.text);
+    Words::count(&found, &folded.text, 1.0, evidence);
     // What scripts hold may never be shown, so it counts only where the text is silent.
-    Words::count(&spoken.text, 0.7, evidence);
-    brands(evidence, &folded.text, url);
+    Words::count(&lexicon::phrases(&spoken.text), &spoken.text, 0.7, evidence);
+    brands(evidence, &found, &folded.text, url);
     let phones = text::phones(&shown);
     if let Some(phone) = phones.first() {
         let strength = if phones.iter().any(|phone| text::toll_free(phone)) {
@@ -95,18 +96,21 @@ pub(super) fn words(evidence: &mut Evidence, url: Option<&Url>) -> Vec<String> {
     }
     images(evidence, &folded.text);
     shell(evidence, &folded.text);
-    decoy(evidence);
+    decoy(evidence, &folded.text);
     phones
 }
+
+/// Phrases with the offsets of their first places.
+type Found = [(&'static Phrase, usize)];
 
 struct Words;
 
 impl Words {
-    fn count(folded: &str, share: f64, evidence: &mut Evidence) {
+    fn count(found: &Found, folded: &str, share: f64, evidence: &mut Evidence) {
         let mut counts = [0_u32; 4];
         let mut first = [None; 4];
         let mut tool = None;
-        for (phrase, at) in lexicon::phrases(folded) {
+        for &(phrase, at) in found {
             let index = match phrase.kind {
                 PhraseKind::Threat => 0,
                 PhraseKind::Call => 1,
@@ -141,12 +145,12 @@ impl Words {
 }
 
 /// A brand that speaks on a domain of somebody else; without an address nobody knows.
-fn brands(evidence: &mut Evidence, folded: &str, url: Option<&Url>) {
+fn brands(evidence: &mut Evidence, found: &Found, folded: &str, url: Option<&Url>) {
     let host = url.and_then(Url::host_str).unwrap_or_default();
-    let brand = lexicon::phrases(folded)
-        .into_iter()
+    let brand = found
+        .iter()
         .find(|(phrase, _)| phrase.kind == PhraseKind::Brand && !lexicon::owns(&phrase.text, host));
-    if let Some((_, at)) = brand {
+    if let Some(&(_, at)) = brand {
         let strength = if host.is_empty() { 0.5 } else { 1.0 };
         evidence.note(BrandOffDomain, strength, || {
             Place::around(Source::Text, None, folded, at)
@@ -208,12 +212,13 @@ fn shell(evidence: &mut Evidence, folded: &str) {
 }
 
 /// A title that speaks of something else: no word of it stands in a text full of threats.
-fn decoy(evidence: &mut Evidence) {
+fn decoy(evidence: &mut Evidence, folded: &str) {
     if evidence.strength(ThreatWords) < 0.6 || evidence.title.trim().is_empty() {
         return;
     }
     let title = text::folded(&evidence.title).text;
-    let prose = text::folded(&evidence.prose).text;
+    // The title stands before the rest.
+    let prose = folded.get(title.len()..).unwrap_or_default();
     let mut words = title
         .split(' ')
         .filter(|word| word.chars().count() > 3)
