@@ -180,6 +180,13 @@ pub enum CallEventKind {
         /// Why, in words that are shown.
         reason: String,
     },
+    /// A step of the plan was taken.
+    Decided {
+        /// The step's name.
+        step: String,
+        /// What was decided there and why, in words that are shown.
+        reason: String,
+    },
     /// A target is being rung.
     Ringing {
         /// The leg.

@@ -124,6 +124,8 @@ struct Known {
     problems: Vec<String>,
     reach: Option<Reach>,
     stood_in: bool,
+    /// What `apply` refuses, for calls do not do it yet.
+    not_yet: Vec<String>,
 }
 
 impl Known {
@@ -148,6 +150,7 @@ impl Known {
             findings.problems.retain(|text| !other(text));
             findings.warnings.retain(|text| !other(text));
         }
+        findings.warnings.extend(self.not_yet.iter().cloned());
         let mut problems = self.problems.clone();
         problems.append(&mut findings.problems);
         findings.problems = problems;
@@ -170,15 +173,19 @@ fn load(source: &PlanSource) -> anyhow::Result<Known> {
     let text = std::fs::read_to_string(&source.file)
         .with_context(|| format!("expected to read plans from {file}"))?;
     let mut plans = read_plan_file(&text, &source.file).with_context(|| file.clone())?;
-    if let Some(path) = &source.config {
-        let config = config::load(Some(path))?;
-        return crate::runtime()?.block_on(of_account(&config, source, &plans));
+    match &source.config {
+        Some(path) => {
+            let config = config::load(Some(path))?;
+            crate::runtime()?.block_on(of_account(&config, source, &plans))
+        }
+        None => {
+            let stood_in = plans.alone;
+            if stood_in {
+                plans.stand_in();
+            }
+            Ok(of_file(&plans, stood_in))
+        }
     }
-    let stood_in = plans.alone;
-    if stood_in {
-        plans.stand_in();
-    }
-    Ok(of_file(&plans, stood_in))
 }
 
 /// Identifiers in the order in which they are drawn: they mean nothing outside of one run.
@@ -204,6 +211,7 @@ fn of_file(plans: &PlanFile, stood_in: bool) -> Known {
         .unwrap_or_else(|| "GB".to_owned());
     let reach = (!stood_in).then(|| shape.reach(&dialling, &home));
     Known {
+        not_yet: shape.not_carried_out(arrangement),
         shape,
         names,
         problems,
@@ -239,6 +247,7 @@ async fn of_account(
     }
     shape.add(own.shape);
     Ok(Known {
+        not_yet: shape.not_carried_out(arrangement),
         shape,
         names,
         problems,

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 
-use ringfence_model::{E164, PlanDocument, Step};
+use ringfence_model::{Caps, E164, PlanDocument, Step, Strategy};
 use ringfence_routing::{Destinations, PlanWarning, hours_problems, is_range, validate};
 
 use super::shape::{Reach, Shape};
@@ -193,6 +193,40 @@ pub struct PlanFindings {
 }
 
 impl Shape {
+    /// What of it calls do not do yet, by step and field.
+    pub fn not_carried_out(&self, arrangement: &Arrangement) -> Vec<String> {
+        let told = |of: String, field: &str| {
+            format!("{of}: `{field}` cannot be carried out by calls yet; leave it out")
+        };
+        let mut found = Vec::new();
+        for (plan, document) in &self.plans {
+            for (name, step) in &document.steps {
+                let fields = super::steps::not_carried_out(step);
+                let of = format!("plan {plan:?}: step {name:?}");
+                found.extend(fields.iter().map(|field| told(of.clone(), field)));
+            }
+        }
+        for target in &arrangement.target {
+            let of = format!("target {:?}", target.name);
+            if target.caps != Caps::default() {
+                found.push(told(of.clone(), "caps"));
+            }
+            if target.wrap_up > 0 {
+                found.push(told(of, "wrap_up"));
+            }
+        }
+        for group in &arrangement.group {
+            let of = format!("group {:?}", group.name);
+            if group.caps != Caps::default() {
+                found.push(told(of.clone(), "caps"));
+            }
+            if group.strategy != Strategy::Priority {
+                found.push(told(of, "strategy"));
+            }
+        }
+        found
+    }
+
     /// Checks every plan against what there is. `reach` is asked whether numbers may be dialled.
     pub fn check_plans(&self, reach: Option<&Reach>) -> PlanFindings {
         let mut findings = PlanFindings {

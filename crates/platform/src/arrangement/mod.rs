@@ -17,6 +17,7 @@ use crate::sites::SiteError;
 use crate::{Platform, random};
 
 use apply::Work;
+pub(crate) use check::number_of;
 pub use check::{PlanFindings, check_plan};
 pub use document::{
     Arrangement, GroupPart, NumberPart, PlanPart, PoolPart, SitePart, TargetPart, TrunkPart,
@@ -67,8 +68,9 @@ impl Platform {
             None => self.db.dialling(account.id).await?.unwrap_or_default(),
         };
         let findings = shape.check_plans(Some(&shape.reach(&dialling, &account.country)));
-        if !findings.problems.is_empty() {
-            return Err(ArrangementError::Problems(findings.problems));
+        let problems = [findings.problems, shape.not_carried_out(arrangement)].concat();
+        if !problems.is_empty() {
+            return Err(ArrangementError::Problems(problems));
         }
         let mut work = Work {
             platform: self,

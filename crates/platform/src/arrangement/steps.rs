@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use ringfence_model::{PlanDocument, Step, TargetGroupId};
+use ringfence_model::{CallerIdShown, PlanDocument, Step, Strategy, TargetGroupId};
 use serde_json::{Map, Value};
 
 use super::PlanPart;
@@ -58,14 +58,7 @@ fn read(name: &str, written: &Value, names: &Names, problems: &mut Vec<String>) 
         return None;
     }
     match serde_path_to_error::deserialize::<_, Step>(&value) {
-        Ok(step) => {
-            problems.extend(not_carried_out(&step).into_iter().map(|field| {
-                format!(
-                    "step {name:?}: `{field}` cannot be carried out by this version; leave it out"
-                )
-            }));
-            Some(step)
-        }
+        Ok(step) => Some(step),
         Err(error) => {
             let place = error.path().to_string();
             let place = if place == "." {
@@ -83,16 +76,19 @@ fn read(name: &str, written: &Value, names: &Names, problems: &mut Vec<String>) 
 pub(super) fn not_carried_out(step: &Step) -> Vec<String> {
     let kind = step.kind();
     let asked: Vec<(&str, bool)> = match step {
-        Step::Menu(_) | Step::Say(_) | Step::Queue(_) | Step::Voicemail(_) => vec![("", true)],
+        Step::Menu(_) | Step::Say(_) | Step::Queue(_) | Step::Voicemail(_) | Step::Forward(_) => {
+            vec![("", true)]
+        }
         Step::Ring(ring) => vec![
+            (
+                "strategy",
+                ring.strategy
+                    .is_some_and(|strategy| strategy != Strategy::Priority),
+            ),
             ("whisper", ring.whisper.is_some()),
             ("accept_key", ring.accept_key.is_some()),
-            (
-                "record.consent",
-                ring.record
-                    .as_ref()
-                    .is_some_and(|record| record.consent().is_some()),
-            ),
+            ("caller_id", ring.caller_id != CallerIdShown::Caller),
+            ("record", ring.record.is_some()),
         ],
         _ => Vec::new(),
     };

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use ringfence_model::{E164, PlanDocument, PlanId, Timestamp, TrackingNumber};
+use ringfence_model::{Conditions, E164, PlanDocument, PlanId, Step, Timestamp, TrackingNumber};
 use ringfence_routing::Destinations;
 use ringfence_store::{Db, StoreError};
+
+use crate::arrangement::{Reach, of_account};
 
 /// A change of a plan, group or target reaches new calls within this time.
 const FRESH_FOR: Duration = Duration::from_secs(2);
@@ -22,8 +24,14 @@ pub struct NumberFacts {
     pub number: TrackingNumber,
     /// Its plan.
     pub plan: Option<(PlanId, PlanDocument)>,
-    /// The account's groups and targets.
+    /// The account's groups and targets, with what balancing knows of them.
     pub destinations: Destinations,
+    /// Where calls may go out to.
+    pub reach: Reach,
+    /// The plan or a target asks for what only the visit tells: its language, its device.
+    pub asks_for_the_visit: bool,
+    /// The plan asks whether the caller has called before, or who spoke last with it.
+    pub asks_for_the_caller: bool,
 }
 
 type Remembered = HashMap<E164, (Timestamp, Arc<NumberFacts>)>;
@@ -58,25 +66,23 @@ impl CallFacts {
                 .map(|plan| (plan.id, plan.document)),
             None => None,
         };
-        let destinations = Destinations {
-            groups: db
-                .target_groups(account)
-                .await?
-                .into_iter()
-                .map(|group| (group.id, group))
-                .collect(),
-            targets: db
-                .targets(account)
-                .await?
-                .into_iter()
-                .map(|target| (target.id, target))
-                .collect(),
-            ..Destinations::default()
+        let Some(owner) = db.account(account).await? else {
+            return Ok(None);
         };
+        let own = of_account(db, &owner).await?;
+        let destinations = own.shape.destinations();
+        let document = plan.as_ref().map(|(_, document)| document);
         let facts = Arc::new(NumberFacts {
+            asks_for_the_visit: document.is_some_and(asks_for_the_visit)
+                || destinations
+                    .profiles
+                    .values()
+                    .any(|profile| !profile.languages.is_empty()),
+            asks_for_the_caller: document.is_some_and(asks_for_the_caller),
             number,
             plan,
             destinations,
+            reach: own.reach,
         });
         let mut remembered = self.remembered.lock();
         if remembered.len() >= MOST_NUMBERS {
@@ -85,4 +91,20 @@ impl CallFacts {
         remembered.insert(dialled.clone(), (now, Arc::clone(&facts)));
         Ok(Some(facts))
     }
+}
+
+fn conditions(document: &PlanDocument) -> impl Iterator<Item = &Conditions> {
+    let cases = document.steps.values().flat_map(|step| match step {
+        Step::Match(matched) => matched.cases.as_slice(),
+        _ => &[],
+    });
+    cases.map(|case| &case.when)
+}
+
+fn asks_for_the_visit(document: &PlanDocument) -> bool {
+    conditions(document).any(|when| !when.visitor_language.is_empty() || !when.device.is_empty())
+}
+
+fn asks_for_the_caller(document: &PlanDocument) -> bool {
+    conditions(document).any(|when| when.returning.is_some())
 }

@@ -7,6 +7,7 @@ mod facts;
 mod journal;
 mod recovery;
 mod trunks;
+mod way;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use ringfence_callflow as callflow;
 use ringfence_live::RecentLease;
 use ringfence_model::{
-    Call, CallEvent, CallEventKind, CallId, E164, LegId, NumberState, PlanId, RecordingId, Source,
+    Call, CallEvent, CallEventKind, CallId, E164, NumberState, PlanId, RecordingId, Source,
     Timestamp, TrackingNumber, TrunkId,
 };
 use ringfence_store::{StoreError, Write};
@@ -150,13 +151,12 @@ async fn begin(
         facts.received_at,
         platform.settings.late_call_window,
     );
-    let route =
-        ringfence_routing::route(document, &known.destinations, || LegId::new(now, random()));
-
     let call = new_call(facts, number, trunk, *plan, &attribution, now);
+    let about = way::facts_of(platform, &known, &call).await?;
+    let way::Way { route, decided } = way::of_call(&known, document, &about, now);
     let mut writes = vec![Write::CallBegun(Box::new(call.clone()))];
     let mut sequence = 0;
-    for kind in opening_events(attribution) {
+    for kind in opening_events(attribution).into_iter().chain(decided) {
         let (account, at) = (call.account, facts.received_at);
         writes.push(Write::CallEvent(CallEvent {
             call: call.id,

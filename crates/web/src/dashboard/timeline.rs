@@ -50,6 +50,9 @@ pub(super) fn steps(events: &[CallEvent], now: Timestamp) -> Vec<Step> {
                 let title = source.clone().unwrap_or_else(|| "No source".into());
                 add("quiet", "source", title, reason.clone());
             }
+            CallEventKind::Decided { step, reason } => {
+                add("quiet", "arrived", format!("Step {step}"), reason.clone());
+            }
             CallEventKind::Ringing {
                 leg, name, reason, ..
             } => {
@@ -168,6 +171,9 @@ pub(super) fn in_words(kind: &CallEventKind) -> String {
             &format!("Attributed to {}", source.as_deref().unwrap_or("no source")),
             reason,
         ]),
+        CallEventKind::Decided { step, reason } => {
+            joined(&[&format!("Step {step:?} of the plan"), reason])
+        }
         CallEventKind::Ringing { name, reason, .. } => {
             joined(&[&format!("{name} is being rung"), reason])
         }
