@@ -173,19 +173,15 @@ fn load(source: &PlanSource) -> anyhow::Result<Known> {
     let text = std::fs::read_to_string(&source.file)
         .with_context(|| format!("expected to read plans from {file}"))?;
     let mut plans = read_plan_file(&text, &source.file).with_context(|| file.clone())?;
-    match &source.config {
-        Some(path) => {
-            let config = config::load(Some(path))?;
-            crate::runtime()?.block_on(of_account(&config, source, &plans))
-        }
-        None => {
-            let stood_in = plans.alone;
-            if stood_in {
-                plans.stand_in();
-            }
-            Ok(of_file(&plans, stood_in))
-        }
+    if let Some(path) = &source.config {
+        let config = config::load(Some(path))?;
+        return crate::runtime()?.block_on(of_account(&config, source, &plans));
     }
+    let stood_in = plans.alone;
+    if stood_in {
+        plans.stand_in();
+    }
+    Ok(of_file(&plans, stood_in))
 }
 
 /// Identifiers in the order in which they are drawn: they mean nothing outside of one run.
