@@ -99,6 +99,7 @@ impl Log {
             .map(|event| match event {
                 CallEventKind::Arrived => "arrived",
                 CallEventKind::Attributed { .. } => "attributed",
+                CallEventKind::Decided { .. } => "decided",
                 CallEventKind::Ringing { .. } => "ringing",
                 CallEventKind::Progress { .. } => "progress",
                 CallEventKind::LegFailed { .. } => "leg failed",
