@@ -18,4 +18,5 @@ mod script;
 mod secured;
 mod sessions;
 mod strangers;
+mod torture;
 mod transfers;
