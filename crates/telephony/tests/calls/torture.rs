@@ -25,6 +25,7 @@ const BAD: Outcome = Answer(&[400]);
 /// Read, and refused only because nobody registers or sends texts here.
 const NOT_HERE: Outcome = Answer(&[405]);
 
+#[derive(Clone)]
 struct Torture {
     /// The RFC's section.
     section: &'static str,
@@ -101,6 +102,10 @@ impl Request {
             self.body
         )
     }
+}
+
+fn messages(from: SocketAddr) -> Vec<Torture> {
+    [syntax(from), semantics(from), values(from)].concat()
 }
 
 fn syntax(from: SocketAddr) -> Vec<Torture> {
@@ -207,6 +212,17 @@ fn semantics(from: SocketAddr) -> Vec<Torture> {
             NOT_HERE,
             of("REGISTER", "3.3.7").and("Authorization: NoOneKnowsThis opaque-data=here"),
         ),
+    ]
+}
+
+fn values(from: SocketAddr) -> Vec<Torture> {
+    let of = |method: &str, section: &str| Request::new(method, section, from);
+    let entry = |section, outcome, request: Request| Torture {
+        section,
+        outcome,
+        text: request.text(),
+    };
+    vec![
         entry(
             "3.3.8",
             BAD,
@@ -347,8 +363,7 @@ async fn every_torture_message_is_taken_or_refused_as_rfc_4475_says_and_the_serv
     .await;
     let (known, to) = (socket("127.0.0.1"), server.address);
     let from = known.local_addr().expect("it is bound");
-    let mut messages = syntax(from);
-    messages.extend(semantics(from));
+    let messages = messages(from);
     let wrong = tokio::task::spawn_blocking(move || otherwise(&known, to, &messages));
     let wrong = wrong.await.expect("it does not panic");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -359,7 +374,7 @@ async fn a_stranger_who_sends_them_hears_nothing() {
     let server = Server::start(Policy::default()).await;
     let (stranger, to) = (socket("127.0.0.2"), server.address);
     let from = stranger.local_addr().expect("it is bound");
-    for Torture { text, .. } in syntax(from).iter().chain(&semantics(from)) {
+    for Torture { text, .. } in messages(from) {
         stranger
             .send_to(text.as_bytes(), to)
             .expect("it can be sent");
