@@ -16,6 +16,8 @@ pub enum SourceKind {
     Social,
     /// A mail.
     Mail,
+    /// An AI assistant that gave a link.
+    Assistant,
     /// Any other page that links here.
     Referral,
     /// Named by UTM parameters of no paid kind.
@@ -32,6 +34,7 @@ impl SourceKind {
             Self::Search => "search",
             Self::Social => "social",
             Self::Mail => "mail",
+            Self::Assistant => "assistant",
             Self::Referral => "referral",
             Self::Campaign => "campaign",
             Self::Direct => "direct",
@@ -45,6 +48,7 @@ impl SourceKind {
             Self::Search,
             Self::Social,
             Self::Mail,
+            Self::Assistant,
             Self::Referral,
             Self::Campaign,
             Self::Direct,

@@ -3,7 +3,7 @@
 use ringfence_model::{ClickId, Utm};
 use url::Url;
 
-use crate::source::CLICK_IDS;
+use crate::click_ids::CLICK_IDS;
 
 /// The longest page URL that is read, in octets.
 pub const PAGE_URL_MAX: usize = 4096;

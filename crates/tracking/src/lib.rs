@@ -3,18 +3,23 @@
 //! Pure: no I/O, no clock, no chance. Time and identifiers come in from outside.
 
 mod attribution;
+mod click_ids;
 mod device;
+mod finding;
 mod landing;
 mod pool;
 mod recent;
 mod referrers;
+mod sizing;
 mod source;
 
 pub use attribution::{Attribution, RunnerUp, attribute};
 pub use device::device;
+pub use finding::Finding;
 pub use landing::{
     LANDING_STORED_MAX, Landing, LandingError, PAGE_URL_MAX, VALUE_MAX, parse_landing, shortened,
 };
 pub use pool::{Held, LostRace, PoolLeases, Proposal};
 pub use recent::{RECENT_MAX, RecentLease, RecentLeases};
-pub use source::{SourceRule, SourceRules, VisitFacts, classify};
+pub use sizing::{ERLANGS_MAX, OfferedLoad, POOL_NUMBERS_MAX, SHARE_MIN, SizingError};
+pub use source::{Explanation, SourceRule, SourceRules, VisitFacts, classify, explain};

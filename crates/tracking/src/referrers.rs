@@ -24,6 +24,18 @@ pub(crate) fn known(scheme: &str, host: &str) -> Option<Referrer> {
         })
 }
 
+/// The assistant that a link's `utm_source` names, by its host or its bare name.
+pub(crate) fn known_by_name(utm_source: &str) -> Option<Referrer> {
+    let lower = utm_source.to_ascii_lowercase();
+    let host = lower.strip_prefix("www.").unwrap_or(&lower);
+    HOSTS
+        .iter()
+        .find(|&&(domain, kind, name)| {
+            kind == SourceKind::Assistant && (domain == host || name.eq_ignore_ascii_case(host))
+        })
+        .map(|&(_, kind, name)| Referrer { kind, name })
+}
+
 type Row = (&'static str, SourceKind, &'static str);
 
 fn find(rows: &[Row], matches: impl Fn(&str) -> bool) -> Option<Referrer> {
@@ -62,24 +74,28 @@ const APPS: &[Row] = &[
         SourceKind::Search,
         "Google",
     ),
+    ("com.openai.chatgpt", SourceKind::Assistant, "ChatGPT"),
     ("com.linkedin.android", SourceKind::Social, "LinkedIn"),
     ("com.slack", SourceKind::Referral, "Slack"),
     ("org.telegram.messenger", SourceKind::Social, "Telegram"),
 ];
 
 const HOSTS: &[Row] = &[
-    ("chatgpt.com", SourceKind::Referral, "ChatGPT"),
-    ("chat.openai.com", SourceKind::Referral, "ChatGPT"),
-    ("claude.ai", SourceKind::Referral, "Claude"),
-    ("perplexity.ai", SourceKind::Referral, "Perplexity"),
-    ("gemini.google.com", SourceKind::Referral, "Gemini"),
-    ("copilot.microsoft.com", SourceKind::Referral, "Copilot"),
-    ("chat.mistral.ai", SourceKind::Referral, "Mistral"),
-    ("chat.deepseek.com", SourceKind::Referral, "DeepSeek"),
-    ("grok.com", SourceKind::Referral, "Grok"),
-    ("meta.ai", SourceKind::Referral, "Meta AI"),
-    ("you.com", SourceKind::Referral, "You.com"),
-    ("poe.com", SourceKind::Referral, "Poe"),
+    ("chatgpt.com", SourceKind::Assistant, "ChatGPT"),
+    ("chat.openai.com", SourceKind::Assistant, "ChatGPT"),
+    ("claude.ai", SourceKind::Assistant, "Claude"),
+    ("perplexity.ai", SourceKind::Assistant, "Perplexity"),
+    ("gemini.google.com", SourceKind::Assistant, "Gemini"),
+    ("copilot.microsoft.com", SourceKind::Assistant, "Copilot"),
+    ("chat.mistral.ai", SourceKind::Assistant, "Mistral"),
+    ("chat.deepseek.com", SourceKind::Assistant, "DeepSeek"),
+    ("grok.com", SourceKind::Assistant, "Grok"),
+    ("meta.ai", SourceKind::Assistant, "Meta AI"),
+    ("you.com", SourceKind::Assistant, "You.com"),
+    ("poe.com", SourceKind::Assistant, "Poe"),
+    ("chat.qwen.ai", SourceKind::Assistant, "Qwen"),
+    ("kimi.com", SourceKind::Assistant, "Kimi"),
+    ("phind.com", SourceKind::Assistant, "Phind"),
     ("mail.google.com", SourceKind::Mail, "Gmail"),
     ("outlook.live.com", SourceKind::Mail, "Outlook"),
     ("outlook.office.com", SourceKind::Mail, "Outlook"),

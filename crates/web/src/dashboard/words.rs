@@ -204,6 +204,7 @@ pub(super) const fn source_kind(kind: SourceKind) -> &'static str {
         SourceKind::Search => "Search",
         SourceKind::Social => "Social network",
         SourceKind::Mail => "Mail",
+        SourceKind::Assistant => "AI assistant",
         SourceKind::Referral => "Referral",
         SourceKind::Campaign => "Campaign",
         SourceKind::Direct => "Direct",
