@@ -1,10 +1,14 @@
 //! The command line: what can be asked of the program. Says nothing about how it is done.
 
+mod advice;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use ringfence_model::{ApiKeyId, KeyScope, Role};
+
+pub use advice::{PoolCommand, PoolSize, SourceCommand, SourceTry};
 
 /// Ringfence: which advertisement made the phone ring, and who answered.
 #[derive(Debug, Parser)]
@@ -30,6 +34,12 @@ pub enum Command {
     /// Tracking numbers
     #[command(subcommand)]
     Number(NumberCommand),
+    /// Pools of numbers
+    #[command(subcommand)]
+    Pool(PoolCommand),
+    /// Where visits come from
+    #[command(subcommand)]
+    Source(SourceCommand),
     /// Keys with which programs use the API
     #[command(subcommand)]
     Key(KeyCommand),

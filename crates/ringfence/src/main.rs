@@ -11,15 +11,20 @@ mod logging;
 mod master_key;
 mod metrics;
 mod plan;
+mod pool_size;
 mod serve;
 mod server;
 mod sip_tls;
+mod source_try;
 
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 
-use cli::{Cli, Command, ConfigCommand, NumberCommand, PlanCommand, UserCommand};
+use cli::{
+    Cli, Command, ConfigCommand, NumberCommand, PlanCommand, PoolCommand, SourceCommand,
+    UserCommand,
+};
 
 /// Many small texts live for the length of a request or a call; the system's allocator took a quarter of the CPU.
 #[global_allocator]
@@ -72,6 +77,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             let config = config::load(import.configured.config.as_deref())?;
             runtime()?.block_on(admin::number_import(&config, &import))?;
         }
+        Command::Pool(PoolCommand::Size(size)) => pool_size::run(&size)?,
+        Command::Source(SourceCommand::Try(asked)) => source_try::run(&asked)?,
         Command::Apply(apply) => {
             let config = config::load(apply.configured.config.as_deref())?;
             runtime()?.block_on(admin::apply(&config, &apply))?;
