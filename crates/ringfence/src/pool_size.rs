@@ -1,5 +1,6 @@
 //! `ringfence pool size`: says how many numbers a pool needs and draws what fewer or more would do. Reads no rows.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -154,11 +155,10 @@ impl Answer {
         let Some(here) = &self.here else {
             return Ok(());
         };
-        let missing = self.numbers.saturating_sub(here.numbers);
-        let verdict = if missing == 0 {
-            format!("{} more than needed", here.numbers - self.numbers)
-        } else {
-            format!("{missing} more are needed")
+        let verdict = match here.numbers.cmp(&self.numbers) {
+            Ordering::Less => format!("{} more are needed", self.numbers - here.numbers),
+            Ordering::Equal => "just enough".into(),
+            Ordering::Greater => format!("{} more than needed", here.numbers - self.numbers),
         };
         writeln!(
             out,

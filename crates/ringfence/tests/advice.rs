@@ -42,6 +42,10 @@ fn a_pool_that_is_there_is_shown_its_place_on_the_curve() {
     }
     let said = ask("pool size --visits-per-hour 200 --numbers 200");
     assert!(said.contains("72 more than needed"), "{said}");
+    let said = ask("pool size --visits-per-hour 200 --numbers 128");
+    for wanted in ["<- enough, you are here", "just enough"] {
+        assert!(said.contains(wanted), "{wanted:?} is not in:\n{said}");
+    }
 }
 
 #[test]

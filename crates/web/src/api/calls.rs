@@ -122,7 +122,7 @@ where
 /// Where a visit or call came from.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct SourceView {
-    /// `paid`, `search`, `social`, `mail`, `referral`, `campaign`, `direct` and others.
+    /// `paid`, `search`, `social`, `mail`, `assistant`, `referral`, `campaign`, `direct` and others.
     kind: &'static str,
     /// What people call it: `Google Ads`.
     name: String,
