@@ -16,11 +16,22 @@ export const JOINT = "\x01";
 
 // Spaces of all kinds, brackets, dots, slashes, dashes, and the invisible marks that word processors leave.
 const BETWEEN =
-  "[\\s\\x01()[\\]./~_\\xb7\\xad\\u200b-\\u2015\\u202a-\\u202e\\u2060-\\u2069\\u2212\\ufe63\\uff0d-]{0,30}";
+  "[\\s\\x01()[\\]./~_\\xb7\\xad\\u200b-\\u2015\\u202a-\\u202e\\u2060-\\u2069\\u2212\\ufe63\\uff08\\uff09\\uff0d-]{0,30}";
 // ITU-T E.164 country codes: one digit, the two-digit ones, and three for all the rest.
 const COUNTRY = /^(1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|...)/;
 // National prefixes that are not 0.
 const TRUNKS: Record<string, string> = { 1: "1", 7: "8", 36: "06" };
+
+// The letters of the keys (ITU-T E.161).
+const KEYS = ["", "", "abc", "def", "ghi", "jkl", "mno", "pqrs", "tuv", "wxyz"];
+const toKeys = (text: string) => text.replace(/[a-z]/gi, (letter) => String(KEYS.findIndex((key) => key.includes(letter.toLowerCase()))));
+// Full-width digits, as East Asian pages write them.
+const WIDE = /[\uff10-\uff19]/g;
+const WIDTH = 0xfee0;
+const shifted = (text: string, digits: RegExp, by: number) => text.replace(digits, (digit) => String.fromCharCode(digit.charCodeAt(0) + by));
+
+/** Whether there is a number to look for in the text at all. */
+export const hasDigits = (text: string) => /[\d\uff10-\uff19]/.test(text);
 
 const digitsOf = (text: string) => text.replace(/\D/g, "");
 const countryOf = (digits: string) => COUNTRY.exec(digits)?.[0] ?? "";
@@ -34,7 +45,9 @@ export function rewrite(target: string, number: PhoneNumber): Rewrite {
   const nationalDigits = digitsOf(number.national);
   const freshTrunk = nationalDigits.endsWith(freshDigits) ? nationalDigits.slice(0, -freshDigits.length) : "";
 
-  const plain = target.replace(/\(0\)/, "").replace(/^\s*00/, "+");
+  const vanity = /[a-z]{4}/i.test(target);
+  const narrow = shifted(target, WIDE, -WIDTH);
+  const plain = (vanity ? toKeys(narrow) : narrow).replace(/\(0\)/, "").replace(/^\s*00/, "+");
   const all = digitsOf(plain);
   const abroad = /^\s*\+/.test(plain);
   const country = abroad ? countryOf(all) : freshCountry;
@@ -49,8 +62,8 @@ export function rewrite(target: string, number: PhoneNumber): Rewrite {
   if (area === local.length) area = 0;
 
   const pattern = new RegExp(
-    `(^|[^\\d+])([([]?)((?:(?:[+\\uff0b]|00|0?011)${BETWEEN})?${country}${BETWEEN})?(${trunk}${BETWEEN})?(${[...local].join(BETWEEN)})(?!\\d)`,
-    "g",
+    `(^|[^\\d+])([([]?)((?:(?:[+\\uff0b]|00|0?011)${BETWEEN})?${country}${BETWEEN})?(${trunk}${BETWEEN})?(${[...local].map((digit) => (vanity ? `[${digit}${KEYS[+digit]}]` : digit)).join(BETWEEN)})(?!\\d)`,
+    vanity ? "gi" : "g",
   );
 
   const write = (link: boolean | undefined, open: string, prefix: string, trunkWritten: string, body: string) => {
@@ -80,13 +93,25 @@ export function rewrite(target: string, number: PhoneNumber): Rewrite {
     return open + prefix + trunkWritten + digits;
   };
 
-  return (text, link) =>
-    text.replace(pattern, (found, before, open, prefix = "", trunkWritten = "", body, at) => {
+  return (text, link) => {
+    let done = "";
+    let end = 0;
+    const narrow = shifted(text, WIDE, -WIDTH);
+    narrow.replace(pattern, (found, before, open, prefix = "", trunkWritten = "", body, at) => {
       // The same digits behind another country's code are another number.
-      if (!prefix && /(\+|(^|[^\d\s\x01])\s*00)\d{1,3}[^\d+]{0,4}$/.test(text.slice(0, at) + before)) return found;
-      const written = write(link, open, prefix, trunkWritten, body);
+      if (!prefix && /(\+|(^|[^\d\s\x01])\s*00)\d{1,3}[^\d+]{0,4}$/.test(narrow.slice(0, at) + before)) return "";
+      const written = write(link, open, prefix, trunkWritten, vanity ? toKeys(body) : body);
+      const original = text.substr(at, found.length);
       // Each element keeps its place, be it empty.
       const joints = (of: string) => of.split(JOINT).length;
-      return before + written + JOINT.repeat(Math.max(0, joints(found) - joints(before + written)));
+      done +=
+        text.slice(end, at) +
+        before +
+        (original === found ? written : shifted(written, /\d/g, WIDTH)) +
+        JOINT.repeat(Math.max(0, joints(found) - joints(before + written)));
+      end = at + found.length;
+      return "";
     });
+    return done + text.slice(end);
+  };
 }

@@ -1,9 +1,10 @@
 // The tag: asks for a number when the page calls for one, gives it to the page's callback, and shows it.
 // Whatever goes wrong, the page's own number stands and the page hears why; nothing is ever thrown at it.
+import { followGoogle, objects } from "./consent";
 import { type PhoneNumber, type Rewrite, rewrite } from "./formats";
 import { type Command, shared } from "./page";
 import { swapper } from "./swap";
-import { activation, currentVisit, forget, here, remember, type Visit } from "./visit";
+import { activation, currentVisit, forget, here, onRoute, remember, type Visit } from "./visit";
 
 interface Lent extends PhoneNumber {
   lease: string;
@@ -40,7 +41,7 @@ const tell = (callback: unknown, { number, reason }: Answer) => {
 };
 
 function run(script: HTMLScriptElement): void {
-  const { site, activate, callback, swap, consent = "always" } = script.dataset;
+  const { site, activate, callback, swap, consent = "always", honour, swapImages } = script.dataset;
   if (!site) return;
   const host = new URL(script.src).origin;
   const all = shared();
@@ -56,7 +57,7 @@ function run(script: HTMLScriptElement): void {
   let tags: Record<string, string> = {};
   // Counts releases: an answer to a question from before one comes too late.
   let era = 0;
-  const show = swapper();
+  const show = swapper(swapImages !== undefined);
   const shown = new Map<string | null, Rewrite[]>();
   const beats = new Map<string | null, () => void>();
   const held = new Set<string>();
@@ -166,18 +167,23 @@ function run(script: HTMLScriptElement): void {
     const stop = () => {
       clearInterval(timer);
       document.removeEventListener("visibilitychange", tick);
+      removeEventListener("pageshow", tick);
       beats.delete(campaign);
       held.delete(lease);
     };
     document.addEventListener("visibilitychange", tick);
+    // Back from the browser's back-forward cache.
+    addEventListener("pageshow", tick);
     beats.set(campaign, stop);
     held.add(lease);
   };
 
+  const parameter = /^url:(.+)/.exec(activate ?? "")?.[1];
+  let begun = "";
   const begin = () => {
+    begun = location.search;
     own = allowed.then((yes): Answer | Promise<Answer> => {
       if (!yes) return refuse("consent");
-      const parameter = /^url:(.+)/.exec(activate ?? "")?.[1];
       const campaign = parameter ? activation(site, parameter) : activate ? undefined : "";
       if (campaign === undefined) return refuse("not_activated");
       activated = campaign || null;
@@ -240,8 +246,17 @@ function run(script: HTMLScriptElement): void {
     }
   };
 
-  if (consent !== "wait") decide(consent !== "off");
+  const google = /^google(?::(.+))?$/.exec(consent);
+  if (google) followGoogle((google[1] ?? "ad_storage").split(/[\s,]+/), (granted) => commands.consent(granted, 0));
+  else if (consent !== "wait") decide(consent !== "off" && !objects(honour));
   begin();
+  // A page that is an application changes its URL without a load: it may be activated now, or for another campaign.
+  if (parameter)
+    onRoute(async () => {
+      if (location.search === begun || !new URLSearchParams(location.search).has(parameter)) return;
+      begun = location.search;
+      if (!refused && (await allowed) && (activation(site, parameter) || null) !== activated) begin();
+    });
   if (callback)
     own.then((answer) => {
       // The page may define it after this script has run.

@@ -79,3 +79,18 @@ export function activation(site: string, parameter: string): string | undefined 
   }
   return campaign ?? undefined;
 }
+
+/** Calls `changed` after each change of the page's URL that comes without a load: routers push, replace and pop. */
+export function onRoute(changed: () => void): void {
+  const { navigation } = window as unknown as { navigation?: EventTarget };
+  // Where the browser tells, the page's own history stays as it is.
+  if (navigation) return navigation.addEventListener("currententrychange", changed);
+  addEventListener("popstate", changed);
+  for (const name of ["pushState", "replaceState"] as const) {
+    const before = history[name];
+    history[name] = function (...all) {
+      before.apply(this, all);
+      changed();
+    };
+  }
+}
