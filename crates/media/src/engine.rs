@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::ports::PortPool;
 use crate::recorder::Recorder;
-use crate::{MediaError, Session};
+use crate::{Library, MediaError, Session};
 
 /// How media is carried and recorded.
 #[derive(Debug, Clone)]
@@ -46,6 +46,7 @@ struct Shared {
     ports: Arc<PortPool>,
     recorder: Arc<Recorder>,
     silence: Duration,
+    library: Library,
     open: Arc<AtomicUsize>,
 }
 
@@ -63,6 +64,7 @@ impl MediaEngine {
             ports: PortPool::new(config.address, config.ports)?,
             recorder: Arc::new(Recorder::start(config.writers, config.flush)?),
             silence: config.silence,
+            library: Library::default(),
             open: Arc::default(),
         })))
     }
@@ -76,12 +78,17 @@ impl MediaEngine {
         let caller = shared.ports.take(self.sessions())?;
         let callee = shared.ports.take(self.sessions())?;
         Ok(Session::new(
-            caller,
-            callee,
+            shared.ports.clone(),
+            (caller, callee),
             shared.recorder.clone(),
             shared.silence,
             Open::new(&shared.open),
         ))
+    }
+
+    /// Encoded prompts, kept for all sessions.
+    pub fn library(&self) -> &Library {
+        &self.0.library
     }
 
     /// The address that sessions are bound on.

@@ -21,6 +21,12 @@ pub enum MediaError {
         /// Sessions open at that moment.
         open: usize,
     },
+    /// A session has as many lines as it may.
+    #[error("expected at most {most} callees of one call at once; ring fewer")]
+    Lines {
+        /// How many.
+        most: usize,
+    },
     /// The range holds no two pairs of an even and the next odd port.
     #[error(
         "expected a media port range with room for two even ports and the odd ones after them, got {first}-{last}; widen it"
@@ -54,6 +60,19 @@ pub enum MediaError {
         #[source]
         source: io::Error,
     },
+    /// The file is no prompt.
+    #[error(
+        "expected {path} to be a WAV, FLAC, Ogg Vorbis or MP3 file of at most ten minutes and 64 MiB, got {found}; convert it, for example with `sox`"
+    )]
+    NotAudio {
+        /// The file.
+        path: PathBuf,
+        /// What it is instead.
+        found: String,
+    },
+    /// No prompt has this name.
+    #[error("expected the name of a prompt, got {0:?}; bring it in with `ringfence prompt import`")]
+    NoSuchPrompt(String),
     /// The file is no recording of ours.
     #[error(
         "expected {path} to be a 16-bit 8 kHz stereo WAV file, got {found}; it was left as it is"

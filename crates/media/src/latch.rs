@@ -112,6 +112,7 @@ mod tests {
         Remote {
             rtp: address(rtp),
             codecs: Codecs::default(),
+            receives: true,
             nat,
         }
     }

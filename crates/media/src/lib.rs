@@ -8,12 +8,18 @@
     reason = "caller and callee are the field's own words"
 )]
 
+mod builtin;
+mod clip;
+mod decode;
+mod ends;
 mod engine;
 mod error;
 mod finish;
 pub mod g711;
 mod keys;
 mod latch;
+mod library;
+mod player;
 mod ports;
 mod recorder;
 mod recovery;
@@ -28,10 +34,14 @@ mod wav;
 mod waveform;
 mod writer;
 
+pub use builtin::{names as builtin_prompts, number as spoken_number};
+pub use clip::{Clip, Piece};
+pub use decode::decode_prompt;
 pub use engine::{MediaConfig, MediaEngine};
 pub use error::MediaError;
+pub use library::Library;
 pub use recorder::{RecordingPlan, RecordingReport};
 pub use recovery::recover;
-pub use session::{Codecs, MediaReport, Notice, Remote, Session, Side, SideReport};
+pub use session::{Codecs, Ear, Line, MediaReport, Notice, Remote, Session, Side, SideReport};
 pub use stream::Reception;
 pub use waveform::{Waveform, waveform};

@@ -8,11 +8,14 @@ use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use crate::clip::Piece;
+use crate::ends::Ends;
 use crate::engine::Open;
-use crate::ports::PortPair;
+use crate::player::Player;
+use crate::ports::{PortPair, PortPool};
 use crate::recorder::Recorder;
-use crate::relay::{self, Ends};
-use crate::{RecordingPlan, RecordingReport};
+use crate::relay;
+use crate::{MediaError, RecordingPlan, RecordingReport};
 
 /// One of the two ends of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -30,6 +33,49 @@ impl Side {
         match self {
             Self::Caller => Self::Callee,
             Self::Callee => Self::Caller,
+        }
+    }
+}
+
+/// A callee's line in a session. The first is there from the beginning; each further one has ports of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Line(pub(crate) u8);
+
+impl Line {
+    /// The line that [`Side::Callee`] means.
+    pub const FIRST: Self = Self(0);
+    /// The most lines of a session.
+    pub const MOST: usize = 16;
+
+    pub(crate) const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Whose ear, and whose mouth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Ear {
+    /// The caller's.
+    Caller,
+    /// That of one of the callees.
+    Callee(Line),
+}
+
+impl Ear {
+    /// Its side of the call.
+    pub const fn side(self) -> Side {
+        match self {
+            Self::Caller => Side::Caller,
+            Self::Callee(_) => Side::Callee,
+        }
+    }
+}
+
+impl From<Side> for Ear {
+    fn from(side: Side) -> Self {
+        match side {
+            Side::Caller => Self::Caller,
+            Side::Callee => Self::Callee(Line::FIRST),
         }
     }
 }
@@ -64,6 +110,8 @@ pub struct Remote {
     pub rtp: SocketAddr,
     /// What it can receive.
     pub codecs: Codecs,
+    /// It wants to hear something now. Of a side that does not (hold), what is played to it waits until it does.
+    pub receives: bool,
     /// Packets may come from another host than `rtp`'s: the first to arrive decides. Without it, only another port may.
     pub nat: bool,
 }
@@ -76,10 +124,22 @@ pub enum Notice {
         /// Why, in words that are shown.
         reason: String,
     },
+    /// What was played into an ear was heard to its end. Never lost: it waits for room in the queue.
+    Played {
+        /// Whose.
+        ear: Ear,
+        /// What its owner calls it.
+        playing: u64,
+    },
+    /// The caller has said nothing for this long since [`Session::listen`]. Said once, and never lost.
+    Quiet {
+        /// How long.
+        after: Duration,
+    },
     /// A side pressed a key (RFC 4733), once for each press.
     Key {
         /// Who.
-        side: Side,
+        from: Ear,
         /// `0` to `9`, `*`, `#`, `A` to `D`.
         key: char,
     },
@@ -119,8 +179,8 @@ pub struct MediaReport {
 pub struct Session {
     ends: Arc<Mutex<Ends>>,
     recorder: Arc<Recorder>,
+    ports: Arc<PortPool>,
     caller_port: u16,
-    callee_port: u16,
     notices: mpsc::Sender<Notice>,
     notice_receiver: Option<mpsc::Receiver<Notice>>,
     last_recording: Mutex<Option<RecordingReport>>,
@@ -129,28 +189,24 @@ pub struct Session {
 }
 
 /// Notices that wait for the owner of a session.
-const NOTICES: usize = 16;
+const NOTICES: usize = 32;
 
 impl Session {
     pub(crate) fn new(
-        caller: PortPair,
-        callee: PortPair,
+        ports: Arc<PortPool>,
+        (caller, callee): (PortPair, PortPair),
         recorder: Arc<Recorder>,
         silence: Duration,
         open: Open,
     ) -> Self {
         let (notices, notice_receiver) = mpsc::channel(NOTICES);
-        let ends = Arc::new(Mutex::new(Ends::new(Instant::now())));
+        let caller_port = caller.port();
+        let ends = Ends::new(Arc::new(caller), Arc::new(callee), Instant::now());
+        let ends = Arc::new(Mutex::new(ends));
         Self {
-            caller_port: caller.port(),
-            callee_port: callee.port(),
-            relay: tokio::spawn(relay::run(
-                caller,
-                callee,
-                ends.clone(),
-                notices.clone(),
-                silence,
-            )),
+            caller_port,
+            ports,
+            relay: tokio::spawn(relay::run(ends.clone(), notices.clone(), silence)),
             ends,
             recorder,
             notices,
@@ -161,23 +217,69 @@ impl Session {
     }
 
     /// The UDP port on which a side's RTP is received; RTCP is on the next. It goes into the SDP sent to that side.
-    pub const fn port(&self, side: Side) -> u16 {
+    pub fn port(&self, side: Side) -> u16 {
         match side {
             Side::Caller => self.caller_port,
-            Side::Callee => self.callee_port,
+            Side::Callee => self.line_port(Line::FIRST),
         }
     }
 
-    /// Where a side listens. The same address again changes nothing but the codecs; another one starts latching afresh.
-    pub fn set_remote(&self, side: Side, remote: Remote) {
+    /// The UDP port on which a callee's RTP is received; 0 for a line that was closed.
+    pub fn line_port(&self, line: Line) -> u16 {
         let mut ends = self.ends.lock();
-        ends.end(side).latch.set(&remote);
-        ends.set_codecs(side, remote.codecs);
+        ends.end(Ear::Callee(line)).map_or(0, |end| end.pair.port())
     }
 
-    /// Forgets a side, for the next target: its packets are ignored until [`Session::set_remote`].
-    pub fn reset(&self, side: Side) {
-        self.ends.lock().reset(side);
+    /// A line for another callee: the first one while it is free, else one with ports of its own. Nobody hears it
+    /// before [`Session::join`].
+    ///
+    /// # Errors
+    /// [`MediaError::PortsExhausted`], [`MediaError::Socket`]; [`MediaError::Lines`] beyond [`Line::MOST`].
+    pub fn open_line(&self) -> Result<Line, MediaError> {
+        if self.ends.lock().take_first() {
+            return Ok(Line::FIRST);
+        }
+        let pair = self.ports.take(1)?;
+        let line = self.ends.lock().add_line(pair);
+        line.ok_or(MediaError::Lines { most: Line::MOST })
+    }
+
+    /// Frees a line's ports, and whoever was joined with it.
+    pub fn close_line(&self, line: Line) {
+        self.ends.lock().close_line(line);
+    }
+
+    /// Lets the caller and one line hear each other, or nobody. A new session has its first line joined.
+    pub fn join(&self, line: Option<Line>) {
+        self.ends.lock().join(line);
+    }
+
+    /// Where an end listens. The same address again changes nothing but the codecs; another one starts latching afresh.
+    pub fn set_remote(&self, ear: impl Into<Ear>, remote: Remote) {
+        self.ends.lock().set_remote(ear.into(), &remote);
+    }
+
+    /// Forgets an end, for the next target: its packets are ignored until [`Session::set_remote`].
+    pub fn reset(&self, ear: impl Into<Ear>) {
+        self.ends.lock().reset(ear.into());
+    }
+
+    /// Plays pieces into one ear, in the place of what it hears from us or from the far side; `repeated` from the
+    /// beginning again until it is stopped. The end is told by [`Notice::Played`] with the number `playing`, unless
+    /// something else took its place. `false` when there is no such ear.
+    pub fn play(&self, ear: Ear, playing: u64, pieces: Vec<Piece>, repeated: bool) -> bool {
+        let player = Player::new(playing, pieces, repeated, Instant::now());
+        self.ends.lock().play(ear, player)
+    }
+
+    /// Stops what is played into an ear, which hears the far side again; the number of what was not over yet.
+    pub fn stop(&self, ear: Ear) -> Option<u64> {
+        self.ends.lock().stop(ear)
+    }
+
+    /// Tells by [`Notice::Quiet`] when the caller has said nothing for `after`; `None` waits for that no more.
+    pub fn listen(&self, after: Option<Duration>) {
+        self.ends.lock().listen(after, Instant::now());
     }
 
     /// Begins to record; missing folders are made. Whether the file could be opened is told by a [`Notice`].

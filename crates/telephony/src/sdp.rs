@@ -203,6 +203,7 @@ impl Description {
                 pcma: self.codecs.contains(&Codec::Pcma),
                 telephone_event: self.telephone_event,
             },
+            receives: !self.is_hold(),
             nat,
         }
     }

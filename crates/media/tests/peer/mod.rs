@@ -67,6 +67,7 @@ impl Peer {
         Remote {
             rtp: self.socket.local_addr().unwrap(),
             codecs: Codecs::default(),
+            receives: true,
             nat: false,
         }
     }

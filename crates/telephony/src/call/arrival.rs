@@ -1,6 +1,6 @@
 //! Requests that a side sends inside its dialog.
 
-use ringfence_callflow::Input;
+use ringfence_callflow::{Input, MessageEnd};
 use ringfence_model::Party;
 use rsipstack::sip::{Header, Method};
 use rsipstack::transaction::Transaction;
@@ -34,14 +34,23 @@ impl Running {
             return self.refuse(transaction, 500);
         }
         let by = self.party(dialog);
+        if let (None, DialogOf::Leg(id)) = (by, dialog) {
+            return self.arrive_from_leg(id, transaction);
+        }
         match (method, by) {
             (Method::Bye, _) => {
                 self.refuse_renegotiation();
                 self.reply(Wire::Other, transaction, 200, Vec::new(), None);
-                // A leg that is not talked to has been hung up by us already.
                 if let Some(by) = by {
                     self.give(Input::HungUp { by });
                 }
+                if by == Some(Party::Caller) {
+                    self.caller_left = true;
+                    self.sound.end_message(MessageEnd::HungUp);
+                }
+            }
+            (Method::Invite | Method::Update, Some(Party::Caller)) if self.is_alone() => {
+                self.renegotiate_alone(DialogOf::Caller, transaction);
             }
             (Method::Invite | Method::Update, Some(by)) => self.renegotiate(by, transaction),
             (Method::PRack, Some(Party::Caller)) => self.acknowledged(transaction),

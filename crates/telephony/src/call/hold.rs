@@ -59,7 +59,7 @@ impl Running {
         if let (Some(said), Some(others)) = (said, others)
             && offer.flows_like(&said)
         {
-            self.sound.set_remote(by, &offer);
+            self.set_remote(by, &offer);
             let body = self.end_of(by).map(|end| end.answer(&offer, &others));
             self.set_said(by, offer);
             return self.accept(by, transaction, session, body);
@@ -134,7 +134,7 @@ impl Running {
                     && let Some(body) = message::sdp_of(&request.headers, &request.body)
                     && let Ok(answer) = Description::parse(body)
                 {
-                    self.sound.set_remote(by, &answer);
+                    self.set_remote(by, &answer);
                     let held = answer.is_hold();
                     self.set_said(by, answer);
                     self.tell_hold(by, held);
@@ -187,7 +187,7 @@ impl Running {
         let Some(answer) = answer else {
             return self.answer_renegotiation(488, None);
         };
-        self.sound.set_remote(to, &answer);
+        self.set_remote(to, &answer);
         self.set_said(to, answer.clone());
         let Some((by, offer)) = self
             .renegotiation
@@ -196,7 +196,7 @@ impl Running {
         else {
             return;
         };
-        self.sound.set_remote(by, &offer);
+        self.set_remote(by, &offer);
         let body = self.end_of(by).map(|end| end.answer(&offer, &answer));
         let held = offer.is_hold();
         self.set_said(by, offer);

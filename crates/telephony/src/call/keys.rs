@@ -1,5 +1,6 @@
 //! Keys that are pressed in a call: told upwards once each, and INFO passed on to the other side.
 
+use ringfence_callflow::Ear;
 use ringfence_model::Party;
 use rsipstack::sip::{Header, Method};
 use rsipstack::transaction::Transaction;
@@ -22,11 +23,14 @@ pub(super) enum KeysBy {
 }
 
 impl Running {
-    /// A side's key came by one of the ways.
-    pub(super) fn key(&mut self, by: Party, key: char, way: KeysBy) {
-        let known = &mut self.keys_by[usize::from(by != Party::Caller)];
-        if *known.get_or_insert(way) == way {
-            self.pressed(by, key);
+    /// A key came by one of the ways.
+    pub(super) fn key(&mut self, from: Ear, key: char, way: KeysBy) {
+        let known = match from {
+            Ear::Caller => Some(&mut self.caller_keys_by),
+            Ear::Leg(id) => self.leg_mut(id).map(|leg| &mut leg.keys_by),
+        };
+        if known.is_some_and(|known| *known.get_or_insert(way) == way) {
+            self.pressed(from, key);
         }
     }
 
@@ -41,7 +45,11 @@ impl Running {
         if let Some(Header::ContentType(kind)) = &kind
             && let Some(key) = message::key(kind.value(), &body)
         {
-            self.key(by, key, KeysBy::Info);
+            let from = match (by, self.talking) {
+                (Party::Callee, Some(leg)) => Ear::Leg(leg),
+                _ => Ear::Caller,
+            };
+            self.key(from, key, KeysBy::Info);
         }
         if self.is_confirmed() {
             let extra: Vec<Header> = kind.into_iter().collect();

@@ -1,7 +1,8 @@
 //! The legs: ringing targets, giving them up, hanging them up.
 
 use ringfence_callflow::{Input, LegFailure};
-use ringfence_model::{LegId, Party, masked};
+use ringfence_media::{Ear, Line};
+use ringfence_model::{LegId, masked};
 use ringfence_routing::Candidate;
 use rsipstack::sip::{Header, Method, Request, Response, SipMessage, Uri};
 use rsipstack::transaction::Transaction;
@@ -11,6 +12,7 @@ use tokio::time::Instant;
 use tracing::debug;
 
 use super::from_value;
+use super::keys::KeysBy;
 use super::reliable::Acknowledged;
 use super::running::Running;
 use crate::dialog::{self, Dialog};
@@ -33,6 +35,12 @@ pub(super) struct Leg {
     pub said: Option<Description>,
     /// Our end towards it.
     pub end: LocalEnd,
+    /// Its line in the media session, while it needs one.
+    pub line: Option<Line>,
+    /// It has answered, and has not hung up.
+    pub answered: bool,
+    /// By which way its keys come.
+    pub keys_by: Option<KeysBy>,
     pub session: Option<Session>,
     /// The INVITE that was sent last.
     invite: Request,
@@ -79,11 +87,7 @@ impl Running {
         let (destination, transport) = shared.identity.destination(&target)?;
         let from = from_value(self.identity.as_ref(), shared.identity.host());
         let mut dialog = Dialog::outgoing(target, &from, transport);
-        let mut end = self.sound.local_end(Party::Callee);
-        // A leg that is rung for a transfer is silent until it answers: somebody is talked to.
-        if self.talking.is_none() {
-            self.sound.reset(Party::Callee);
-        }
+        let (line, mut end) = self.sound.open_line()?;
         let offer = end.offer(
             self.caller
                 .said
@@ -103,9 +107,11 @@ impl Running {
             headers.iter().chain(&asked).cloned(),
             offer.into_bytes(),
         );
-        let mut transaction = dialog
-            .transaction(invite.clone(), &shared.endpoint)
-            .ok_or_else(|| "its INVITE could not be made".to_owned())?;
+        let transaction = dialog.transaction(invite.clone(), &shared.endpoint);
+        let Some(mut transaction) = transaction else {
+            self.sound.close_line(line);
+            return Err("its INVITE could not be made".to_owned());
+        };
         transaction.destination = Some(destination);
         let registration = shared.dialogs.register(
             &dialog.call_id,
@@ -119,6 +125,9 @@ impl Running {
             dialog,
             said: None,
             end,
+            line: Some(line),
+            answered: false,
+            keys_by: None,
             session: None,
             invite,
             headers,
@@ -146,6 +155,7 @@ impl Running {
                 GivenUp::ForGood
             });
         }
+        self.free_line(id);
         self.send_cancel(id);
     }
 
@@ -182,6 +192,7 @@ impl Running {
     /// Sends BYE to a leg that answered.
     pub(super) fn hang_up_leg(&mut self, id: LegId) {
         let shared = self.shared.clone();
+        self.free_line(id);
         let Some(leg) = self.leg_mut(id) else {
             return;
         };
@@ -269,8 +280,8 @@ impl Running {
             leg.said = Some(said.clone());
             early_media = !talking;
         }
-        if early_media && let Some(said) = self.leg(id).and_then(|leg| leg.said.clone()) {
-            self.sound.set_remote(Party::Callee, &said);
+        if early_media {
+            self.hear_on_line(id);
         }
         self.give(Input::Progress {
             leg: id,
@@ -362,6 +373,8 @@ impl Running {
         match said {
             Ok(said) => {
                 leg.said = Some(said);
+                leg.answered = true;
+                self.hear_on_line(id);
                 self.give(Input::Answered { leg: id });
             }
             Err(_) if leg.given_up.is_some() => self.give(Input::Answered { leg: id }),
@@ -373,6 +386,15 @@ impl Running {
                     failure: LegFailure::Unreachable(reason),
                 });
             }
+        }
+    }
+
+    /// Takes sound from where a leg says that it sends it from.
+    fn hear_on_line(&self, id: LegId) {
+        if let Some(leg) = self.leg(id)
+            && let (Some(said), Some(line)) = (&leg.said, leg.line)
+        {
+            self.sound.set_remote(Ear::Callee(line), said);
         }
     }
 

@@ -5,6 +5,8 @@ mod hold;
 mod keys;
 mod leg;
 mod outbox;
+mod play;
+mod prompts;
 mod refresh;
 mod reliable;
 mod running;

@@ -16,11 +16,9 @@ use crate::wire::{Heard, Wire};
 impl Running {
     /// When a side is to be asked or given up.
     pub(super) fn next_sign_of_life(&self) -> Option<Instant> {
-        if !self.is_confirmed() {
-            return None;
-        }
         [Party::Caller, Party::Callee]
             .into_iter()
+            .filter(|party| self.is_up(*party))
             .filter_map(|party| Some(self.session(party)?.next()))
             .min()
     }
@@ -29,8 +27,8 @@ impl Running {
     pub(super) fn watch_sessions(&mut self) {
         let now = Instant::now();
         for party in [Party::Caller, Party::Callee] {
-            if !self.is_confirmed() {
-                return;
+            if !self.is_up(party) {
+                continue;
             }
             let due = self
                 .session_mut(party)
@@ -139,7 +137,7 @@ impl Running {
         if let Some(body) = message::sdp_of(&response.headers, &response.body)
             && let Ok(said) = Description::parse(body)
         {
-            self.sound.set_remote(party, &said);
+            self.set_remote(party, &said);
             self.set_said(party, said);
         }
         self.note_answer(party, response);

@@ -231,7 +231,7 @@ impl Running {
                 return self.send_planned();
             }
             Some(Ok(offer)) => {
-                self.sound.set_remote(Party::Caller, &offer);
+                self.set_remote(Party::Caller, &offer);
                 let others = self
                     .legs
                     .last()

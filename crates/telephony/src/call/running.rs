@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use metrics::counter;
-use ringfence_callflow::{Action, Input, LegFailure, MessageEnd, Output, Played};
+use ringfence_callflow::{Action, Ear, Input, LegFailure, MessageEnd, Output, Played};
+use ringfence_media as media;
 use ringfence_model::{CallEventKind, CallId, LegId, Party, Timestamp};
 use rsipstack::sip::{Header, Method, Request, SipMessage, StatusCodeKind};
 use rsipstack::transaction::Transaction;
@@ -19,7 +20,7 @@ use super::keys::KeysBy;
 use super::leg::Leg;
 use super::outbox::Outbox;
 use super::reliable::Reliable;
-use super::sound::Sound;
+use super::sound::{Heard as Sounded, Sound};
 use super::transfer::{Deciding, Transfer};
 use super::{Conversations, Invite, TAIL};
 use crate::dialog::Dialog;
@@ -60,6 +61,16 @@ pub(super) struct Caller {
     _registration: Registration,
 }
 
+/// What a caller has got from us before any leg answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FromUs {
+    Nothing,
+    /// Early media, which is ours.
+    EarlySound,
+    /// The answer.
+    Answer,
+}
+
 /// A call and everything that it holds.
 pub(super) struct Running {
     pub shared: Arc<Shared>,
@@ -70,8 +81,10 @@ pub(super) struct Running {
     /// What its INVITEs say of where it has been.
     pub path: Path,
     pub caller: Caller,
-    /// The caller was answered by us, before any leg.
-    pub answered_by_us: bool,
+    /// What the caller has from us and from no leg.
+    pub from_us: FromUs,
+    /// The caller hung up, or was hung up.
+    pub caller_left: bool,
     pub legs: Vec<Leg>,
     /// The leg that answered and is talked to.
     pub talking: Option<LegId>,
@@ -79,8 +92,8 @@ pub(super) struct Running {
     pub renegotiation: Option<Renegotiation>,
     /// The side that we have made an offer to on our own account, not answered yet.
     pub offering: Option<Party>,
-    /// By which way each side's keys come.
-    pub keys_by: [Option<KeysBy>; 2],
+    /// By which way the caller's keys come.
+    pub caller_keys_by: Option<KeysBy>,
     /// Where transfers are decided.
     pub transfers: Option<mpsc::Sender<TransferRequest>>,
     pub transfer: Option<Transfer>,
@@ -124,7 +137,7 @@ impl Running {
         );
         let reliable = Reliable::new(message::requires(&invite.request.headers, "100rel"));
         let open = conversations.len();
-        let sound = Sound::new(&shared, setup.recording);
+        let sound = Sound::new(&shared, setup.recording, setup.message, setup.prompts);
         let mut running = Self {
             shared,
             id: setup.call,
@@ -145,13 +158,14 @@ impl Running {
                 offer_in_answer: false,
                 _registration: registration,
             },
-            answered_by_us: false,
+            from_us: FromUs::Nothing,
+            caller_left: false,
             legs: Vec::new(),
             talking: None,
             sound,
             renegotiation: None,
             offering: None,
-            keys_by: [None; 2],
+            caller_keys_by: None,
             transfers: setup.transfers,
             transfer: None,
             deciding: None,
@@ -179,7 +193,7 @@ impl Running {
         if let Some(body) = message::sdp_of(&request.headers, &request.body) {
             match Description::parse(body) {
                 Ok(offer) => {
-                    self.sound.set_remote(Party::Caller, &offer);
+                    self.set_remote(Party::Caller, &offer);
                     self.caller.said = Some(offer);
                 }
                 Err(error) => {
@@ -190,7 +204,7 @@ impl Running {
                 }
             }
         }
-        self.caller.end = Some(self.sound.local_end(Party::Caller));
+        self.caller.end = Some(self.sound.caller_end());
     }
 
     /// The caller gave up while the decision was made.
@@ -211,14 +225,15 @@ impl Running {
                     self.hear(heard);
                 }
                 Some(arrival) = self.inbox.recv() => self.arrive(arrival),
-                input = self.sound.next() => {
+                heard = self.sound.next() => {
                     if let Some(report) = self.sound.take_report() {
                         self.outbox.push(CallNotice::Recorded(report));
                     }
-                    if let Input::Digit { by, key } = input {
-                        self.key(by, key, KeysBy::Sound);
-                    } else {
-                        self.give(input);
+                    match heard {
+                        Sounded::Input(input) => self.give(input),
+                        Sounded::Key(ear, key) => if let Some(from) = self.ear(ear) {
+                            self.key(from, key, KeysBy::Sound);
+                        },
                     }
                 }
                 decision = decided(self.deciding.as_mut()) => self.transfer_decided(decision),
@@ -246,6 +261,7 @@ impl Running {
     pub(super) fn give(&mut self, input: Input) {
         if let Input::LegFailed { leg, failure } = &input {
             self.transfer_failed(*leg, Some(failure));
+            self.free_line(*leg);
         }
         let now = self.now();
         self.flow.handle(input, now);
@@ -313,11 +329,35 @@ impl Running {
         self.outbox.event(self.now(), kind);
     }
 
-    /// A side pressed a key.
-    pub(super) fn pressed(&mut self, by: Party, key: char) {
-        let at = self.now();
-        self.outbox.push(CallNotice::Digit { at, by, key });
-        self.give(Input::Digit { by, key });
+    /// Somebody pressed a key.
+    pub(super) fn pressed(&mut self, from: Ear, key: char) {
+        let (by, ear) = match from {
+            Ear::Caller => (Some(Party::Caller), Some(media::Ear::Caller)),
+            Ear::Leg(id) => (
+                (self.talking == Some(id)).then_some(Party::Callee),
+                self.leg(id)
+                    .and_then(|leg| leg.line)
+                    .map(media::Ear::Callee),
+            ),
+        };
+        if let Some(playing) = ear.and_then(|ear| self.sound.key_pressed(ear)) {
+            self.give(Input::Played {
+                playing,
+                outcome: Played::KeyPressed,
+            });
+        }
+        match (by, from) {
+            (Some(by), _) => {
+                let at = self.now();
+                self.outbox.push(CallNotice::Digit { at, by, key });
+                self.give(Input::Digit { by, key });
+            }
+            (None, Ear::Leg(leg)) => self.give(Input::LegDigit { leg, key }),
+            (None, Ear::Caller) => {}
+        }
+        if (by, key) == (Some(Party::Caller), '#') {
+            self.sound.end_message(MessageEnd::Key);
+        }
     }
 
     fn act(&mut self, action: Action) {
@@ -337,20 +377,14 @@ impl Running {
                 early_media,
             } => self.relay_progress(leg, code, early_media),
             Action::AnswerCaller => self.answer_caller(),
-            Action::Play { playing, .. } => self.give(Input::Played {
+            Action::Play {
                 playing,
-                outcome: Played::Failed {
-                    reason: "this version has no sound of its own".to_owned(),
-                },
-            }),
-            Action::StopPlaying { .. } => {}
-            Action::TakeMessage { .. } => self.give(Input::MessageTaken {
-                recording: None,
-                lasting: Duration::ZERO,
-                ended: MessageEnd::Failed {
-                    reason: "this version takes no messages".to_owned(),
-                },
-            }),
+                sound,
+                to,
+                stop_on_key,
+            } => self.play(playing, sound, to, stop_on_key),
+            Action::StopPlaying { playing } => self.stop_playing(playing),
+            Action::TakeMessage { longest, silence } => self.take_message(longest, silence),
             Action::Cancel { leg, elsewhere } => self.cancel(leg, elsewhere),
             Action::Bridge { leg } => self.bridge(leg),
             Action::HandOver { leg } => self.hand_over(leg),
@@ -379,6 +413,12 @@ impl Running {
             .find(|candidate| candidate.id == leg)
             .and_then(|leg| leg.said.clone())
             .filter(|_| early_media);
+        if early_media && let Some(line) = self.leg(leg).and_then(|leg| leg.line) {
+            self.sound.join(line);
+        }
+        if self.from_us == FromUs::Answer {
+            return;
+        }
         let body = match (&self.caller.said, said, &mut self.caller.end) {
             (Some(offer), Some(said), Some(end)) => Some(end.answer(offer, &said)),
             _ => None,
@@ -395,9 +435,16 @@ impl Running {
                 reason: "the answer has no sound".to_owned(),
             });
         };
-        self.sound.set_remote(Party::Callee, &said);
-        if !self.answered_by_us {
-            self.answer(&said);
+        self.sound.silence(media::Ear::Caller);
+        if let Some(line) = self.leg(leg).and_then(|leg| leg.line) {
+            self.sound.silence(media::Ear::Callee(line));
+            self.sound.join(line);
+        }
+        match self.from_us {
+            FromUs::Nothing => self.answer(&said),
+            // What was said with the early sound stands (RFC 6337 §2.2).
+            FromUs::EarlySound => self.answer(&Description::anything()),
+            FromUs::Answer => {}
         }
         if let Some(input) = self.sound.start_recording() {
             self.give(input);
@@ -406,8 +453,8 @@ impl Running {
 
     /// Answers the caller before any leg has answered.
     fn answer_caller(&mut self) {
-        if !self.answered_by_us && self.talking.is_none() {
-            self.answered_by_us = true;
+        if self.from_us != FromUs::Answer && self.talking.is_none() {
+            self.from_us = FromUs::Answer;
             self.answer(&Description::anything());
         }
     }
@@ -440,6 +487,7 @@ impl Running {
     }
 
     fn hang_up_caller(&mut self) {
+        self.caller_left = true;
         // Before the ACK the caller's side may not have the answer yet (RFC 3261 §15).
         if self.caller.acknowledged {
             let Self { caller, shared, .. } = self;
@@ -456,6 +504,16 @@ impl Running {
     /// Whether this call's sides both know that they talk.
     pub(super) fn is_confirmed(&self) -> bool {
         self.caller.acknowledged && self.talking.is_some() && self.flow.is_talking()
+    }
+
+    /// Whether a side is talked to, by the other or by us.
+    pub(super) fn is_up(&self, party: Party) -> bool {
+        self.is_confirmed() || (party == Party::Caller && self.is_alone())
+    }
+
+    /// Whether the caller knows that it was answered.
+    pub(super) const fn is_acknowledged(&self) -> bool {
+        self.caller.acknowledged
     }
 
     /// Whether a side may begin another transaction.
@@ -570,7 +628,7 @@ impl Running {
         if std::mem::take(&mut self.caller.offer_in_answer) {
             match message::sdp_of(&ack.headers, &ack.body).map(Description::parse) {
                 Some(Ok(answer)) => {
-                    self.sound.set_remote(Party::Caller, &answer);
+                    self.set_remote(Party::Caller, &answer);
                     self.caller.said = Some(answer);
                 }
                 Some(Err(error)) => self.give(Input::Broken {
@@ -586,7 +644,7 @@ impl Running {
         if std::mem::take(&mut self.caller.hang_up_wanted) {
             return self.hang_up_caller();
         }
-        if self.answered_by_us {
+        if self.from_us == FromUs::Answer {
             self.give(Input::CallerAnswered);
         }
     }

@@ -117,8 +117,9 @@ impl Running {
         let Some(said) = self.leg(leg).and_then(|leg| leg.said.clone()) else {
             return;
         };
-        self.sound.reset(Party::Callee);
-        self.sound.set_remote(Party::Callee, &said);
+        if let Some(line) = self.leg(leg).and_then(|leg| leg.line) {
+            self.sound.join(line);
+        }
         // The caller may have been put on hold by the one who left.
         if self.offering.is_none()
             && self.renegotiation.is_none()

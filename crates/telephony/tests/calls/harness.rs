@@ -1,5 +1,6 @@
 //! A small platform: it lets every call ring the targets that a test names, and keeps what each call tells.
 
+use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,6 +21,8 @@ use ringfence_testing::sipp::Sipp;
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 
+use crate::scripted::Scripted;
+
 pub const NUMBER: &str = "+442079460123";
 
 /// What the platform does with every call.
@@ -36,6 +39,10 @@ pub struct Policy {
     pub transfer_to: Option<String>,
     /// Have no transfers at all.
     pub no_transfers: bool,
+    /// Run calls in a way of the test's own.
+    pub scripted: Option<Scripted>,
+    /// The account's own prompts.
+    pub prompts: HashMap<String, PathBuf>,
 }
 
 impl Policy {
@@ -121,6 +128,7 @@ pub struct Server {
     pub trunks: TrunkDirectory,
     pub address: SocketAddr,
     pub folder: TempDir,
+    pub media: MediaEngine,
     calls: mpsc::UnboundedReceiver<Log>,
 }
 
@@ -148,7 +156,7 @@ impl Server {
             ..MediaConfig::default()
         })
         .expect("there are ports");
-        let (telephony, incoming) = Telephony::start(config, trunks.clone(), media)
+        let (telephony, incoming) = Telephony::start(config, trunks.clone(), media.clone())
             .await
             .expect("free ports can be bound");
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -159,6 +167,7 @@ impl Server {
             telephony,
             trunks,
             folder,
+            media,
             calls,
         }
     }
@@ -219,9 +228,15 @@ async fn decide(
         let call = CallId::new(now(), rand::random());
         let setup = CallSetup {
             call,
-            flow: Box::new(Call::new(route(&policy), policy.options, now())),
-            message: None,
-            prompts: Arc::default(),
+            flow: match &policy.scripted {
+                Some(scripted) => scripted.flow(route(&policy).candidates, now()),
+                None => Box::new(Call::new(route(&policy), policy.options, now())),
+            },
+            message: Some(RecordingPlan {
+                recording: RecordingId::new(now(), rand::random()),
+                path: folder.join(format!("{call}-message.wav")),
+            }),
+            prompts: Arc::new(policy.prompts.clone()),
             recording: policy.record.then(|| RecordingPlan {
                 recording: RecordingId::new(now(), rand::random()),
                 path: folder.join(format!("{call}.wav")),
