@@ -38,7 +38,8 @@ pub(super) fn load(
             }
             Wanted::Number { value, language } => {
                 for word in spoken_number(*value, language) {
-                    pieces.push(Piece::Clip(named(&word, library, prompts)?));
+                    let name = format!("{BUILTIN}{word}");
+                    pieces.push(Piece::Clip(named(&name, library, prompts)?));
                 }
             }
             Wanted::Prompt(name) => pieces.push(Piece::Clip(named(name, library, prompts)?)),
