@@ -80,7 +80,16 @@ impl Platform {
         settings: Settings,
         keys: Keys,
     ) -> Result<Arc<Self>, ringfence_store::StoreError> {
-        let platform = Arc::new(Self {
+        let platform = Self::beside(db, outbound, settings, keys);
+        platform.db.keep_journal().await?;
+        visits::restore(&platform, now()).await?;
+        Ok(platform)
+    }
+
+    /// The use cases for a command that does its work and ends, perhaps beside a server over the same rows: it keeps no
+    /// journal, which is the server's, and reads no leases back, for it shows no numbers.
+    pub fn beside(db: Db, outbound: Outbound, settings: Settings, keys: Keys) -> Arc<Self> {
+        Arc::new(Self {
             live: Live::with_limits(LiveLimits {
                 per_prefix: RateLimit {
                     per_minute: settings.number_requests_per_minute,
@@ -98,10 +107,7 @@ impl Platform {
             outbound,
             settings,
             keys,
-        });
-        platform.db.keep_journal().await?;
-        visits::restore(&platform, now()).await?;
-        Ok(platform)
+        })
     }
 }
 

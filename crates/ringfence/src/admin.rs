@@ -117,7 +117,8 @@ pub(crate) async fn platform(config: &Config) -> anyhow::Result<Arc<Platform>> {
     let plan = serve::plan(config)?;
     let db = database(config).await?;
     let keys = Keys::from_master(&plan.master_key);
-    Ok(Platform::start(db, Outbound::new(plan.outbound), plan.settings, keys).await?)
+    let outbound = Outbound::new(plan.outbound);
+    Ok(Platform::beside(db, outbound, plan.settings, keys))
 }
 
 pub(crate) async fn account(db: &Db, name: Option<&str>) -> anyhow::Result<Account> {

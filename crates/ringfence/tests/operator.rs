@@ -79,6 +79,9 @@ async fn from_an_empty_database_to_an_answered_call(engine: Engine) {
     assert_eq!(code, Some(0), "{key}{said}");
 
     let server = world.serve();
+    // A running server is no hindrance.
+    let (code, out, said) = run(&apply, folder);
+    assert_eq!(code, Some(0), "{out}{said}");
     let caller = Softphone::start(SoftphoneConfig::default()).await.unwrap();
     let result = caller
         .call(CallRequest {
