@@ -37,7 +37,7 @@ pub use facts::{AgentState, CallFacts, GroupLoad, Loads, TargetLoad, View};
 pub use hours::{HoursProblem, HoursStatus, hours_problems, hours_status};
 pub use language::{is_range, speaks};
 pub use problem::{PlanError, PlanProblem, PlanWarning};
-pub use route::{Candidate, Destinations, MAX_CANDIDATES, Refusal, Route, route};
+pub use route::{Candidate, Destinations, MAX_CANDIDATES, Refusal, Route};
 pub use skip::{Skip, admitted, full};
 pub use trial::{Stage, trial};
 pub use validate::{MAX_STEPS_OF_A_PLAN, validate};
