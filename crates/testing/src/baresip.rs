@@ -1,7 +1,7 @@
 //! baresip as a peer: a telephone that many people have, on loopback, told what to do over its control port
 //! (`ctrl_tcp`: netstrings of JSON), killed when it is dropped.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -34,15 +34,7 @@ pub struct Baresip {
 /// # Panics
 /// When loopback has none.
 pub fn free_ports() -> SocketAddr {
-    let free = |port: u16| {
-        UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
-            && TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
-    };
-    (0..100)
-        .map(|_| crate::sipp::free_port())
-        .find(|port| *port < u16::MAX && free(*port) && free(port + 1))
-        .map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
-        .expect("loopback has two free ports in a row")
+    SocketAddr::from((Ipv4Addr::LOCALHOST, crate::ports::free_ports(2)))
 }
 
 impl Baresip {
@@ -52,7 +44,7 @@ impl Baresip {
     /// When baresip cannot be started: it is Debian's package of that name.
     pub async fn start(address: SocketAddr, user: &str, tone_hz: u32) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        let control = SocketAddr::from((Ipv4Addr::LOCALHOST, crate::sipp::free_port()));
+        let control = SocketAddr::from((Ipv4Addr::LOCALHOST, crate::ports::free_port()));
         let account = format!("<sip:{user}@127.0.0.1>;regint=0;answermode=manual\n");
         for (name, text) in [
             ("config", configuration(address, control, tone_hz)),

@@ -61,7 +61,7 @@ impl Cluster {
         let place = Place::of_this_user()?;
         Self::at(Place {
             folder: std::env::temp_dir().join(name),
-            port: Some(crate::sipp::free_port()),
+            port: Some(crate::ports::free_port()),
             ..place
         })
     }

@@ -3,6 +3,7 @@
 //! It must not be a dependency of anything that ships, only a dev-dependency.
 
 pub mod baresip;
+mod ports;
 pub mod sipp;
 
 mod cluster;

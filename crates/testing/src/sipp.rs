@@ -2,13 +2,15 @@
 //!
 //! A scenario is SIPp's XML with `{name}` where a test has something to say; [`Sipp::set`] fills it in.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
+
+use crate::ports::free_port;
 
 /// How SIPp is to be run. It answers calls, or makes them when it has a [`Sipp::remote`].
 #[derive(Debug, Clone)]
@@ -41,17 +43,6 @@ pub enum SippError {
     /// It did not end in time.
     #[error("SIPp did not end in {0:?}")]
     TimedOut(Duration),
-}
-
-/// A free port on loopback, for UDP and TCP alike as far as UDP can tell.
-///
-/// # Panics
-/// When loopback has none.
-pub fn free_port() -> u16 {
-    UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))
-        .and_then(|socket| socket.local_addr())
-        .expect("loopback has a free port")
-        .port()
 }
 
 impl Sipp {
@@ -192,7 +183,8 @@ impl Sipp {
             panic!("SIPp could not be started ({error}); install it: apt-get install sip-tester")
         });
         if self.remote.is_none() {
-            listening(self.address, self.tcp).await;
+            let process = child.id().expect("it was not waited for yet");
+            listening(process, self.address, self.tcp).await;
         }
         RunningSipp {
             child,
@@ -256,29 +248,37 @@ impl RunningSipp {
     }
 }
 
-/// Waits until the system says that somebody holds the port. (To try to bind it would get in SIPp's way.)
-async fn listening(address: SocketAddr, tcp: bool) {
+/// Waits until this process holds the port. (To try to bind it would get in SIPp's way; and that somebody holds it
+/// is not enough: it might be anybody's for a moment.)
+async fn listening(process: u32, address: SocketAddr, tcp: bool) {
     let table = if tcp {
         "/proc/net/tcp"
     } else {
         "/proc/net/udp"
     };
-    let port = format!(":{:04X} ", address.port());
+    let port = format!(":{:04X}", address.port());
     for _ in 0..1_000 {
         let sockets = std::fs::read_to_string(table).unwrap_or_default();
-        let local = |line: &str| {
-            line.split_ascii_whitespace()
-                .nth(1)
-                .map(|a| format!("{a} "))
-        };
-        if sockets
-            .lines()
-            .filter_map(local)
-            .any(|local| local.ends_with(&port))
-        {
+        let held = sockets.lines().any(|line| {
+            let mut fields = line.split_ascii_whitespace().skip(1);
+            let local = fields.next().unwrap_or_default();
+            // The columns after the local address: remote, state, queues, timer, retransmissions, user, timeout, inode.
+            local.ends_with(&port) && fields.nth(7).is_some_and(|inode| holds(process, inode))
+        });
+        if held {
             return;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     panic!("SIPp does not listen on {address}");
+}
+
+/// Whether one of the process's open files is this socket.
+fn holds(process: u32, inode: &str) -> bool {
+    let socket = PathBuf::from(format!("socket:[{inode}]"));
+    std::fs::read_dir(format!("/proc/{process}/fd"))
+        .into_iter()
+        .flatten()
+        .flatten()
+        .any(|file| std::fs::read_link(file.path()).is_ok_and(|to| to == socket))
 }
