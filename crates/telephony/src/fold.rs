@@ -1,6 +1,9 @@
 //! Folded headers (RFC 3261 §7.3.1) and white space where hardly anybody puts it (§25.1), made plain before the
 //! stack reads them: it takes neither in Via and `CSeq`, by which an answer finds its way.
 
+use rsipstack::sip::Header;
+use rsipstack::sip::headers::{Headers, make_header};
+
 /// The datagram without folds; `None` when it has none, as nearly all.
 pub(crate) fn unfolded(datagram: &[u8]) -> Option<Vec<u8>> {
     let end = find(datagram, b"\r\n\r\n")?;
@@ -26,6 +29,27 @@ pub(crate) fn unfolded(datagram: &[u8]) -> Option<Vec<u8>> {
     }
     plain.extend_from_slice(&datagram[end..]);
     Some(plain)
+}
+
+/// Makes the headers of a message plain that came in a stream: the stack has joined its folds, and left the white space.
+pub(crate) fn plain(headers: &mut Headers) {
+    for header in headers.iter_mut() {
+        let (Header::Via(_) | Header::CSeq(_) | Header::From(_) | Header::To(_)) = header else {
+            continue;
+        };
+        let value = header.value();
+        if !["; ", " ;", "= ", " =", "/ ", " /"]
+            .iter()
+            .any(|blank| value.contains(blank))
+        {
+            continue;
+        }
+        let line = squeezed(format!("{}:{value}", header.name()).into_bytes());
+        let line = String::from_utf8_lossy(&line);
+        if let Some((name, value)) = line.split_once(':') {
+            *header = make_header(name, value.to_owned());
+        }
+    }
 }
 
 /// A Via or `CSeq` without the white space that means nothing, and so the parameters of From and To; any other line

@@ -15,6 +15,7 @@ use rsipstack::transaction::key::{TransactionKey, TransactionRole};
 use rsipstack::transport::{SipConnection, TransportEvent};
 
 use crate::dialogs::Dialogs;
+use crate::fold;
 use crate::guard::{Guard, Proof};
 use crate::message::{self, Flaw};
 use crate::{TelephonyConfig, TrunkDirectory};
@@ -152,9 +153,15 @@ pub(crate) struct Gate {
 #[async_trait::async_trait]
 impl TransportEventInspector for Gate {
     async fn handle(&self, event: TransportEvent) -> Option<TransportEvent> {
-        let TransportEvent::Incoming(message, connection, from) = event else {
+        let TransportEvent::Incoming(mut message, connection, from) = event else {
             return Some(event);
         };
+        if connection.is_reliable() {
+            match &mut message {
+                SipMessage::Request(request) => fold::plain(&mut request.headers),
+                SipMessage::Response(response) => fold::plain(&mut response.headers),
+            }
+        }
         let Ok(source) = from.get_socketaddr() else {
             return None;
         };

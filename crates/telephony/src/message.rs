@@ -108,6 +108,10 @@ pub(crate) fn stream_flaw(request: &Request) -> Option<Flaw> {
     if request.uri.scheme.is_none() {
         return Some(Flaw::Scheme);
     }
+    // Headers in a Request-URI are not allowed (RFC 3261 §19.1.1).
+    if !request.uri.headers.is_empty() {
+        return Some(Flaw::Malformed);
+    }
     let via = request.via_header().ok()?;
     let empty = [";;", ";,", ",,"];
     (via.first_value().and_then(|via| via.typed()).is_err()
