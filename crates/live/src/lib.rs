@@ -174,6 +174,11 @@ impl Live {
             .flatten()
     }
 
+    /// The number of a pool that a visit holds, or held last when nobody has been given it since.
+    pub fn held(&self, pool: PoolId, visit: VisitId) -> Option<Held> {
+        self.pools.with(pool, |leases| leases.held(visit)).flatten()
+    }
+
     /// How many leases of a pool are live, and how many numbers it has.
     pub fn occupancy(&self, pool: PoolId, now: Timestamp) -> (usize, usize) {
         self.pools

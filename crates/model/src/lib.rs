@@ -9,6 +9,7 @@ mod hours;
 mod id;
 mod number;
 mod plan;
+mod pool_rule;
 mod records;
 mod steps;
 mod time;
@@ -27,6 +28,7 @@ pub use id::{
 };
 pub use number::{E164, NumberError, masked};
 pub use plan::{CallPlan, PlanDocument, Step};
+pub use pool_rule::{PoolRule, PoolWish};
 pub use records::{
     Account, ApiKey, Host, HostProof, KeyScope, NumberState, Pool, Role, Session, Site, Target,
     TargetGroup, TargetGroupMember, TrackingNumber, Trunk, User,

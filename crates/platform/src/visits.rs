@@ -269,30 +269,24 @@ impl Platform {
             proved: is_own(site, &host),
         };
         let admission = admit(self.signer(), &facts, &host, proof, now)?;
-        let pool = site
-            .pool
-            .as_ref()
-            .filter(|pool| !pool.numbers.is_empty() || pool.overflow.is_some())
-            .ok_or(Refusal::NoPool)?;
-        let shown = match admission {
+        let (pool, shown) = match admission {
             Admission::Token(token) => {
+                let visit = new_visit(site, &page, request, now);
+                let pool = site.pool_of(&visit).ok_or(Refusal::NoPool)?;
                 self.live
                     .spend(token.nonce, token.expires_at, now)
                     .map_err(|error| match error {
                         SpendError::Spent => Refusal::TokenSpent,
                         SpendError::Full => Refusal::Unavailable,
                     })?;
-                let visit = new_visit(site, &page, request, now);
                 let shown = self.begin_visit(pool, visit, token.nonce, now).await;
                 if shown.is_err() {
                     // Nothing came of it: the browser may try once more.
                     self.live.unspend(token.nonce);
                 }
-                shown?
+                (pool, shown?)
             }
-            Admission::Visit(credential) => {
-                self.continue_visit(site, pool, &credential, now).await?
-            }
+            Admission::Visit(credential) => self.continue_visit(site, &credential, now).await?,
         };
         let credential = VisitCredential {
             visit: shown.visit,

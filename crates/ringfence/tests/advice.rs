@@ -143,6 +143,46 @@ fn a_visit_is_told_its_source_and_the_reason() {
 }
 
 #[test]
+fn the_pool_or_the_number_that_a_visit_is_shown_is_told_with_its_reasons() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("arrangement.toml");
+    let text = "[[plan]]\nname = \"Main\"\n[[pool]]\nname = \"Web\"\n[[pool]]\nname = \"German\"\n\
+        [[number]]\ne164 = \"+442079460990\"\nplan = \"Main\"\n\
+        [[site]]\nname = \"Example\"\npool = \"Web\"\n\
+        [[site.rule]]\nlanguage = [\"de\"]\npool = \"German\"\n\
+        [[site.rule]]\ncampaign = \"radio\"\nnumber = \"+442079460990\"\n";
+    std::fs::write(&file, text).expect("the file is written");
+    let try_it = |more: &str| {
+        let file = file.display();
+        ask(&format!(
+            "source try --arrangement {file} --url https://www.example.com/{more}"
+        ))
+    };
+    let said = try_it("?utm_campaign=Radio --language de-AT");
+    for wanted in [
+        "the fixed number +442079460990\n",
+        "rule 2: fits -> the fixed number +442079460990",
+    ] {
+        assert!(said.contains(wanted), "{wanted:?} is not in:\n{said}");
+    }
+    let said = try_it(" --language de-AT");
+    for wanted in [
+        "rule 2: wants campaign radio, the visit has none",
+        "rule 1: fits -> a number of the pool \"German\"",
+    ] {
+        assert!(said.contains(wanted), "{wanted:?} is not in:\n{said}");
+    }
+    let said = try_it(" --language fr --json");
+    let answer: Value = serde_json::from_str(&said).expect("one JSON object");
+    assert_eq!(answer["shown"]["pool"], "Web", "{said}");
+    assert_eq!(answer["shown"]["rule"], Value::Null, "{said}");
+    assert_eq!(
+        answer["shown"]["passed"][1]["found"],
+        "wants language de, the visit has fr"
+    );
+}
+
+#[test]
 fn json_carries_the_source_and_what_each_rule_found() {
     let said = ask("source try --json --url https://www.example.com/?utm_source=flyer");
     let answer: Value = serde_json::from_str(&said).expect("one JSON object");

@@ -21,6 +21,7 @@ mod leases;
 mod migrations;
 mod numbers;
 mod plans;
+mod pool_rules;
 mod profiles;
 mod progress;
 mod record;

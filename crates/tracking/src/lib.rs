@@ -3,6 +3,7 @@
 //! Pure: no I/O, no clock, no chance. Time and identifiers come in from outside.
 
 mod attribution;
+mod choice;
 mod click_ids;
 mod device;
 mod finding;
@@ -14,6 +15,9 @@ mod sizing;
 mod source;
 
 pub use attribution::{Attribution, RunnerUp, attribute};
+pub use choice::{
+    ChoiceExplanation, ChoiceFacts, Mismatch, attribute_fixed, choose, explain_choice,
+};
 pub use device::device;
 pub use finding::Finding;
 pub use landing::{

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use ringfence_model::{
     AccountId, CallPlan, Dialling, E164, GroupProfile, NumberId, NumberState, PlanDocument, PlanId,
-    Pool, PoolId, Site, Target, TargetGroup, TargetProfile, Timestamp, TrackingNumber, Trunk,
+    Pool, PoolId, Site, SiteId, Target, TargetGroup, TargetProfile, Timestamp, TrackingNumber,
+    Trunk,
 };
 use ringfence_store::StoreError;
 
@@ -21,7 +22,7 @@ pub(super) struct Work<'p> {
 }
 
 impl Work<'_> {
-    fn did(&mut self, what: &str, name: &str) {
+    pub(super) fn did(&mut self, what: &str, name: &str) {
         self.changes.push(format!("{what} {name}"));
     }
 
@@ -261,9 +262,10 @@ impl Work<'_> {
         &mut self,
         parts: &[SitePart],
         pools: &HashMap<String, PoolId>,
-    ) -> Result<(), ArrangementError> {
+    ) -> Result<HashMap<String, SiteId>, ArrangementError> {
         let platform = self.platform;
         let known = platform.sites(self.account).await?;
+        let mut ids = HashMap::new();
         for part in parts {
             let failed = |error| ArrangementError::Site(part.name.clone(), error);
             let pool = part.pool.as_ref().and_then(|name| pools.get(name).copied());
@@ -291,6 +293,7 @@ impl Work<'_> {
                 );
                 (made, &[][..])
             };
+            ids.insert(part.name.clone(), site.id);
             for name in &part.hosts {
                 if hosts.iter().all(|host| host.name != name.to_lowercase()) {
                     let host = platform
@@ -304,6 +307,6 @@ impl Work<'_> {
                 }
             }
         }
-        Ok(())
+        Ok(ids)
     }
 }

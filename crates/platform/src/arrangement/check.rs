@@ -95,6 +95,7 @@ impl Arrangement {
                 known("pool", pool, &pools, format!("site {:?}", site.name));
             }
         }
+        self.rule_problems(&mut problems);
         self.values(&mut problems);
         problems
     }
@@ -370,7 +371,7 @@ mod tests {
     use ringfence_model::Dialling;
 
     use crate::arrangement::{
-        GroupPart, NumberPart, PlanPart, PoolPart, SitePart, TargetPart, TrunkPart,
+        GroupPart, NumberPart, PlanPart, PoolPart, RulePart, SitePart, TargetPart, TrunkPart,
     };
 
     #[test]
@@ -421,6 +422,25 @@ mod tests {
                 hosts: vec![],
                 swap: vec![],
                 pool: None,
+                rule: vec![
+                    RulePart {
+                        pool: Some("Lake".into()),
+                        country: vec!["Germany".into()],
+                        ..RulePart::default()
+                    },
+                    RulePart {
+                        language: vec!["de".into()],
+                        pool: Some("Web".into()),
+                        number: Some("+442079460002".into()),
+                        ..RulePart::default()
+                    },
+                    RulePart {
+                        campaign: Some("Radio".into()),
+                        number: Some("+442079460003".into()),
+                        ..RulePart::default()
+                    },
+                    RulePart::default(),
+                ],
             }],
         };
         let problems = arrangement.problems();
@@ -439,6 +459,11 @@ mod tests {
             "Pond",
             "None",
             "site",
+            "\"Lake\"",
+            "\"Germany\"",
+            "rule 2: expected either",
+            "+442079460003",
+            "rule 4: expected at least one",
         ] {
             assert!(
                 problems.iter().any(|problem| problem.contains(part)),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ringfence_model::{Caps, Dialling, Hours, LanguageUse, MemberProfile, Strategy};
+use ringfence_model::{Caps, Dialling, Hours, LanguageUse, MemberProfile, PoolWish, Strategy};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -171,6 +171,45 @@ pub struct SitePart {
     /// The name of the pool that its visits draw from.
     #[serde(default)]
     pub pool: Option<String>,
+    /// Other pools, and fixed numbers, for some of its visits.
+    #[serde(default)]
+    pub rule: Vec<RulePart>,
+}
+
+/// `[[site.rule]]`: visits that are as it says draw from a pool of their own, or are shown a fixed number.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RulePart {
+    /// The campaign that the visit came by.
+    #[serde(default)]
+    pub campaign: Option<String>,
+    /// The name of the source, as `ringfence source try` says it.
+    #[serde(default)]
+    pub source: Option<String>,
+    /// Languages (RFC 4647 ranges), one of which takes the browser's first language.
+    #[serde(default)]
+    pub language: Vec<String>,
+    /// Countries (ISO 3166-1 alpha-2), one of which is the visitor's.
+    #[serde(default)]
+    pub country: Vec<String>,
+    /// The name of the pool.
+    #[serde(default)]
+    pub pool: Option<String>,
+    /// The fixed number.
+    #[serde(default)]
+    pub number: Option<String>,
+}
+
+impl RulePart {
+    /// Which visits it takes.
+    pub fn wish(&self) -> PoolWish {
+        PoolWish {
+            campaign: self.campaign.clone(),
+            source: self.source.clone(),
+            language: self.language.clone(),
+            country: self.country.clone(),
+        }
+    }
 }
 
 const fn ten() -> u8 {

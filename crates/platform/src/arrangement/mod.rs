@@ -5,6 +5,7 @@ mod apply;
 mod check;
 mod document;
 mod file;
+mod rules;
 mod shape;
 mod steps;
 
@@ -20,7 +21,8 @@ use apply::Work;
 pub(crate) use check::number_of;
 pub use check::{PlanFindings, check_plan};
 pub use document::{
-    Arrangement, GroupPart, NumberPart, PlanPart, PoolPart, SitePart, TargetPart, TrunkPart,
+    Arrangement, GroupPart, NumberPart, PlanPart, PoolPart, RulePart, SitePart, TargetPart,
+    TrunkPart,
 };
 pub use file::{FileError, PlanFile, read_arrangement, read_plan_file};
 pub use shape::{Names, Reach, Shape};
@@ -86,7 +88,8 @@ impl Platform {
         let pools = work.pools(&arrangement.pool).await?;
         work.numbers(&arrangement.number, &pools, &plans).await?;
         work.overflows(&arrangement.pool, &pools).await?;
-        work.sites(&arrangement.site, &pools).await?;
+        let sites = work.sites(&arrangement.site, &pools).await?;
+        work.rules(&arrangement.site, &sites, &pools).await?;
         Ok(work.changes)
     }
 }

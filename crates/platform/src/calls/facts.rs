@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use ringfence_model::{Conditions, E164, PlanDocument, PlanId, Step, Timestamp, TrackingNumber};
 use ringfence_routing::Destinations;
 use ringfence_store::{Db, StoreError};
+use ringfence_tracking::{Attribution, attribute_fixed};
 
 use crate::arrangement::{Reach, of_account};
 
@@ -28,6 +29,8 @@ pub struct NumberFacts {
     pub destinations: Destinations,
     /// Where calls may go out to.
     pub reach: Reach,
+    /// What calls to it are attributed to when their visit is not known: it is a campaign's fixed number.
+    pub fixed: Option<Attribution>,
     /// The plan or a target asks for what only the visit tells: its language, its device.
     pub asks_for_the_visit: bool,
     /// The plan asks whether the caller has called before, or who spoke last with it.
@@ -71,6 +74,7 @@ impl CallFacts {
         };
         let own = of_account(db, &owner).await?;
         let destinations = own.shape.destinations();
+        let rules = db.pool_rules_of_number(account, number.id).await?;
         let document = plan.as_ref().map(|(_, document)| document);
         let facts = Arc::new(NumberFacts {
             asks_for_the_visit: document.is_some_and(asks_for_the_visit)
@@ -79,6 +83,7 @@ impl CallFacts {
                     .values()
                     .any(|profile| !profile.languages.is_empty()),
             asks_for_the_caller: document.is_some_and(asks_for_the_caller),
+            fixed: attribute_fixed(rules.iter().map(|rule| &rule.wish)),
             number,
             plan,
             destinations,

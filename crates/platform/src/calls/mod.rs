@@ -151,6 +151,10 @@ async fn begin(
         facts.received_at,
         platform.settings.late_call_window,
     );
+    let attribution = match &known.fixed {
+        Some(fixed) if attribution.source.is_none() => fixed.clone(),
+        _ => attribution,
+    };
     let call = new_call(facts, number, trunk, *plan, &attribution, now);
     let about = way::facts_of(platform, &known, &call).await?;
     let way::Way { route, decided } = way::of_call(&known, document, &about, now);

@@ -2,6 +2,7 @@
 //!
 //! Bounded. Changes made by this process are seen at once, those of another process within seconds.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -10,9 +11,11 @@ use arc_swap::ArcSwapOption;
 use parking_lot::RwLock;
 use ringfence_fence::Signer;
 use ringfence_model::{
-    AccountId, Duration, E164, NumberId, NumberState, PoolId, SiteId, Timestamp, TrackingNumber,
+    AccountId, Duration, E164, NumberId, NumberState, PoolId, PoolWish, SiteId, Timestamp,
+    TrackingNumber, Visit,
 };
 use ringfence_store::StoreError;
+use ringfence_tracking::{ChoiceFacts, choose};
 
 use super::refusals::Refusals;
 use crate::Platform;
@@ -52,16 +55,54 @@ pub(super) struct SiteFacts {
     pub swap: Arc<[String]>,
     /// Canonical names of its proved hosts.
     pub hosts: Vec<String>,
-    pub pool: Option<PoolFacts>,
+    /// The pool of visits that no rule takes.
+    pub pool: Option<Arc<PoolFacts>>,
+    /// Rules that have something to show, in their order.
+    pub rules: Vec<RuleFacts>,
 }
 
-/// A site's pool.
+/// Which visits draw from which pool.
+#[derive(Debug)]
+pub(super) struct RuleFacts {
+    pub wish: PoolWish,
+    pub pool: Arc<PoolFacts>,
+}
+
+impl SiteFacts {
+    /// The pool of a new visit.
+    pub fn pool_of(&self, visit: &Visit) -> Option<&Arc<PoolFacts>> {
+        let facts = ChoiceFacts {
+            source: &visit.source,
+            language: visit.language.as_deref(),
+            country: None,
+        };
+        choose(self.rules.iter().map(|rule| &rule.wish), &facts)
+            .map(|place| &self.rules[place].pool)
+            .or_else(|| self.pool.as_ref().filter(|pool| !pool.shows_nothing()))
+    }
+
+    /// Every pool of the site, that of its rules first; one may come twice.
+    pub fn pools(&self) -> impl Iterator<Item = &Arc<PoolFacts>> {
+        self.rules.iter().map(|rule| &rule.pool).chain(&self.pool)
+    }
+}
+
+/// A pool, or a fixed number.
 #[derive(Debug)]
 pub(super) struct PoolFacts {
     pub id: PoolId,
     pub hold: Duration,
+    /// What is shown when there is no other.
     pub overflow: Option<Arc<ShownNumber>>,
     pub numbers: HashMap<NumberId, Arc<ShownNumber>>,
+    /// The overflow number is a campaign's fixed one, and no sign that others are lacking.
+    pub fixed: bool,
+}
+
+impl PoolFacts {
+    fn shows_nothing(&self) -> bool {
+        self.numbers.is_empty() && self.overflow.is_none()
+    }
 }
 
 /// A tracking number in the forms that a page may need, written once.
@@ -234,14 +275,35 @@ impl Platform {
             return Ok(None);
         };
         let hosts = self.db.hosts(site.account, site.id).await?;
-        let pool = match site.pool {
-            Some(pool) => {
-                let before = before.and_then(|before| before.pool.as_ref());
-                self.read_pool_facts(site.account, pool, before, now)
-                    .await?
-            }
-            None => None,
+        let rules = self.db.pool_rules(site.account, site.id).await?;
+        let numbers = match (site.pool, rules.as_slice()) {
+            (None, []) => Vec::new(),
+            _ => self.db.numbers(site.account).await?,
         };
+        let known = |id: PoolId| {
+            let mut pools = before?.pools();
+            pools.find(|pool| pool.id == id && !pool.fixed)
+        };
+        let mut read: HashMap<PoolId, Option<Arc<PoolFacts>>> = HashMap::new();
+        let drawn_from = rules.iter().filter(|rule| rule.number.is_none());
+        for id in drawn_from.map(|rule| rule.pool).chain(site.pool) {
+            if let Entry::Vacant(unread) = read.entry(id) {
+                let pool = self
+                    .read_pool_facts(site.account, id, &numbers, known(id), now)
+                    .await?;
+                unread.insert(pool.map(Arc::new));
+            }
+        }
+        let rules = rules.into_iter().filter_map(|rule| {
+            let pool = match rule.number {
+                Some(id) => Arc::new(fixed(rule.pool, numbers.iter().find(|n| n.id == id)?)?),
+                None => Arc::clone(read.get(&rule.pool)?.as_ref()?),
+            };
+            let wish = rule.wish;
+            (!pool.shows_nothing()).then_some(RuleFacts { wish, pool })
+        });
+        let rules = rules.collect();
+        let pool = site.pool.and_then(|id| read.remove(&id)).flatten();
         Ok(Some(Arc::new(SiteFacts {
             id: site.id,
             account: site.account,
@@ -252,6 +314,7 @@ impl Platform {
                 .map(|host| host.name)
                 .collect(),
             pool,
+            rules,
         })))
     }
 
@@ -259,13 +322,13 @@ impl Platform {
         &self,
         account: AccountId,
         pool: PoolId,
-        before: Option<&PoolFacts>,
+        all: &[TrackingNumber],
+        before: Option<&Arc<PoolFacts>>,
         now: Timestamp,
     ) -> Result<Option<PoolFacts>, StoreError> {
         let Some(pool) = self.db.pool(account, pool).await? else {
             return Ok(None);
         };
-        let all = self.db.numbers(account).await?;
         // Writing ten thousand numbers in two forms takes a while: those that did not change are not written again.
         let shown = |number: &TrackingNumber| {
             before
@@ -274,18 +337,15 @@ impl Platform {
                 .cloned()
                 .unwrap_or_else(|| Arc::new(ShownNumber::of(number)))
         };
-        let usable = |number: &&TrackingNumber| {
-            matches!(number.state, NumberState::Available | NumberState::Assigned)
-        };
         let overflow = pool.overflow.and_then(|id| {
             all.iter()
-                .filter(usable)
+                .filter(|number| is_usable(number))
                 .find(|number| number.id == id)
                 .map(shown)
         });
         let numbers: HashMap<NumberId, Arc<ShownNumber>> = all
             .iter()
-            .filter(usable)
+            .filter(|number| is_usable(number))
             .filter(|number| number.pool == Some(pool.id) && Some(number.id) != pool.overflow)
             .map(|number| (number.id, shown(number)))
             .collect();
@@ -309,6 +369,25 @@ impl Platform {
             hold: pool.hold,
             overflow,
             numbers,
+            fixed: false,
         }))
     }
+}
+
+/// The leases of a fixed number live for this long past the last sign of their visit; they keep it from nobody.
+const FIXED_HOLD: Duration = Duration::from_mins(30);
+
+/// A fixed number as a pool that has no other.
+fn fixed(pool: PoolId, number: &TrackingNumber) -> Option<PoolFacts> {
+    is_usable(number).then(|| PoolFacts {
+        id: pool,
+        hold: FIXED_HOLD,
+        overflow: Some(Arc::new(ShownNumber::of(number))),
+        numbers: HashMap::new(),
+        fixed: true,
+    })
+}
+
+const fn is_usable(number: &TrackingNumber) -> bool {
+    matches!(number.state, NumberState::Available | NumberState::Assigned)
 }

@@ -127,14 +127,18 @@ impl Platform {
         credential: &VisitCredential,
         now: Timestamp,
     ) -> Result<BeatAnswer, Refusal> {
-        let pool = site.pool.as_ref().ok_or(Refusal::LeaseExpired)?;
-        let (number, expires_at) = if credential.overflow {
-            self.overflow_end(site, pool, credential, now).await?
+        let (pool, number, expires_at) = if credential.overflow {
+            self.overflow_end(site, credential, now).await?
         } else {
-            self.live
-                .extend(pool.id, credential.visit, credential.lease, now + pool.hold)
-                .filter(|held| held.expires_at > now)
-                .map(|held| (held.number, held.expires_at))
+            site.pools()
+                .find_map(|pool| {
+                    let end = now + pool.hold;
+                    let (visit, lease) = (credential.visit, credential.lease);
+                    let held = self.live.extend(pool.id, visit, lease, end)?;
+                    Some((pool, held))
+                })
+                .filter(|(_, held)| held.expires_at > now)
+                .map(|(pool, held)| (pool, held.number, held.expires_at))
                 .ok_or(Refusal::LeaseExpired)?
         };
         self.db
@@ -154,22 +158,26 @@ impl Platform {
     }
 
     /// The overflow number's leases bind nothing, so only their rows know them.
-    async fn overflow_end(
+    async fn overflow_end<'s>(
         &self,
-        site: &SiteFacts,
-        pool: &PoolFacts,
+        site: &'s SiteFacts,
         credential: &VisitCredential,
         now: Timestamp,
-    ) -> Result<(NumberId, Timestamp), Refusal> {
+    ) -> Result<(&'s Arc<PoolFacts>, NumberId, Timestamp), Refusal> {
         let lease = self
             .db
             .lease(site.account, credential.lease)
             .await
             .map_err(|error| unavailable(&error))?;
-        let is_current = |number| pool.overflow.as_ref().is_some_and(|o| o.id == number);
-        lease
-            .filter(|lease| lease.expires_at > now && is_current(lease.number))
-            .map(|lease| (lease.number, lease.expires_at.max(now + pool.hold)))
+        let lease = lease
+            .filter(|lease| lease.expires_at > now)
+            .ok_or(Refusal::LeaseExpired)?;
+        site.pools()
+            .find(|pool| {
+                let shown = pool.overflow.as_ref();
+                pool.id == lease.pool && shown.is_some_and(|number| number.id == lease.number)
+            })
+            .map(|pool| (pool, lease.number, lease.expires_at.max(now + pool.hold)))
             .ok_or(Refusal::LeaseExpired)
     }
 
@@ -188,18 +196,19 @@ impl Platform {
             .await
             .map_err(|error| unavailable(&error))?;
         // Only now: a number that somebody else is shown must not have an older lease that rows call live.
-        let Some(pool) = &site.pool else {
-            return Ok(());
-        };
-        let number = if credential.overflow {
-            pool.overflow.as_ref().map(|number| number.id)
+        if credential.overflow {
+            // Which of the site's overflow numbers it was, only its row knows; where it is not, nothing happens.
+            for number in site.pools().filter_map(|pool| pool.overflow.as_ref()) {
+                self.live.remember_ended(number.id, credential.lease, now);
+            }
         } else {
-            self.live
-                .release(pool.id, credential.visit, credential.lease, now)
-                .map(|held| held.number)
-        };
-        if let Some(number) = number {
-            self.live.remember_ended(number, credential.lease, now);
+            let (visit, lease) = (credential.visit, credential.lease);
+            let held = site
+                .pools()
+                .find_map(|pool| self.live.release(pool.id, visit, lease, now));
+            if let Some(held) = held {
+                self.live.remember_ended(held.number, lease, now);
+            }
         }
         Ok(())
     }

@@ -32,13 +32,12 @@ impl Platform {
     }
 
     /// The same visit on a later page: it keeps its number as long as that is not another's.
-    pub(super) async fn continue_visit(
+    pub(super) async fn continue_visit<'s>(
         &self,
-        site: &SiteFacts,
-        pool: &PoolFacts,
+        site: &'s SiteFacts,
         credential: &VisitCredential,
         now: Timestamp,
-    ) -> Result<Shown, Refusal> {
+    ) -> Result<(&'s Arc<PoolFacts>, Shown), Refusal> {
         let visit = self
             .db
             .visit(site.account, credential.visit)
@@ -49,6 +48,11 @@ impl Platform {
             seen_at: now,
             ..visit
         };
+        // A rule that changed meanwhile takes no number away from who is looking at it.
+        let pool = self
+            .holding(site, visit.id)
+            .or_else(|| site.pool_of(&visit))
+            .ok_or(Refusal::NoPool)?;
         let id = LeaseId::new(now, random());
         let placed = self.place(pool, &visit, id, now).await?;
         let lease = placed.lease(pool, &visit);
@@ -70,7 +74,13 @@ impl Platform {
             writes.push(Write::Lease(Box::new(lease)));
         }
         self.written(writes, pool, &placed, recent).await?;
-        Ok(shown)
+        Ok((pool, shown))
+    }
+
+    /// The pool from which a visit holds a number, or held it last when nobody has been given it since.
+    fn holding<'s>(&self, site: &'s SiteFacts, visit: VisitId) -> Option<&'s Arc<PoolFacts>> {
+        site.pools()
+            .find(|pool| self.live.held(pool.id, visit).is_some())
     }
 
     /// Takes a number for a visit: its own, one that is free, or the pool's overflow number.
@@ -87,6 +97,13 @@ impl Platform {
             now,
             expires_at: now + pool.hold,
         };
+        if pool.fixed {
+            let number = pool.overflow.as_ref().ok_or(Refusal::NoPool)?;
+            return Ok(Placed::Overflow {
+                new,
+                number: Arc::clone(number),
+            });
+        }
         match self.live.lease(pool.id, &new) {
             LeaseOutcome::New(held) => match self.shown_number(pool, visit, &held).await {
                 Ok(number) => Ok(Placed::New { held, number }),
@@ -139,7 +156,7 @@ impl Platform {
         placed: &Placed,
         recent: RecentLease,
     ) -> Result<(), Refusal> {
-        let kind = placed.word();
+        let kind = if pool.fixed { "fixed" } else { placed.word() };
         match self.db.write(writes).await {
             Ok(()) => {
                 let forget_before = recent.started_at - self.settings.late_call_window;

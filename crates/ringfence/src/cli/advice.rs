@@ -1,5 +1,6 @@
 //! Questions that are answered from what is asked alone: no configuration, no database, no server.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -61,6 +62,18 @@ pub struct SourceTry {
     /// Another host of the same site, whose pages say nothing as referrers; may be given several times
     #[arg(long, value_name = "HOST")]
     pub own_host: Vec<String>,
+    /// The browser's first language, such as de or de-AT
+    #[arg(long, value_name = "LANGUAGE")]
+    pub language: Option<String>,
+    /// The visitor's country in two letters, when it is not the region of the language
+    #[arg(long, value_name = "COUNTRY")]
+    pub country: Option<String>,
+    /// Say which pool or number the visit is shown as well, by the rules of a site of this file
+    #[arg(long, value_name = "FILE")]
+    pub arrangement: Option<PathBuf>,
+    /// The site, when the file has more than one
+    #[arg(long, value_name = "NAME", requires = "arrangement")]
+    pub site: Option<String>,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
@@ -69,7 +82,8 @@ pub struct SourceTry {
 const TRY_HELP: &str = "\
 Examples:
   ringfence source try --url 'https://www.example.com/?gclid=abc'
-  ringfence source try --url https://www.example.com/ --referrer https://chatgpt.com/";
+  ringfence source try --url https://www.example.com/ --referrer https://chatgpt.com/
+  ringfence source try --url https://www.example.com/ --language de-AT --arrangement arrangement.toml";
 
 fn visits(text: &str) -> Result<f64, String> {
     text.parse()

@@ -81,14 +81,20 @@ impl Browser {
 
     /// A visitor who came by this source asks for a number: the status, and the answer.
     pub async fn ask(&self, key: &str, source: &str) -> (u16, Value) {
+        self.ask_as(key, &format!("utm_source={source}"), "en-GB")
+            .await
+    }
+
+    /// A visitor whose browser speaks this language came by this query.
+    pub async fn ask_as(&self, key: &str, query: &str, language: &str) -> (u16, Value) {
         let token = self
             .client
             .get(format!("{}/t/token?site={key}", self.server));
         let (_, token) = self.answer(token).await;
-        let page = format!("{}/?utm_source={source}", self.origin);
+        let page = format!("{}/?{query}", self.origin);
         let body = json!({
             "site": key, "token": token["token"], "page": page, "referrer": "",
-            "language": "en-GB", "campaign": null, "tags": {},
+            "language": language, "campaign": null, "tags": {},
         });
         let asked = self.client.post(format!("{}/t/number", self.server));
         self.answer(asked.body(body.to_string())).await

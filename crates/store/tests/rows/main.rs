@@ -16,6 +16,7 @@ mod migration;
 mod numbers;
 mod paging;
 mod plans;
+mod pool_rules;
 mod profiles;
 mod reports;
 mod sites;
