@@ -1,59 +1,112 @@
 //! The machine itself.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use ringfence_model::{
     CallEventKind, Disposition, LegId, LegOutcome, Party, RecordingId, Timestamp,
 };
-use ringfence_routing::{Candidate, Refusal, Route};
+use ringfence_routing::{Candidate, Refusal, Route, StepOutcome};
 
-use crate::types::{Action, Input, LegFailure, Options, Output};
+use crate::next::Next;
+use crate::types::{Action, Input, Options, Output};
 use crate::verdict;
 
 /// More changes of hold than this are not told any more: nobody can make a call's timeline grow without end.
 const MAX_HOLD_CHANGES: u32 = 200;
 
-/// One call, from its first candidate to its end.
+/// A caller that acknowledges nothing is told as broken after 32 s (RFC 3261 §13.3.1.4); this is for when that is not told.
+const ANSWERING_FOR: Duration = Duration::from_secs(40);
+
+/// One call, from its beginning to its end.
 #[derive(Debug)]
 pub struct Call {
-    options: Options,
-    waiting: VecDeque<Candidate>,
-    refusal: Option<Refusal>,
-    outcomes: Vec<LegOutcome>,
-    last_failure: Option<String>,
-    ringing_until: Timestamp,
-    state: State,
+    pub(crate) options: Options,
+    /// What it does, when all of that is known beforehand; otherwise it asks.
+    script: Option<VecDeque<Next>>,
+    pub(crate) outcomes: Vec<LegOutcome>,
+    pub(crate) last_failure: Option<String>,
+    /// From its first ring on.
+    pub(crate) ringing_until: Option<Timestamp>,
+    pub(crate) state: State,
     outputs: VecDeque<Output>,
     /// Legs that were given up and may still answer.
-    given_up: Vec<LegId>,
+    pub(crate) given_up: Vec<LegId>,
     recording: bool,
     hold_changes: u32,
     /// Somebody is rung to take the callee's place.
-    transfer: Option<Transfer>,
+    pub(crate) transfer: Option<Transfer>,
     /// The callee that asked for it has hung up.
-    callee_left: bool,
+    pub(crate) callee_left: bool,
+    /// We have answered the caller ourselves: it is hung up and not refused.
+    pub(crate) caller_is_up: bool,
+    /// The number of what was played last.
+    pub(crate) playing: u32,
+    /// The caller hears it ring, by us.
+    pub(crate) hears_ringing: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Transfer {
-    leg: LegId,
+pub(crate) struct Transfer {
+    pub(crate) leg: LegId,
     until: Timestamp,
     seconds: u64,
-    heard: bool,
+    pub(crate) heard: bool,
+}
+
+/// A leg that rings.
+#[derive(Debug)]
+pub(crate) struct Ringing {
+    pub(crate) leg: LegId,
+    pub(crate) until: Timestamp,
+    pub(crate) seconds: u64,
+    pub(crate) heard: bool,
+    pub(crate) told: Option<(u16, bool)>,
 }
 
 #[derive(Debug)]
-enum State {
+pub(crate) enum State {
     /// Nothing has been done yet; the first `Timeout` begins.
     New {
         at: Timestamp,
     },
-    Ringing {
-        leg: LegId,
+    /// What is next? This came of the last.
+    Asking(Option<StepOutcome>),
+    /// The caller is being answered; then comes this.
+    Answering {
+        then: Next,
         until: Timestamp,
-        seconds: u64,
-        heard: bool,
-        told: Option<(u16, bool)>,
+    },
+    /// Legs ring, at least one.
+    Ringing {
+        legs: Vec<Ringing>,
+        /// More than one was rung at once: the caller hears none of them before it answers.
+        together: bool,
+        relayed: Option<(u16, bool)>,
+    },
+    /// The caller hears a prompt.
+    Saying {
+        playing: u32,
+        until: Timestamp,
+    },
+    /// The caller hears a menu, or has heard it.
+    Choosing {
+        playing: u32,
+        timeout: Duration,
+        until: Timestamp,
+    },
+    /// The caller hears what comes before its message.
+    Greeting {
+        playing: u32,
+        longest: Duration,
+        until: Timestamp,
+    },
+    /// The caller leaves a message.
+    Message {
+        until: Timestamp,
+        caller_left: bool,
+        /// We end it, for this reason.
+        ended_by_us: Option<String>,
     },
     Talking {
         until: Timestamp,
@@ -69,15 +122,27 @@ enum State {
 }
 
 impl Call {
-    /// A call that rings the candidates of `route`, from `now` on: the first [`Output::Timeout`] is at `now`.
+    /// A call that rings the candidates of `route`, from `now` on: the first [`Output::Timeout`] is at `now`. It never asks.
     pub fn new(route: Route, options: Options, now: Timestamp) -> Self {
+        let rings = route
+            .candidates
+            .into_iter()
+            .map(|one| Next::Ring(vec![one]));
+        let last = route.refuse.map(Next::Refuse);
+        Self {
+            script: Some(rings.chain(last).collect()),
+            ..Self::asking(options, now)
+        }
+    }
+
+    /// A call that asks what to do ([`Output::Ask`]), from `now` on: the first [`Output::Timeout`] is at `now`.
+    pub fn asking(options: Options, now: Timestamp) -> Self {
         Self {
             options,
-            waiting: route.candidates.into(),
-            refusal: route.refuse,
+            script: None,
             outcomes: Vec::new(),
             last_failure: None,
-            ringing_until: now + options.max_ringing,
+            ringing_until: None,
             state: State::New { at: now },
             outputs: VecDeque::new(),
             given_up: Vec::new(),
@@ -85,6 +150,9 @@ impl Call {
             hold_changes: 0,
             transfer: None,
             callee_left: false,
+            caller_is_up: false,
+            playing: 0,
+            hears_ringing: false,
         }
     }
 
@@ -108,11 +176,103 @@ impl Call {
         }
         match &self.state {
             State::New { at } => Output::Timeout(*at),
-            State::Ringing { until, .. }
+            State::Asking(outcome) => Output::Ask(outcome.clone()),
+            State::Ringing { legs, .. } => {
+                let first = legs.iter().map(|leg| leg.until).min();
+                // There is always one; without any, the next look finds that out.
+                Output::Timeout(first.unwrap_or(Timestamp::from_micros(0)))
+            }
+            State::Answering { until, .. }
+            | State::Saying { until, .. }
+            | State::Choosing { until, .. }
+            | State::Greeting { until, .. }
+            | State::Message { until, .. }
             | State::Talking { until, .. }
             | State::Closing { until, .. } => Output::Timeout(*until),
             State::Over => Output::Idle,
         }
+    }
+
+    /// Answers [`Output::Ask`]. When nothing is asked, it is let go by.
+    pub fn proceed(&mut self, next: Next, now: Timestamp) {
+        let State::Asking(outcome) = &self.state else {
+            return;
+        };
+        let outcome = outcome.clone();
+        match next {
+            Next::Ring(candidates) => self.ring(candidates, now),
+            Next::Say(_) | Next::Menu { .. } | Next::TakeMessage { .. } if self.caller_is_up => {
+                self.play_step(next, now);
+            }
+            Next::Say(_) | Next::Menu { .. } | Next::TakeMessage { .. } => {
+                self.caller_is_up = true;
+                self.act(Action::AnswerCaller);
+                self.state = State::Answering {
+                    then: next,
+                    until: now + ANSWERING_FOR,
+                };
+            }
+            Next::Refuse(refusal) => self.end_by_plan(Some(refusal)),
+            Next::End { reason } if self.outcomes.is_empty() && reason.is_some() => {
+                // Who only heard something was sent away; who could not be put through was missed.
+                let disposition = match outcome {
+                    Some(StepOutcome::Done) => Disposition::Rejected,
+                    _ => Disposition::Missed,
+                };
+                let reason = reason.unwrap_or_default();
+                self.end_unanswered(Party::Server, disposition, 480, reason);
+            }
+            Next::End { .. } => self.end_by_plan(None),
+        }
+    }
+
+    /// Says what came of the last thing, and wants to know what is next.
+    pub(crate) fn ask(&mut self, outcome: Option<StepOutcome>, now: Timestamp) {
+        self.state = State::Asking(outcome);
+        if let Some(script) = &mut self.script {
+            let next = script.pop_front().unwrap_or(Next::End { reason: None });
+            self.proceed(next, now);
+        }
+    }
+
+    fn end_by_plan(&mut self, refusal: Option<Refusal>) {
+        let verdict = verdict::of_call(&self.outcomes, self.last_failure.as_deref(), refusal);
+        self.end_unanswered(
+            Party::Server,
+            verdict.disposition,
+            verdict.code,
+            verdict.reason,
+        );
+    }
+
+    /// The end of a call that nobody answered but us: the caller is refused, or hung up when `by` is not the caller.
+    pub(crate) fn end_unanswered(
+        &mut self,
+        by: Party,
+        disposition: Disposition,
+        code: u16,
+        reason: String,
+    ) {
+        let code = if self.caller_is_up {
+            if by != Party::Caller {
+                self.act(Action::HangUp {
+                    party: Party::Caller,
+                });
+            }
+            None
+        } else {
+            self.act(Action::RefuseCaller {
+                code,
+                reason: reason.clone(),
+            });
+            Some(code)
+        };
+        self.state = State::Over;
+        self.emit(CallEventKind::Ended {
+            disposition,
+            code,
+            reason,
+        });
     }
 
     /// Tells the machine what happened. Anything may come at any time; what no longer matters is let go by.
@@ -131,8 +291,8 @@ impl Call {
             Input::Held { by } => self.hold(by, true),
             Input::Resumed { by } => self.hold(by, false),
             Input::RecordingStarted { recording } => {
-                if self.is_talking() {
-                    self.recording = true;
+                self.recording |= self.is_talking();
+                if self.is_talking() || matches!(self.state, State::Message { .. }) {
                     self.emit(CallEventKind::RecordingStarted { recording });
                 }
             }
@@ -155,48 +315,28 @@ impl Call {
                 }
             }
             Input::Transfer { candidate } => self.transfer_to(candidate, now),
-            // Nobody waits for a key or a sound in a flow that only rings and talks.
-            Input::Digit { .. }
-            | Input::LegDigit { .. }
-            | Input::CallerAnswered
-            | Input::Played { .. }
-            | Input::MessageTaken { .. } => {}
+            Input::Digit {
+                by: Party::Caller,
+                key,
+            } => self.pressed(key, now),
+            Input::CallerAnswered => self.caller_answered(now),
+            Input::Played { playing, outcome } => self.played(playing, outcome, now),
+            Input::MessageTaken {
+                recording,
+                lasting,
+                ended,
+            } => self.message_taken(recording, lasting, &ended),
+            // Nobody waits for these keys.
+            Input::Digit { .. } | Input::LegDigit { .. } => {}
             Input::Gone { party: _, reason } => {
                 if self.is_talking() {
                     self.server_hangs_up(Disposition::Answered, reason, now);
+                } else if self.caller_is_up {
+                    self.break_ringing(Party::Server, Disposition::Abandoned, 480, &reason);
                 }
             }
             Input::Broken { code, reason } => self.break_off(code, &reason, now),
             Input::Stop => self.stop(now),
-        }
-    }
-
-    fn ring_next(&mut self, now: Timestamp) {
-        let in_time = now < self.ringing_until;
-        match self.waiting.pop_front() {
-            Some(candidate) if in_time => {
-                self.emit(CallEventKind::Ringing {
-                    leg: candidate.leg,
-                    target: candidate.target,
-                    name: candidate.name.clone(),
-                    reason: candidate.reason.clone(),
-                });
-                let until = (now + candidate.ring_timeout).min(self.ringing_until);
-                self.state = State::Ringing {
-                    leg: candidate.leg,
-                    until,
-                    seconds: until.since(now).as_secs(),
-                    heard: false,
-                    told: None,
-                };
-                self.act(Action::Ring(candidate));
-            }
-            _ => {
-                let refusal = self.refusal.take();
-                let verdict =
-                    verdict::of_call(&self.outcomes, self.last_failure.as_deref(), refusal);
-                self.refuse(verdict.disposition, verdict.code, verdict.reason);
-            }
         }
     }
 
@@ -221,7 +361,7 @@ impl Call {
     }
 
     /// Nobody takes the callee's place; a callee that has left already leaves the caller alone.
-    fn transfer_ended(&mut self, now: Timestamp) {
+    pub(crate) fn transfer_ended(&mut self, now: Timestamp) {
         self.transfer = None;
         if self.callee_left {
             self.emit(CallEventKind::HungUp { by: Party::Callee });
@@ -240,86 +380,6 @@ impl Call {
         }
     }
 
-    fn progress(&mut self, from: LegId, code: u16, early_media: bool) {
-        if let Some(transfer) = self
-            .transfer
-            .as_mut()
-            .filter(|transfer| transfer.leg == from)
-        {
-            transfer.heard = true;
-        }
-        let State::Ringing {
-            leg, heard, told, ..
-        } = &mut self.state
-        else {
-            return;
-        };
-        if *leg != from {
-            return;
-        }
-        *heard = true;
-        // Once the caller hears the leg, a later response without SDP takes nothing back (RFC 3960 §3.1).
-        let early_media = early_media || told.is_some_and(|(_, heard)| heard);
-        if !(180..=183).contains(&code) || *told == Some((code, early_media)) {
-            return;
-        }
-        *told = Some((code, early_media));
-        self.emit(CallEventKind::Progress {
-            leg: from,
-            code,
-            early_media,
-        });
-        self.act(Action::RelayProgress {
-            leg: from,
-            code,
-            early_media,
-        });
-    }
-
-    fn answered(&mut self, from: LegId, now: Timestamp) {
-        if self.is_talking() && self.transfer.is_some_and(|transfer| transfer.leg == from) {
-            self.transfer = None;
-            self.callee_left = false;
-            if let State::Talking { held_by_callee, .. } = &mut self.state {
-                *held_by_callee = false;
-            }
-            self.emit(CallEventKind::Answered { leg: from });
-            return self.act(Action::HandOver { leg: from });
-        }
-        match self.state {
-            State::Ringing { leg, .. } if leg == from => {
-                self.state = State::Talking {
-                    until: now + self.options.max_length,
-                    held_by_caller: false,
-                    held_by_callee: false,
-                };
-                self.emit(CallEventKind::Answered { leg });
-                self.act(Action::Bridge { leg });
-            }
-            _ => {
-                if let Some(position) = self.given_up.iter().position(|leg| *leg == from) {
-                    self.given_up.swap_remove(position);
-                    self.act(Action::Release { leg: from });
-                }
-            }
-        }
-    }
-
-    fn leg_failed(&mut self, from: LegId, failure: LegFailure, now: Timestamp) {
-        self.given_up.retain(|leg| *leg != from);
-        if let State::Ringing { leg, .. } = self.state
-            && leg == from
-        {
-            let (outcome, code, reason) = verdict::of_leg(failure);
-            self.end_leg(leg, outcome, code, reason);
-            self.ring_next(now);
-        } else if self.transfer.is_some_and(|transfer| transfer.leg == from) {
-            let (outcome, code, reason) = verdict::of_leg(failure);
-            self.end_leg(from, outcome, code, reason);
-            self.transfer_ended(now);
-        }
-    }
-
     fn caller_cancelled(&mut self) {
         let reason = "the caller gave up before anybody answered";
         self.break_ringing(Party::Caller, Disposition::Abandoned, 487, reason);
@@ -327,24 +387,37 @@ impl Call {
 
     /// Ends a call that nobody has answered.
     fn break_ringing(&mut self, by: Party, disposition: Disposition, code: u16, reason: &str) {
-        let leg = match self.state {
-            State::New { .. } => None,
-            State::Ringing { leg, .. } => Some(leg),
-            _ => return,
+        let legs = match &mut self.state {
+            State::Ringing { legs, .. } => std::mem::take(legs),
+            State::Message {
+                caller_left,
+                ended_by_us,
+                ..
+            } => {
+                // It is over when its message is on disk.
+                if by != Party::Caller {
+                    if !*caller_left && ended_by_us.is_none() {
+                        *ended_by_us = Some(reason.to_owned());
+                        self.act(Action::CloseRecording);
+                    }
+                } else if !*caller_left {
+                    *caller_left = true;
+                    self.emit(CallEventKind::HungUp { by });
+                }
+                return;
+            }
+            State::Talking { .. } | State::Closing { .. } | State::Over => return,
+            _ => Vec::new(),
         };
         self.emit(CallEventKind::HungUp { by });
-        if let Some(leg) = leg {
-            self.give_up(leg, LegOutcome::Cancelled, reason.to_owned());
+        for ringing in legs {
+            self.give_up(ringing.leg, LegOutcome::Cancelled, reason.to_owned());
         }
-        self.refuse(disposition, code, reason.to_owned());
+        self.end_unanswered(by, disposition, code, reason.to_owned());
     }
 
     fn hung_up(&mut self, by: Party, now: Timestamp) {
         match self.state {
-            // A BYE in an early dialog gives up as a CANCEL does (RFC 3261 §15.1.1).
-            State::New { .. } | State::Ringing { .. } if by == Party::Caller => {
-                self.caller_cancelled();
-            }
             // Whoever put the caller through may go before that one answers.
             State::Talking { .. } if by == Party::Callee && self.transfer.is_some() => {
                 self.callee_left = true;
@@ -364,6 +437,8 @@ impl Call {
                 }
                 self.finish(Disposition::Answered, None, who.to_owned(), now);
             }
+            // A BYE in an early dialog gives up as a CANCEL does (RFC 3261 §15.1.1).
+            _ if by == Party::Caller => self.caller_cancelled(),
             _ => {}
         }
     }
@@ -398,25 +473,16 @@ impl Call {
 
     fn timeout(&mut self, now: Timestamp) {
         match &self.state {
-            State::New { at } if now >= *at => {
-                self.ringing_until = now + self.options.max_ringing;
-                self.ring_next(now);
-            }
-            State::Ringing {
-                leg,
-                until,
-                seconds,
-                heard,
-                ..
-            } if now >= *until => {
-                let (leg, seconds) = (*leg, *seconds);
-                let (outcome, reason) = if *heard {
-                    (LegOutcome::NoAnswer, format!("no answer in {seconds} s"))
-                } else {
-                    (LegOutcome::Failed, format!("not a word in {seconds} s"))
-                };
-                self.give_up(leg, outcome, reason);
-                self.ring_next(now);
+            State::New { at } if now >= *at => self.ask(None, now),
+            State::Ringing { .. } => self.ringing_timeout(now),
+            State::Answering { until, .. }
+            | State::Saying { until, .. }
+            | State::Choosing { until, .. }
+            | State::Greeting { until, .. }
+            | State::Message { until, .. }
+                if now >= *until =>
+            {
+                self.step_timeout(now);
             }
             State::Talking { until, .. }
                 if now < *until && self.transfer.is_some_and(|transfer| now >= transfer.until) =>
@@ -487,7 +553,7 @@ impl Call {
         }
     }
 
-    fn give_up(&mut self, leg: LegId, outcome: LegOutcome, reason: String) {
+    pub(crate) fn give_up(&mut self, leg: LegId, outcome: LegOutcome, reason: String) {
         self.act(Action::Cancel {
             leg,
             elsewhere: false,
@@ -496,27 +562,19 @@ impl Call {
         self.end_leg(leg, outcome, None, reason);
     }
 
-    fn end_leg(&mut self, leg: LegId, outcome: LegOutcome, code: Option<u16>, reason: String) {
+    pub(crate) fn end_leg(
+        &mut self,
+        leg: LegId,
+        outcome: LegOutcome,
+        code: Option<u16>,
+        reason: String,
+    ) {
         self.outcomes.push(outcome);
         self.last_failure = Some(reason.clone());
         self.emit(CallEventKind::LegFailed {
             leg,
             outcome,
             code,
-            reason,
-        });
-    }
-
-    fn refuse(&mut self, disposition: Disposition, code: u16, reason: String) {
-        self.act(Action::RefuseCaller {
-            code,
-            reason: reason.clone(),
-        });
-        self.waiting.clear();
-        self.state = State::Over;
-        self.emit(CallEventKind::Ended {
-            disposition,
-            code: Some(code),
             reason,
         });
     }
@@ -557,11 +615,11 @@ impl Call {
         }
     }
 
-    fn emit(&mut self, event: CallEventKind) {
+    pub(crate) fn emit(&mut self, event: CallEventKind) {
         self.outputs.push_back(Output::Emit(event));
     }
 
-    fn act(&mut self, action: Action) {
+    pub(crate) fn act(&mut self, action: Action) {
         self.outputs.push_back(Output::Do(action));
     }
 }

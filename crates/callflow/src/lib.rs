@@ -1,4 +1,8 @@
-//! One call as a sans-IO state machine: it rings candidates in order, joins the first that answers, and ends once.
+//! One call as a sans-IO state machine: it rings, joins the first that answers, plays prompts, takes a message, and ends
+//! once.
+//!
+//! What it does is asked for step by step: [`Output::Ask`] says what came of the last step, [`Call::proceed`] says what is
+//! [`Next`]. A call of [`Call::new`] has all of it beforehand and asks nothing.
 //!
 //! Nothing here does I/O or asks for the time. Whoever drives it tells it what happened with
 //! [`Call::handle`], then does what [`Call::poll`] says until that answers [`Output::Timeout`] (come back
@@ -22,10 +26,14 @@
 //! | it broke: no common codec, no free port, an error of ours | what the driver says | failed |
 
 mod call;
+mod next;
+mod ringing;
+mod saying;
 mod types;
 mod verdict;
 
 pub use call::Call;
+pub use next::Next;
 pub use types::{
     Action, Ear, Input, LegFailure, MessageEnd, Options, Output, Piece, Played, Sound,
 };

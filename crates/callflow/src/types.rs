@@ -39,7 +39,7 @@
 use std::time::Duration;
 
 use ringfence_model::{CallEventKind, LegId, Party, RecordingId, Timestamp};
-use ringfence_routing::Candidate;
+use ringfence_routing::{Candidate, StepOutcome};
 
 /// Limits of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -392,6 +392,8 @@ pub enum Output {
     Do(Action),
     /// Keep this, then poll again.
     Emit(CallEventKind),
+    /// Say what is next ([`proceed`](crate::Call::proceed)), then poll again. This came of the last; at first nothing.
+    Ask(Option<StepOutcome>),
     /// Nothing now: handle [`Input::Timeout`] at this instant, or what happens before.
     Timeout(Timestamp),
     /// Nothing more to do; the call is over.

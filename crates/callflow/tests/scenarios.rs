@@ -74,6 +74,7 @@ impl Run {
             match self.call.poll() {
                 Output::Do(action) => self.actions.push(action),
                 Output::Emit(event) => self.events.push(event),
+                Output::Ask(outcome) => panic!("a route says everything, and {outcome:?} is asked"),
                 Output::Timeout(at) => {
                     self.wake = Some(at);
                     return;

@@ -5,22 +5,27 @@
 mod active;
 mod limits;
 mod nonces;
+mod places;
 mod pools;
 mod recent;
 
 use std::sync::Arc;
 
-use ringfence_model::{Duration, Lease, LeaseId, NumberId, PoolId, Source, Timestamp, VisitId};
+use ringfence_model::{
+    AccountId, Duration, Lease, LeaseId, NumberId, PoolId, Source, Timestamp, VisitId,
+};
 
 use active::ActiveCounts;
 use limits::RateLimits;
 use nonces::SpentNonces;
+use places::Places;
 use pools::Pools;
 use recent::Recent;
 
 pub use active::ActiveGuard;
 pub use limits::RateLimit;
 pub use nonces::SpendError;
+pub use places::{AccountPlaces, Deciding, Place};
 pub use pools::{LeaseOutcome, NewLease};
 pub use ringfence_tracking::{Held, RecentLease};
 
@@ -56,6 +61,7 @@ pub struct Live {
     nonces: SpentNonces,
     limits: RateLimits,
     active: ActiveCounts,
+    places: Places,
 }
 
 impl Default for Live {
@@ -78,6 +84,7 @@ impl Live {
             nonces: SpentNonces::new(limits.nonces),
             limits: RateLimits::new(limits.per_prefix, limits.prefixes),
             active: ActiveCounts::default(),
+            places: Places::default(),
         }
     }
 
@@ -209,6 +216,11 @@ impl Live {
         self.limits.within(prefix, now)
     }
 
+    /// The places that calls hold at an account's targets and groups.
+    pub fn places(&self, account: AccountId) -> AccountPlaces {
+        self.places.of(account)
+    }
+
     /// Counts a call as active for `key` (a target's, trunk's or account's id) until the guard is dropped.
     pub fn begin(&self, key: u128) -> ActiveGuard {
         self.active.begin(key)
@@ -223,7 +235,7 @@ impl Live {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ringfence_model::{AccountId, Duration};
+    use ringfence_model::Duration;
     use std::collections::HashSet;
 
     fn at(seconds: i64) -> Timestamp {

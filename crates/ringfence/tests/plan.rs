@@ -58,7 +58,7 @@ fn who_speaks_the_visitors_language_comes_first_then_everyone() {
     assert_eq!(candidates(&next_best), ["Claire"]);
     let passed = &next_best["stages"][0]["passed"];
     assert_eq!(passed[0]["target"], "Ann", "{passed}");
-    assert_eq!(passed[0]["reason"], "full, 1 at a time", "{passed}");
+    assert_eq!(passed[0]["reason"], "full: 1 of 1 calls", "{passed}");
 }
 
 #[test]

@@ -171,7 +171,7 @@ impl Look<'_> {
         for (tier, able) in tiers {
             let together = self.strategy == Strategy::Simultaneous;
             for (able, why) in ordered(self.strategy, able, self.profile, load, now, chance) {
-                let mut reason = format!("group {name:?}, {}: ", self.strategy.as_str());
+                let mut reason = format!("group {name:?}: ");
                 reason += if tier == Tier::Sticky {
                     "spoke last with this caller"
                 } else {

@@ -30,29 +30,29 @@ pub(crate) fn ordered(
         Strategy::RoundRobin => {
             // Who was never rung has no turn, and none is before any.
             able.sort_by_key(|able| (group.turns.get(&able.target).copied(), able.place));
-            told(able, |able| turn(group, able.target))
+            told(able, |_, able| turn(group, able.target))
         }
         Strategy::LeastBusy => {
             able.sort_by_key(|able| (able.load.active, able.load.idle_since(), able.place));
-            told(able, |able| calls(able.load.active))
+            told(able, |place, able| {
+                let calls = calls(able.load.active);
+                format!("{} ({calls})", place.by("least busy", "calls now"))
+            })
         }
         Strategy::LongestIdle | Strategy::Sticky => {
             able.sort_by_key(|able| (able.load.active, able.load.idle_since(), able.place));
-            told(able, |able| idle(&able.load, now))
+            told(able, |place, able| {
+                let idle = idle(&able.load, now);
+                format!("{} ({idle})", place.by("longest idle", "time idle"))
+            })
         }
         Strategy::Priority => {
             able.sort_by_key(|able| (able.member.priority, able.place));
-            told(able, |able| {
-                format!(
-                    "priority {}, place {}",
-                    able.member.priority,
-                    able.place + 1
-                )
-            })
+            told(able, |place, _| place.by("first", "priority"))
         }
         Strategy::Simultaneous => {
             let others = able.len().saturating_sub(1);
-            told(able, |_| match others {
+            told(able, |_, _| match others {
                 0 => "alone".to_owned(),
                 1 => "together with another".to_owned(),
                 _ => format!("together with {others} others"),
@@ -62,13 +62,34 @@ pub(crate) fn ordered(
     }
 }
 
-fn told(able: Vec<Able>, reason: impl Fn(&Able) -> String) -> Vec<(Able, String)> {
+fn told(able: Vec<Able>, reason: impl Fn(Nth, &Able) -> String) -> Vec<(Able, String)> {
+    let of = able.len();
     able.into_iter()
-        .map(|able| {
-            let reason = reason(&able);
+        .enumerate()
+        .map(|(index, able)| {
+            let reason = reason(Nth { index, of }, &able);
             (able, reason)
         })
         .collect()
+}
+
+/// The place of a target among those who can be rung.
+#[derive(Clone, Copy)]
+struct Nth {
+    index: usize,
+    of: usize,
+}
+
+impl Nth {
+    /// In words; the first of them is the `most` of all, the others follow `by` something.
+    fn by(self, most: &str, by: &str) -> String {
+        let Self { index, of } = self;
+        match (index, of) {
+            (_, 1) => "the only one who can be rung".to_owned(),
+            (0, _) => format!("the {most} of {of}"),
+            _ => format!("number {} of {of} by {by}", index + 1),
+        }
+    }
 }
 
 /// The first by a sequence that spreads evenly, so that a hundred calls keep to the weights and not only a million; the
@@ -94,10 +115,10 @@ fn weighted(able: Vec<Able>, cursor: u64, chance: &mut Chance<'_>) -> Vec<(Able,
             })
             .unwrap_or(0);
         let able = left.remove(index);
-        let reason = format!("weight {} of {total}", able.member.weight);
+        let reason = format!("by its share, weight {} of {total}", able.member.weight);
         drawn.push((able, reason));
     }
-    drawn.extend(told(spares, |_| "a spare, weight 0".to_owned()));
+    drawn.extend(told(spares, |_, _| "a spare, weight 0".to_owned()));
     drawn
 }
 
@@ -154,7 +175,7 @@ fn performance(mut able: Vec<Able>, explore: u8, chance: &mut Chance<'_>) -> Vec
         let first = able.remove(index);
         able.insert(0, first);
     }
-    let mut ordered = told(able, |able| {
+    let mut ordered = told(able, |_, able| {
         let TargetLoad { rung, answered, .. } = able.load;
         match rung {
             0 => "no call yet".to_owned(),

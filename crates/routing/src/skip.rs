@@ -22,7 +22,12 @@ pub enum Skip {
     /// It takes no calls at this time.
     OutsideHours(String),
     /// It has as many calls as it may have at the same time.
-    Concurrent(u32),
+    Concurrent {
+        /// As many as it has.
+        active: u32,
+        /// As many as it may have.
+        cap: u32,
+    },
     /// It has had its calls of this hour.
     Hour(u32),
     /// It has had its calls of this day.
@@ -55,7 +60,7 @@ impl fmt::Display for Skip {
             Self::Away => f.write_str("away"),
             Self::NoTrunk => f.write_str("a number without a trunk"),
             Self::OutsideHours(why) => write!(f, "outside hours: {why}"),
-            Self::Concurrent(cap) => write!(f, "full, {cap} at a time"),
+            Self::Concurrent { active, cap } => write!(f, "full: {active} of {cap} calls"),
             Self::Hour(cap) => write!(f, "full, {cap} this hour"),
             Self::Day(cap) => write!(f, "full, {cap} today"),
             Self::Month(cap) => write!(f, "full, {cap} this month"),
@@ -124,7 +129,7 @@ pub fn admitted(
 pub fn full(caps: &Caps, [active, hour, day, month]: [u32; 4]) -> Option<Skip> {
     let reached = |cap: Option<u32>, count: u32| cap.filter(|cap| count >= *cap);
     reached(caps.concurrent, active)
-        .map(Skip::Concurrent)
+        .map(|cap| Skip::Concurrent { active, cap })
         .or_else(|| reached(caps.hour, hour).map(Skip::Hour))
         .or_else(|| reached(caps.day, day).map(Skip::Day))
         .or_else(|| reached(caps.month, month).map(Skip::Month))

@@ -142,7 +142,7 @@ fn the_least_busy_is_first() {
     let balanced = balanced(&world, Order::LeastBusy, 1);
     assert_eq!(
         balanced.choices[1].reason,
-        "group \"G0\", least_busy: one call now"
+        "group \"G0\": number 2 of 3 by calls now (one call now)"
     );
 }
 
@@ -158,7 +158,7 @@ fn the_longest_idle_is_first_and_a_ring_that_nobody_answered_ends_the_rest() {
     let balanced = balanced(&world, Order::LongestIdle, 1);
     assert_eq!(
         balanced.choices[1].reason,
-        "group \"G0\", longest_idle: free for 60 s"
+        "group \"G0\": number 2 of 4 by time idle (free for 60 s)"
     );
 }
 
@@ -290,7 +290,7 @@ fn each_reason_to_pass_a_target_over_is_told() {
             "away",
             "a number without a trunk",
             "outside hours: Mon 10:00 in UTC lies outside of 00:00-10:00",
-            "full, 2 at a time",
+            "full: 2 of 2 calls",
             "full, 2 this hour",
             "full, 2 today",
             "full, 2 this month",
@@ -348,7 +348,7 @@ fn a_full_group_flows_over_and_says_so() {
     assert_eq!(
         found.notes,
         [
-            "group \"G0\" is full, 1 at a time",
+            "group \"G0\" is full: 1 of 1 calls",
             "\"G0\" flows over to another group",
             "nobody of group \"G1\" can be rung; passed over: T2 (paused)",
             "\"G1\" flows over to another group",

@@ -196,32 +196,25 @@ pub struct PlanFindings {
 impl Shape {
     /// What of it calls do not do yet, by step and field.
     pub fn not_carried_out(&self, arrangement: &Arrangement) -> Vec<String> {
-        let told = |of: String, field: &str| {
-            format!("{of}: `{field}` cannot be carried out by calls yet; leave it out")
-        };
+        let told = |of: String, field: &str| format!("{of}: {}", super::steps::not_yet(field));
         let mut found = Vec::new();
         for (plan, document) in &self.plans {
             for (name, step) in &document.steps {
                 let fields = super::steps::not_carried_out(step);
                 let of = format!("plan {plan:?}: step {name:?}");
-                found.extend(fields.iter().map(|field| told(of.clone(), field)));
+                found.extend(fields.iter().map(|told| format!("{of}: {told}")));
             }
         }
         for target in &arrangement.target {
             let of = format!("target {:?}", target.name);
-            if target.caps != Caps::default() {
-                found.push(told(of.clone(), "caps"));
-            }
-            if target.wrap_up > 0 {
-                found.push(told(of, "wrap_up"));
-            }
+            let caps = caps_not_kept(&target.caps);
+            found.extend(caps.map(|field| told(of.clone(), field)));
         }
         for group in &arrangement.group {
             let of = format!("group {:?}", group.name);
-            if group.caps != Caps::default() {
-                found.push(told(of.clone(), "caps"));
-            }
-            if group.strategy != Strategy::Priority {
+            let caps = caps_not_kept(&group.caps);
+            found.extend(caps.map(|field| told(of.clone(), field)));
+            if group.strategy == Strategy::Performance {
                 found.push(told(of, "strategy"));
             }
         }
@@ -286,6 +279,18 @@ pub fn check_plan(
             ))
         }));
     }
+}
+
+/// Caps over stretches of time need counts that outlive a restart.
+fn caps_not_kept(caps: &Caps) -> impl Iterator<Item = &'static str> + use<> {
+    let asked = [
+        ("caps.hour", caps.hour),
+        ("caps.day", caps.day),
+        ("caps.month", caps.month),
+    ];
+    asked
+        .into_iter()
+        .filter_map(|(field, cap)| cap.map(|_| field))
 }
 
 /// The number that a `tel:` URI names.

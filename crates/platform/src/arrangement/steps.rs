@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use ringfence_media::builtin_prompts;
 use ringfence_model::{CallerIdShown, PlanDocument, Step, Strategy, TargetGroupId};
 use serde_json::{Map, Value};
 
@@ -76,15 +77,9 @@ fn read(name: &str, written: &Value, names: &Names, problems: &mut Vec<String>) 
 pub(super) fn not_carried_out(step: &Step) -> Vec<String> {
     let kind = step.kind();
     let asked: Vec<(&str, bool)> = match step {
-        Step::Menu(_) | Step::Say(_) | Step::Queue(_) | Step::Voicemail(_) | Step::Forward(_) => {
-            vec![("", true)]
-        }
+        Step::Queue(_) => vec![("", true)],
         Step::Ring(ring) => vec![
-            (
-                "strategy",
-                ring.strategy
-                    .is_some_and(|strategy| strategy != Strategy::Priority),
-            ),
+            ("strategy", ring.strategy == Some(Strategy::Performance)),
             ("whisper", ring.whisper.is_some()),
             ("accept_key", ring.accept_key.is_some()),
             ("caller_id", ring.caller_id != CallerIdShown::Caller),
@@ -93,12 +88,31 @@ pub(super) fn not_carried_out(step: &Step) -> Vec<String> {
         _ => Vec::new(),
     };
     let asked = asked.into_iter().filter(|(_, asked)| *asked);
-    asked
+    let mut told: Vec<String> = asked
         .map(|(field, _)| match field {
-            "" => kind.to_owned(),
-            field => format!("{kind}.{field}"),
+            "" => not_yet(kind),
+            field => not_yet(&format!("{kind}.{field}")),
         })
-        .collect()
+        .collect();
+    // Prompts of steps that are not carried out are not looked at.
+    if matches!(step, Step::Say(_) | Step::Menu(_) | Step::Voicemail(_)) {
+        let own = step
+            .prompts()
+            .into_iter()
+            .filter(|(_, prompt)| !builtin_prompts().any(|known| known == *prompt));
+        told.extend(own.map(|(field, prompt)| {
+            format!(
+                "`{kind}.{field}` expected a prompt that every installation has, such as builtin:en/closed, got \
+                 {prompt:?}; calls play no others yet"
+            )
+        }));
+    }
+    told
+}
+
+/// Says that calls do not do something yet.
+pub(super) fn not_yet(field: &str) -> String {
+    format!("`{field}` cannot be carried out by calls yet; leave it out")
 }
 
 /// The steps of a plan as people write them: identifiers become names again, and one that nobody knows stays.

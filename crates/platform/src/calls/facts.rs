@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use ringfence_model::{Conditions, E164, PlanDocument, PlanId, Step, Timestamp, TrackingNumber};
+use ringfence_model::{
+    Conditions, E164, PlanDocument, PlanId, Step, Strategy, Timestamp, TrackingNumber,
+};
 use ringfence_routing::Destinations;
 use ringfence_store::{Db, StoreError};
 use ringfence_tracking::{Attribution, attribute_fixed};
@@ -24,7 +26,7 @@ pub struct NumberFacts {
     /// The number.
     pub number: TrackingNumber,
     /// Its plan.
-    pub plan: Option<(PlanId, PlanDocument)>,
+    pub plan: Option<(PlanId, Arc<PlanDocument>)>,
     /// The account's groups and targets, with what balancing knows of them.
     pub destinations: Destinations,
     /// Where calls may go out to.
@@ -66,7 +68,7 @@ impl CallFacts {
             Some(plan) => db
                 .plan(account, plan)
                 .await?
-                .map(|plan| (plan.id, plan.document)),
+                .map(|plan| (plan.id, Arc::new(plan.document))),
             None => None,
         };
         let Some(owner) = db.account(account).await? else {
@@ -75,15 +77,19 @@ impl CallFacts {
         let own = of_account(db, &owner).await?;
         let destinations = own.shape.destinations();
         let rules = db.pool_rules_of_number(account, number.id).await?;
-        let document = plan.as_ref().map(|(_, document)| document);
+        let document = plan.as_ref().map(|(_, document)| &**document);
         let facts = Arc::new(NumberFacts {
             asks_for_the_visit: document.is_some_and(asks_for_the_visit)
                 || destinations
                     .profiles
                     .values()
                     .any(|profile| !profile.languages.is_empty()),
-            asks_for_the_caller: document.is_some_and(asks_for_the_caller),
             fixed: attribute_fixed(rules.iter().map(|rule| &rule.wish)),
+            asks_for_the_caller: document.is_some_and(asks_for_the_caller)
+                || destinations
+                    .group_profiles
+                    .values()
+                    .any(|profile| profile.strategy == Strategy::Sticky),
             number,
             plan,
             destinations,
@@ -111,5 +117,11 @@ fn asks_for_the_visit(document: &PlanDocument) -> bool {
 }
 
 fn asks_for_the_caller(document: &PlanDocument) -> bool {
+    let is_sticky = |step: &Step| match step {
+        Step::Ring(ring) => ring.strategy == Some(Strategy::Sticky),
+        Step::Queue(queue) => queue.strategy == Some(Strategy::Sticky),
+        _ => false,
+    };
     conditions(document).any(|when| when.returning.is_some())
+        || document.steps.values().any(is_sticky)
 }

@@ -29,14 +29,19 @@ pub(super) struct Journal {
     sequence: u32,
     legs: Vec<OpenLeg>,
     answered: Option<(usize, Timestamp)>,
-    recording: Option<RecordingPlan>,
+    /// Where its sound may go: the conversation, and a message.
+    recordings: Vec<RecordingPlan>,
     notices: mpsc::Receiver<CallNotice>,
+    /// Others had failed when somebody answered, or several were rung and nobody did.
+    failed_over: bool,
     ended: bool,
 }
 
 struct OpenLeg {
     id: LegId,
     target: TargetId,
+    name: String,
+    began: Timestamp,
     ended: bool,
 }
 
@@ -45,7 +50,7 @@ impl Journal {
         platform: Arc<Platform>,
         call: &Call,
         sequence: u32,
-        recording: Option<RecordingPlan>,
+        recordings: Vec<RecordingPlan>,
         notices: mpsc::Receiver<CallNotice>,
     ) -> Self {
         Self {
@@ -56,8 +61,9 @@ impl Journal {
             sequence,
             legs: Vec::new(),
             answered: None,
-            recording,
+            recordings,
             notices,
+            failed_over: false,
             ended: false,
         }
     }
@@ -128,7 +134,9 @@ impl Journal {
     }
 
     fn recorded(&self, report: &RecordingReport, writes: &mut Vec<Write>) {
-        let Some(plan) = &self.recording else { return };
+        let Some(plan) = self.recordings.iter().find(|plan| plan.path == report.path) else {
+            return;
+        };
         let state = match report.failure {
             Some(_) => RecordingState::Failed,
             None => RecordingState::Closed,
@@ -144,11 +152,11 @@ impl Journal {
     }
 
     fn note_event(&mut self, at: Timestamp, kind: CallEventKind, writes: &mut Vec<Write>) {
-        if let Some(change) = BoardChange::of_event(&kind, at) {
-            self.platform.board.changed(self.call, change);
-        }
+        self.show(&kind, at);
         match &kind {
-            CallEventKind::Ringing { leg, target, .. } => self.leg_began(*leg, *target, at, writes),
+            CallEventKind::Ringing {
+                leg, target, name, ..
+            } => self.leg_began(*leg, *target, name.clone(), at, writes),
             CallEventKind::LegFailed {
                 leg, outcome, code, ..
             } => {
@@ -164,6 +172,9 @@ impl Journal {
                 ..
             } => {
                 self.ended = true;
+                if self.answered.is_none() {
+                    self.failed_over = self.legs.len() > 1;
+                }
                 if let Some((index, answered_at)) = self.answered {
                     self.legs[index].ended = true;
                     writes.push(Write::LegEnded {
@@ -186,7 +197,7 @@ impl Journal {
                     at,
                     disposition: *disposition,
                     reason: Some(reason.clone()),
-                    failed_over: self.legs.len() > 1,
+                    failed_over: self.failed_over,
                 });
             }
             _ => {}
@@ -201,7 +212,41 @@ impl Journal {
         self.sequence += 1;
     }
 
-    fn leg_began(&mut self, leg: LegId, target: TargetId, at: Timestamp, writes: &mut Vec<Write>) {
+    /// Shows an event on the board, which knows one ringing target: of those that ring at once, the one that answers, or
+    /// one that still rings when another has failed.
+    fn show(&self, kind: &CallEventKind, at: Timestamp) {
+        let shown = match kind {
+            CallEventKind::Answered { leg } => self.legs.iter().find(|open| open.id == *leg),
+            CallEventKind::LegFailed { leg, .. } => {
+                let mut open = self.legs.iter().filter(|open| !open.ended);
+                open.find(|open| open.id != *leg)
+            }
+            _ => None,
+        };
+        if let Some(open) = shown.filter(|_| self.answered.is_none()) {
+            let ringing = BoardChange::Ringing {
+                target: open.target,
+                name: open.name.clone(),
+                at: open.began,
+            };
+            self.platform.board.changed(self.call, ringing);
+            if matches!(kind, CallEventKind::LegFailed { .. }) {
+                return;
+            }
+        }
+        if let Some(change) = BoardChange::of_event(kind, at) {
+            self.platform.board.changed(self.call, change);
+        }
+    }
+
+    fn leg_began(
+        &mut self,
+        leg: LegId,
+        target: TargetId,
+        name: String,
+        at: Timestamp,
+        writes: &mut Vec<Write>,
+    ) {
         writes.push(Write::LegBegun(Leg {
             id: leg,
             call: self.call,
@@ -217,6 +262,8 @@ impl Journal {
         self.legs.push(OpenLeg {
             id: leg,
             target,
+            name,
+            began: at,
             ended: false,
         });
     }
@@ -249,18 +296,26 @@ impl Journal {
     fn answered(&mut self, leg: LegId, at: Timestamp, writes: &mut Vec<Write>) {
         if let Some(index) = self.legs.iter().position(|open| open.id == leg) {
             self.answered = Some((index, at));
+            // Of those that rang at once, none has failed before.
+            self.failed_over = self.legs.iter().any(|open| open.ended);
             writes.push(Write::CallAnswered {
                 account: self.account,
                 call: self.call,
                 at,
                 target: self.legs[index].target,
-                failed_over: self.legs.len() > 1,
+                failed_over: self.failed_over,
             });
         }
     }
 
     fn recording_began(&mut self, recording: RecordingId, at: Timestamp, writes: &mut Vec<Write>) {
-        let Some(plan) = &self.recording else { return };
+        let Some(plan) = self
+            .recordings
+            .iter()
+            .find(|plan| plan.recording == recording)
+        else {
+            return;
+        };
         let folder = &self.platform.settings.recordings_folder;
         let path = plan.path.strip_prefix(folder).unwrap_or(&plan.path);
         writes.push(Write::RecordingOpened(Recording {

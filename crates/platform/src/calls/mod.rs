@@ -3,19 +3,19 @@
 //! A call's row is durable before any target rings, and every event of it follows; when rows cannot be written,
 //! new calls are refused and those under way go on while their events wait.
 
+mod about;
 mod facts;
 mod journal;
+mod planned;
 mod recovery;
 mod trunks;
-mod way;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use ringfence_callflow as callflow;
 use ringfence_live::RecentLease;
 use ringfence_model::{
-    Call, CallEvent, CallEventKind, CallId, E164, NumberState, PlanId, RecordingId, Source,
+    Call, CallEvent, CallEventKind, CallId, E164, NumberState, PlanId, RecordingId, Source, Step,
     Timestamp, TrackingNumber, TrunkId,
 };
 use ringfence_store::{StoreError, Write};
@@ -29,6 +29,7 @@ use crate::board::{BoardCall, BoardState};
 use crate::{Platform, now, random};
 pub use facts::CallFacts;
 use journal::Journal;
+use planned::PlannedCall;
 pub use recovery::Recovered;
 pub use trunks::Trunks;
 
@@ -156,11 +157,10 @@ async fn begin(
         _ => attribution,
     };
     let call = new_call(facts, number, trunk, *plan, &attribution, now);
-    let about = way::facts_of(platform, &known, &call).await?;
-    let way::Way { route, decided } = way::of_call(&known, document, &about, now);
+    let about = about::facts_of(platform, &known, &call).await?;
     let mut writes = vec![Write::CallBegun(Box::new(call.clone()))];
     let mut sequence = 0;
-    for kind in opening_events(attribution).into_iter().chain(decided) {
+    for kind in opening_events(attribution) {
         let (account, at) = (call.account, facts.received_at);
         writes.push(Write::CallEvent(CallEvent {
             call: call.id,
@@ -190,22 +190,37 @@ async fn begin(
             .recordings_folder
             .join(recording_path(&call)),
     });
+    let takes_messages = |step: &Step| matches!(step, Step::Voicemail(_));
+    let message = document.steps.values().any(takes_messages).then(|| {
+        let path = recording_path(&call).replace(".wav", "-message.wav");
+        RecordingPlan {
+            recording: RecordingId::new(now, random()),
+            path: platform.settings.recordings_folder.join(path),
+        }
+    });
     let (notices, received) = mpsc::channel(NOTICES);
     let journal = Journal::new(
         Arc::clone(platform),
         &call,
         sequence,
-        recording.clone(),
+        recording.iter().chain(&message).cloned().collect(),
         received,
     );
-    let flow = callflow::Call::new(route, callflow::Options::default(), now);
+    let flow = PlannedCall::new(
+        platform,
+        call.account,
+        document,
+        Arc::clone(&known),
+        about,
+        now,
+    );
     Ok((
         CallSetup {
             transfers: None,
             call: call.id,
             flow: Box::new(flow),
             recording,
-            message: None,
+            message,
             prompts: Arc::default(),
             notices,
         },

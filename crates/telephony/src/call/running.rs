@@ -299,6 +299,11 @@ impl Running {
             match self.flow.poll() {
                 Output::Emit(kind) => self.emit(kind),
                 Output::Do(action) => self.act(action),
+                // A flow that asks is answered by whoever made it; one that is not cannot go on.
+                Output::Ask(_) => self.give(Input::Broken {
+                    code: 500,
+                    reason: "nobody says what the call does next".to_owned(),
+                }),
                 Output::Timeout(at) => {
                     self.wake = Some(at);
                     return;

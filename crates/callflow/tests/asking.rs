@@ -1,0 +1,447 @@
+//! Calls that ask what to do: rounds that ring at once, prompts, menus, a message, and then any inputs and answers whatever.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::time::Duration;
+
+use proptest::prelude::*;
+use ringfence_callflow::{
+    Action, Call, Ear, Input, LegFailure, MessageEnd, Next, Options, Output, Piece, Played, Sound,
+};
+use ringfence_model::{
+    CallEventKind, Disposition, LegId, LegOutcome, Party, RecordingId, TargetId, Timestamp,
+};
+use ringfence_routing::{Candidate, Refusal, StepOutcome};
+
+const START: Timestamp = Timestamp::from_micros(1_000_000);
+
+fn leg(n: u128) -> LegId {
+    LegId::new(START, n)
+}
+
+fn recording() -> RecordingId {
+    RecordingId::new(START, 9)
+}
+
+fn candidate(n: u128) -> Candidate {
+    Candidate {
+        leg: leg(n),
+        target: TargetId::new(START, n),
+        name: format!("Target {n}"),
+        uri: format!("sip:t{n}@example.com"),
+        ring_timeout: Duration::from_secs(20),
+        reason: "next".into(),
+    }
+}
+
+fn ring(legs: std::ops::Range<u128>) -> Next {
+    Next::Ring(legs.map(candidate).collect())
+}
+
+fn say() -> Next {
+    Next::Say(Sound::prompt("hello"))
+}
+
+fn menu() -> Next {
+    Next::Menu {
+        sound: Sound::prompt("which"),
+        timeout: Duration::from_secs(5),
+    }
+}
+
+fn message() -> Next {
+    Next::TakeMessage {
+        greeting: Sound::prompt("leave").then(Piece::Prompt("builtin:beep".into())),
+        longest: Duration::from_mins(1),
+    }
+}
+
+/// A call, what it is told to do, and everything that came out of it.
+struct Run {
+    call: Call,
+    now: Timestamp,
+    next: VecDeque<Next>,
+    asked: Vec<Option<StepOutcome>>,
+    actions: Vec<Action>,
+    events: Vec<CallEventKind>,
+    wake: Option<Timestamp>,
+}
+
+impl Run {
+    fn new(next: impl IntoIterator<Item = Next>) -> Self {
+        let mut run = Self {
+            call: Call::asking(Options::default(), START),
+            now: START,
+            next: next.into_iter().collect(),
+            asked: Vec::new(),
+            actions: Vec::new(),
+            events: Vec::new(),
+            wake: None,
+        };
+        run.give(Input::Timeout);
+        run
+    }
+
+    fn give(&mut self, input: Input) {
+        self.call.handle(input, self.now);
+        loop {
+            match self.call.poll() {
+                Output::Do(action) => self.actions.push(action),
+                Output::Emit(event) => self.events.push(event),
+                Output::Ask(outcome) => {
+                    self.asked.push(outcome);
+                    let next = self.next.pop_front().unwrap_or(Next::End {
+                        reason: Some("nothing is left".into()),
+                    });
+                    self.call.proceed(next, self.now);
+                }
+                Output::Timeout(at) => {
+                    self.wake = Some(at);
+                    return;
+                }
+                Output::Idle => {
+                    self.wake = None;
+                    return;
+                }
+            }
+        }
+    }
+
+    fn played(&mut self, playing: u32, outcome: Played) {
+        self.give(Input::Played { playing, outcome });
+    }
+
+    fn presses(&mut self, key: char) {
+        self.give(Input::Digit {
+            by: Party::Caller,
+            key,
+        });
+    }
+
+    fn time_out(&mut self) {
+        self.now = self.wake.expect("a timer runs");
+        self.give(Input::Timeout);
+    }
+
+    fn ended(&self) -> (Disposition, Option<u16>) {
+        match self.events.last() {
+            Some(CallEventKind::Ended {
+                disposition, code, ..
+            }) => (*disposition, *code),
+            other => panic!("expected the end, got {other:?}"),
+        }
+    }
+
+    fn did(&self, action: &Action) -> bool {
+        self.actions.contains(action)
+    }
+}
+
+fn hang_up_caller() -> Action {
+    Action::HangUp {
+        party: Party::Caller,
+    }
+}
+
+#[test]
+fn of_those_who_ring_at_once_the_first_has_the_call_and_the_others_are_told() {
+    let mut run = Run::new([ring(0..3)]);
+    run.give(Input::Progress {
+        leg: leg(0),
+        code: 183,
+        early_media: true,
+    });
+    run.give(Input::Progress {
+        leg: leg(1),
+        code: 180,
+        early_media: false,
+    });
+    let relayed = run
+        .actions
+        .iter()
+        .filter(|action| matches!(action, Action::RelayProgress { .. }));
+    assert_eq!(relayed.count(), 1, "to the caller it rings, once");
+    run.give(Input::LegFailed {
+        leg: leg(2),
+        failure: LegFailure::Response {
+            code: 486,
+            phrase: "Busy Here".into(),
+        },
+    });
+    run.give(Input::Answered { leg: leg(1) });
+    assert!(run.call.is_talking());
+    assert!(run.did(&Action::Bridge { leg: leg(1) }));
+    let elsewhere = |n| Action::Cancel {
+        leg: leg(n),
+        elsewhere: true,
+    };
+    assert!(run.did(&elsewhere(0)));
+    assert!(!run.did(&elsewhere(2)), "it had failed by itself");
+    let cancelled = run.events.iter().any(|event| {
+        matches!(
+            event,
+            CallEventKind::LegFailed { leg: failed, outcome: LegOutcome::Cancelled, reason, .. }
+                if *failed == leg(0) && reason == "answered elsewhere"
+        )
+    });
+    assert!(cancelled, "{:?}", run.events);
+    // Both picked up at once: the second is let go.
+    run.give(Input::Answered { leg: leg(0) });
+    assert!(run.did(&Action::Release { leg: leg(0) }));
+}
+
+#[test]
+fn when_none_of_a_round_answers_it_is_asked_once_with_the_last_ones_words() {
+    let mut run = Run::new([ring(0..2), ring(2..3)]);
+    run.time_out();
+    assert_eq!(run.asked.len(), 2);
+    let reason = "not a word in 20 s".to_owned();
+    assert_eq!(run.asked[1], Some(StepOutcome::NotAnswered { reason }));
+    run.give(Input::Answered { leg: leg(2) });
+    assert!(run.call.is_talking());
+}
+
+#[test]
+fn a_prompt_answers_the_caller_once_and_the_call_goes_on_after_it() {
+    let mut run = Run::new([say(), say(), ring(0..1)]);
+    assert!(run.did(&Action::AnswerCaller));
+    assert_eq!(
+        run.actions.len(),
+        1,
+        "nothing is played to who cannot hear it yet"
+    );
+    run.give(Input::CallerAnswered);
+    run.played(1, Played::Finished);
+    run.played(
+        2,
+        Played::Failed {
+            reason: "its file is gone".into(),
+        },
+    );
+    let answers = run
+        .actions
+        .iter()
+        .filter(|action| **action == Action::AnswerCaller);
+    assert_eq!(answers.count(), 1);
+    let reason = "its file is gone".to_owned();
+    assert_eq!(
+        run.asked,
+        [
+            None,
+            Some(StepOutcome::Done),
+            Some(StepOutcome::Failed { reason })
+        ]
+    );
+    // The caller was answered already, so it hears it ring from us.
+    assert!(run.did(&Action::Play {
+        playing: 3,
+        sound: Sound::repeated("builtin:ringback"),
+        to: Ear::Caller,
+        stop_on_key: false,
+    }));
+    run.give(Input::Answered { leg: leg(0) });
+    assert!(run.call.is_talking());
+}
+
+#[test]
+fn a_caller_who_only_heard_something_was_sent_away_and_is_hung_up() {
+    let mut run = Run::new([say()]);
+    run.give(Input::CallerAnswered);
+    run.played(1, Played::Finished);
+    assert!(run.did(&hang_up_caller()));
+    assert_eq!(run.ended(), (Disposition::Rejected, None));
+    let mut refused = Run::new([
+        say(),
+        ring(0..1),
+        Next::Refuse(Refusal {
+            code: 486,
+            reason: "no".into(),
+        }),
+    ]);
+    refused.give(Input::CallerAnswered);
+    refused.played(1, Played::Finished);
+    refused.time_out();
+    assert!(refused.did(&hang_up_caller()));
+    assert_eq!(refused.ended(), (Disposition::Missed, None));
+}
+
+#[test]
+fn a_key_ends_a_menu_while_it_plays_or_after_and_no_key_does_when_its_time_is_over() {
+    let mut run = Run::new([menu(), menu(), menu()]);
+    run.presses('1');
+    run.give(Input::CallerAnswered);
+    assert_eq!(run.asked.len(), 1, "a key before the menu chooses nothing");
+    run.played(1, Played::KeyPressed);
+    run.presses('2');
+    run.played(2, Played::Finished);
+    assert_eq!(run.wake, Some(run.now + Duration::from_secs(5)));
+    run.presses('#');
+    run.played(3, Played::Finished);
+    run.time_out();
+    let key = |key| Some(StepOutcome::Key(key));
+    assert_eq!(
+        run.asked[1..],
+        [key('2'), key('#'), Some(StepOutcome::NoKey)]
+    );
+    assert_eq!(run.ended(), (Disposition::Missed, None));
+}
+
+#[test]
+fn a_message_is_voicemail_when_something_was_said() {
+    for (seconds, ended, left, disposition) in [
+        (7, MessageEnd::Key, false, Disposition::Voicemail),
+        (7, MessageEnd::HungUp, true, Disposition::Voicemail),
+        (7, MessageEnd::Silence, false, Disposition::Voicemail),
+        (5, MessageEnd::Silence, false, Disposition::Missed),
+        (0, MessageEnd::HungUp, true, Disposition::Missed),
+    ] {
+        let mut run = Run::new([message()]);
+        run.give(Input::CallerAnswered);
+        run.played(1, Played::Finished);
+        let takes = |action: &Action| matches!(action, Action::TakeMessage { .. });
+        assert!(run.actions.iter().any(takes));
+        run.give(Input::RecordingStarted {
+            recording: recording(),
+        });
+        if left {
+            run.give(Input::HungUp { by: Party::Caller });
+            assert!(run.wake.is_some(), "it is over when its message is on disk");
+        }
+        run.give(Input::MessageTaken {
+            recording: Some(recording()),
+            lasting: Duration::from_secs(seconds),
+            ended: ended.clone(),
+        });
+        assert_eq!(run.ended(), (disposition, None), "{seconds} s, {ended:?}");
+        assert_eq!(run.did(&hang_up_caller()), !left);
+        let finished = CallEventKind::RecordingFinished {
+            recording: recording(),
+        };
+        assert!(run.events.contains(&finished));
+    }
+}
+
+#[test]
+fn a_stop_closes_the_message_first() {
+    let mut run = Run::new([message()]);
+    run.give(Input::CallerAnswered);
+    run.played(1, Played::Finished);
+    run.give(Input::Stop);
+    assert!(run.did(&Action::CloseRecording));
+    run.give(Input::MessageTaken {
+        recording: Some(recording()),
+        lasting: Duration::from_secs(3),
+        ended: MessageEnd::Stopped,
+    });
+    assert_eq!(run.ended(), (Disposition::Voicemail, None));
+}
+
+#[test]
+fn a_caller_who_leaves_a_menu_has_abandoned_the_call() {
+    let mut run = Run::new([menu()]);
+    run.give(Input::CallerAnswered);
+    run.give(Input::HungUp { by: Party::Caller });
+    assert_eq!(run.ended(), (Disposition::Abandoned, None));
+    assert!(!run.did(&hang_up_caller()), "it is gone");
+}
+
+fn any_next() -> impl Strategy<Value = u8> {
+    0..7u8
+}
+
+/// The `n`th answer of a run; its legs are its own.
+fn next(kind: u8, n: u128) -> Next {
+    match kind {
+        0 => ring(n * 3..n * 3 + 1),
+        1 => ring(n * 3..n * 3 + 3),
+        2 => say(),
+        3 => menu(),
+        4 => message(),
+        5 => Next::Refuse(Refusal {
+            code: 486,
+            reason: "no".into(),
+        }),
+        _ => ring(0..0),
+    }
+}
+
+fn any_input() -> impl Strategy<Value = Input> {
+    let any_leg = || (0..12u128).prop_map(leg);
+    let any_played = prop_oneof![
+        Just(Played::Finished),
+        Just(Played::KeyPressed),
+        Just(Played::Stopped),
+        Just(Played::Failed { reason: "x".into() }),
+    ];
+    prop_oneof![
+        3 => Just(Input::Timeout),
+        2 => (any_leg(), 100..200u16, any::<bool>())
+            .prop_map(|(leg, code, early_media)| Input::Progress { leg, code, early_media }),
+        2 => any_leg().prop_map(|leg| Input::Answered { leg }),
+        4 => (any_leg(), 300..700u16).prop_map(|(leg, code)| Input::LegFailed {
+            leg,
+            failure: LegFailure::Response { code, phrase: String::new() },
+        }),
+        4 => Just(Input::CallerAnswered),
+        6 => (1..6u32, any_played).prop_map(|(playing, outcome)| Input::Played { playing, outcome }),
+        2 => Just(Input::Digit { by: Party::Caller, key: '5' }),
+        2 => proptest::option::of(Just(recording())).prop_map(|recording| Input::MessageTaken {
+            recording,
+            lasting: Duration::from_secs(3),
+            ended: MessageEnd::Key,
+        }),
+        1 => Just(Input::RecordingStarted { recording: recording() }),
+        1 => Just(Input::RecordingClosed { whole: None }),
+        1 => Just(Input::CallerCancelled),
+        1 => Just(Input::HungUp { by: Party::Caller }),
+        1 => Just(Input::HungUp { by: Party::Callee }),
+        1 => Just(Input::Gone { party: Party::Caller, reason: "x".into() }),
+        1 => Just(Input::Broken { code: 500, reason: "x".into() }),
+        1 => Just(Input::Stop),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn whatever_is_asked_and_happens_a_call_ends_once_and_its_legs_add_up(
+        kinds in proptest::collection::vec(any_next(), 0..6),
+        inputs in proptest::collection::vec((any_input(), 0..20u64), 0..60),
+    ) {
+        let mut run = Run::new((0..).zip(kinds).map(|(n, kind)| next(kind, n)));
+        for (input, seconds) in inputs {
+            run.now = run.now + Duration::from_secs(seconds);
+            run.give(input);
+        }
+        let mut rounds = 0;
+        while run.wake.is_some() {
+            run.time_out();
+            rounds += 1;
+            prop_assert!(rounds < 100, "it does not end");
+        }
+        let mut ended = 0;
+        let mut answered = 0;
+        let mut open: BTreeSet<LegId> = BTreeSet::new();
+        for event in &run.events {
+            prop_assert_eq!(ended, 0, "something came after the end: {:?}", event);
+            match event {
+                CallEventKind::Ringing { leg, .. } => prop_assert!(open.insert(*leg)),
+                CallEventKind::Answered { leg } => {
+                    answered += 1;
+                    prop_assert!(open.remove(leg));
+                }
+                CallEventKind::LegFailed { leg, .. } => prop_assert!(open.remove(leg)),
+                CallEventKind::Ended { .. } => ended += 1,
+                _ => {}
+            }
+        }
+        prop_assert_eq!(ended, 1);
+        prop_assert!(answered <= 1);
+        prop_assert!(open.is_empty(), "a leg rings for ever");
+        // The caller gets one final word: a refusal, an answer of ours, or that of a leg.
+        let ours = run.did(&Action::AnswerCaller);
+        let refused = run.actions.iter().any(|action| matches!(action, Action::RefuseCaller { .. }));
+        prop_assert!(!(ours && refused), "a caller that was answered was refused");
+        prop_assert!(ours || refused || answered == 1);
+    }
+}

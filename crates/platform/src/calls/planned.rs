@@ -1,0 +1,327 @@
+//! A call that follows its plan: what its machine asks is answered from the plan, as things stand at that moment, and
+//! places are held at whoever it rings.
+//!
+//! Synchronous, and without a message: it runs in the call's own task, between two packets of its signalling.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ringfence_callflow::{Call, Input, Next, Options, Output, Piece, Sound};
+use ringfence_live::{AccountPlaces, Place};
+use ringfence_model::{
+    AccountId, CallEventKind, Caps, E164, LegId, PlanDocument, TargetGroupId, TargetId, Timestamp,
+    TrunkId,
+};
+use ringfence_routing::{
+    CallFacts, Candidate, Chance, Choice, Decision, Instruction, Refusal, StepOutcome, View, Walk,
+};
+use ringfence_telephony::Flow;
+use sha2::{Digest, Sha256};
+
+use super::facts::NumberFacts;
+use crate::arrangement::number_of;
+use crate::{Platform, random};
+
+/// One call on its way through its plan.
+#[derive(Debug)]
+pub(super) struct PlannedCall {
+    call: Call,
+    walk: Walk,
+    about: CallFacts,
+    known: Arc<NumberFacts>,
+    places: AccountPlaces,
+    /// Those who are rung next when nobody answers, of the step that is taken.
+    rounds: VecDeque<Vec<Choice>>,
+    /// Its place in the group that it is rung for.
+    group: Option<Place>,
+    /// Its places at the targets that ring or talk.
+    held: HashMap<LegId, Place>,
+    outputs: VecDeque<Output>,
+    now: Timestamp,
+    has_begun: bool,
+}
+
+impl PlannedCall {
+    /// A call of `account` that begins `now`; `about` it is what the plan may ask.
+    pub(super) fn new(
+        platform: &Platform,
+        account: AccountId,
+        plan: &Arc<PlanDocument>,
+        known: Arc<NumberFacts>,
+        about: CallFacts,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            call: Call::asking(Options::default(), now),
+            walk: Walk::begin(Arc::clone(plan)),
+            about,
+            known,
+            places: platform.live.places(account),
+            rounds: VecDeque::new(),
+            group: None,
+            held: HashMap::new(),
+            outputs: VecDeque::new(),
+            now,
+            has_begun: false,
+        }
+    }
+
+    /// What is next, when that came of the last thing.
+    fn next(&mut self, outcome: Option<StepOutcome>) -> Next {
+        if let Some(ring) = self.next_round() {
+            return ring;
+        }
+        // Nobody of the step is rung any more: its places are free before others are taken.
+        self.group = None;
+        self.held.clear();
+        if let Some(outcome) = outcome {
+            self.walk.outcome(outcome);
+        }
+        loop {
+            match self.decide() {
+                Instruction::Ring { .. } => {
+                    if let Some(ring) = self.next_round() {
+                        return ring;
+                    }
+                    self.group = None;
+                    let reason = "nobody of them could be rung".to_owned();
+                    self.walk.outcome(StepOutcome::NotAnswered { reason });
+                }
+                Instruction::Reject { code, reason } => {
+                    return Next::Refuse(Refusal { code, reason });
+                }
+                Instruction::HangUp { reason } => {
+                    return Next::End {
+                        reason: Some(reason),
+                    };
+                }
+                Instruction::Forward {
+                    number,
+                    trunk,
+                    timeout,
+                } => match self.forward(&number, trunk, timeout) {
+                    Ok(candidate) => return Next::Ring(vec![candidate]),
+                    Err(reason) => self.walk.outcome(StepOutcome::Failed { reason }),
+                },
+                instruction => match heard(instruction) {
+                    Ok(next) => return next,
+                    Err(reason) => self.walk.outcome(StepOutcome::Failed { reason }),
+                },
+            }
+        }
+    }
+
+    /// Takes the plan's next steps, and a place in the group that they lead to. Counts stand still meanwhile.
+    fn decide(&mut self) -> Instruction {
+        let mut bits = rand::random::<u64>;
+        let mut deciding = self.places.decide();
+        let view = View {
+            facts: &self.about,
+            destinations: &self.known.destinations,
+            loads: deciding.loads(),
+        };
+        let decision = self.walk.next(&view, self.now, &mut Chance::new(&mut bits));
+        let mut full = None;
+        if let Instruction::Ring { group, choices, .. } = &decision.instruction {
+            // It was not full a moment ago, and nobody has counted since.
+            match deciding.take_group(*group, &self.known.group_caps(*group)) {
+                Ok(place) => {
+                    self.group = Some(place);
+                    self.rounds = rounds(choices);
+                }
+                Err(skip) => full = Some(format!("the group is {skip}")),
+            }
+        }
+        drop(deciding);
+        self.tell(&decision);
+        if let Some(reason) = full {
+            self.tell_decided(reason);
+        }
+        self.has_begun = true;
+        decision.instruction
+    }
+
+    /// Tells the steps that were taken. What the next event says by itself is not told twice: a first step that rings its
+    /// whole group, and a last one that leads nowhere.
+    fn tell(&mut self, decision: &Decision) {
+        let says_nothing_new = match &decision.instruction {
+            Instruction::Ring { passed, .. } => !self.has_begun && passed.is_empty(),
+            Instruction::HangUp { .. } => true,
+            _ => false,
+        };
+        if says_nothing_new && decision.path.len() == 1 {
+            return;
+        }
+        for entry in &decision.path {
+            let (step, reason) = (entry.step.clone(), entry.reason.clone());
+            let decided = CallEventKind::Decided { step, reason };
+            self.outputs.push_back(Output::Emit(decided));
+        }
+    }
+
+    fn tell_decided(&mut self, reason: String) {
+        let step = self.walk.step().unwrap_or_default().to_owned();
+        let decided = CallEventKind::Decided { step, reason };
+        self.outputs.push_back(Output::Emit(decided));
+    }
+
+    /// The next of the step that can be rung, each with a place; who is full by now is passed over and told.
+    fn next_round(&mut self) -> Option<Next> {
+        while let Some(round) = self.rounds.pop_front() {
+            let mut ring = Vec::with_capacity(round.len());
+            for choice in round {
+                let name = choice.name.clone();
+                match self.take(choice) {
+                    Ok(candidate) => ring.push(candidate),
+                    Err(reason) => self.tell_decided(format!("{name} is passed over: {reason}")),
+                }
+            }
+            if !ring.is_empty() {
+                return Some(Next::Ring(ring));
+            }
+        }
+        None
+    }
+
+    /// Takes a place at a target; words when it cannot be rung.
+    fn take(&mut self, choice: Choice) -> Result<Candidate, String> {
+        let mut candidate = choice.candidate(LegId::new(self.now, random()));
+        if let (Some(number), Some(trunk)) = (number_of(&choice.uri), choice.trunk) {
+            candidate.uri = self.known.dial(&number, trunk)?;
+        }
+        let profile = self.known.destinations.profiles.get(&choice.target);
+        let caps = profile.map_or_else(Caps::default, |profile| profile.caps);
+        let place = self
+            .places
+            .decide()
+            .take_target(choice.target, choice.group, &caps, self.now)
+            .map_err(|skip| skip.to_string())?;
+        self.held.insert(candidate.leg, place);
+        Ok(candidate)
+    }
+
+    /// A number that the plan names, over its trunk; words when it may not be dialled. What was allowed when the plan was
+    /// applied may be closed by now.
+    fn forward(
+        &self,
+        number: &E164,
+        trunk: TrunkId,
+        timeout: Duration,
+    ) -> Result<Candidate, String> {
+        Ok(Candidate {
+            leg: LegId::new(self.now, random()),
+            target: target_of(number),
+            name: number.to_string(),
+            uri: self.known.dial(number, trunk)?,
+            ring_timeout: timeout,
+            reason: "the plan forwards to it".to_owned(),
+        })
+    }
+
+    /// Gives places back when what they were taken for is over.
+    fn note(&mut self, event: &CallEventKind) {
+        match event {
+            CallEventKind::LegFailed { leg, .. } => {
+                self.held.remove(leg);
+            }
+            CallEventKind::Answered { leg } => {
+                if let Some(place) = self.held.get_mut(leg) {
+                    place.answered();
+                }
+                self.rounds.clear();
+            }
+            CallEventKind::HungUp { .. } | CallEventKind::Ended { .. } => {
+                self.held.clear();
+                self.group = None;
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Flow for PlannedCall {
+    fn handle(&mut self, input: Input, now: Timestamp) {
+        self.now = now;
+        self.call.handle(input, now);
+    }
+
+    fn poll(&mut self) -> Output {
+        loop {
+            if let Some(output) = self.outputs.pop_front() {
+                return output;
+            }
+            match self.call.poll() {
+                Output::Ask(outcome) => {
+                    let next = self.next(outcome);
+                    self.call.proceed(next, self.now);
+                }
+                Output::Emit(event) => {
+                    self.note(&event);
+                    return Output::Emit(event);
+                }
+                output => return output,
+            }
+        }
+    }
+
+    fn is_talking(&self) -> bool {
+        self.call.is_talking()
+    }
+}
+
+impl NumberFacts {
+    /// The URI that reaches a number, when it may be dialled.
+    fn dial(&self, number: &E164, trunk: TrunkId) -> Result<String, String> {
+        self.reach.uri(number, trunk).inspect_err(|why| {
+            metrics::counter!("ringfence_numbers_not_dialled_total").increment(1);
+            tracing::warn!(number = number.masked(), "a number is not dialled: {why}");
+        })
+    }
+
+    fn group_caps(&self, group: TargetGroupId) -> Caps {
+        let profile = self.destinations.group_profiles.get(&group);
+        profile.map_or_else(Caps::default, |profile| profile.caps)
+    }
+}
+
+/// A leg's row names a target. That of a number which is none is made from the number: always the same, and nobody else's.
+fn target_of(number: &E164) -> TargetId {
+    let digest = Sha256::digest(number.as_str());
+    let mut octets = [0; 16];
+    octets.copy_from_slice(&digest[..16]);
+    TargetId(uuid::Builder::from_custom_bytes(octets).into_uuid())
+}
+
+/// Choices by the rounds in which they are rung.
+fn rounds(choices: &[Choice]) -> VecDeque<Vec<Choice>> {
+    choices
+        .chunk_by(|one, other| one.round == other.round)
+        .map(<[Choice]>::to_vec)
+        .collect()
+}
+
+/// What the caller is to hear; words for what calls do not do yet, which `apply` refuses and an old row may have.
+fn heard(instruction: Instruction) -> Result<Next, String> {
+    match instruction {
+        Instruction::Say { prompt } => Ok(Next::Say(Sound::prompt(prompt))),
+        Instruction::Menu {
+            prompt, timeout, ..
+        } => Ok(Next::Menu {
+            sound: Sound::prompt(prompt),
+            timeout,
+        }),
+        Instruction::Voicemail { prompt, longest } => {
+            let greeting = prompt.map(Sound::prompt).unwrap_or_default();
+            Ok(Next::TakeMessage {
+                greeting: greeting.then(Piece::Prompt("builtin:beep".to_owned())),
+                longest,
+            })
+        }
+        Instruction::Queue { .. } => Err("calls do not wait in queues yet".to_owned()),
+        Instruction::Ring { .. }
+        | Instruction::Forward { .. }
+        | Instruction::Reject { .. }
+        | Instruction::HangUp { .. } => Err("it is nothing to be heard".to_owned()),
+    }
+}
