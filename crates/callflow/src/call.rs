@@ -42,8 +42,8 @@ pub struct Call {
     pub(crate) caller_is_up: bool,
     /// The number of what was played last.
     pub(crate) playing: u32,
-    /// The caller hears it ring, by us.
-    pub(crate) hears_ringing: bool,
+    /// The number of the ringback that the caller hears from us.
+    pub(crate) ringback: Option<u32>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -152,7 +152,7 @@ impl Call {
             callee_left: false,
             caller_is_up: false,
             playing: 0,
-            hears_ringing: false,
+            ringback: None,
         }
     }
 

@@ -19,10 +19,9 @@ impl Call {
             let reason = "there is nobody to ring".to_owned();
             return self.ask(Some(StepOutcome::NotAnswered { reason }), now);
         }
-        if self.caller_is_up && !self.hears_ringing {
-            self.hears_ringing = true;
+        if self.caller_is_up && self.ringback.is_none() {
             let ringback = Sound::repeated("builtin:ringback");
-            self.play(ringback, Ear::Caller, false);
+            self.ringback = Some(self.play(ringback, Ear::Caller, false));
         }
         let together = candidates.len() > 1;
         let mut legs = Vec::with_capacity(candidates.len());

@@ -21,7 +21,7 @@ const SHORTEST_MESSAGE: Duration = Duration::from_secs(1);
 impl Call {
     /// Begins a step that the caller hears.
     pub(crate) fn play_step(&mut self, next: Next, now: Timestamp) {
-        self.hears_ringing = false;
+        self.ringback = None;
         let until = now + LONGEST_PROMPT;
         match next {
             Next::Say(sound) => {

@@ -10,6 +10,7 @@ pub mod fence;
 pub mod keys;
 pub mod number_import;
 pub mod numbers;
+pub mod prompts;
 pub mod reports;
 pub mod setup;
 pub mod sites;

@@ -2,7 +2,7 @@
 //!
 //! Decides nothing: `platform` reads the files, `routing` checks and walks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
@@ -10,7 +10,7 @@ use ringfence_model::{AccountId, E164, PlanDocument, Source, SourceKind, TargetI
 use ringfence_platform::arrangement::{
     Names, PlanFile, PlanFindings, Reach, Shape, read_plan_file,
 };
-use ringfence_platform::now;
+use ringfence_platform::{now, prompts};
 use ringfence_routing::{
     CallFacts, Chance, Destinations, Instruction, Loads, Stage, StepOutcome, View, trial,
 };
@@ -207,7 +207,7 @@ fn of_file(plans: &PlanFile, stood_in: bool) -> Known {
         .unwrap_or_else(|| "GB".to_owned());
     let reach = (!stood_in).then(|| shape.reach(&dialling, &home));
     Known {
-        not_yet: shape.not_carried_out(arrangement),
+        not_yet: shape.not_carried_out(arrangement, &HashSet::new()),
         shape,
         names,
         problems,
@@ -226,6 +226,9 @@ async fn of_account(
     let account = admin::account(&db, source.account.as_deref()).await?;
     let own = ringfence_platform::arrangement::of_account(&db, &account).await?;
     db.close().await;
+    let folder = prompts::folder(&config.recordings_folder(), account.id);
+    let kept = prompts::kept(&folder)
+        .with_context(|| format!("expected to read prompts from {}", folder.display()))?;
     let arrangement = &plans.arrangement;
     let problems = if plans.alone {
         Vec::new()
@@ -243,7 +246,7 @@ async fn of_account(
     }
     shape.add(own.shape);
     Ok(Known {
-        not_yet: shape.not_carried_out(arrangement),
+        not_yet: shape.not_carried_out(arrangement, &kept.into_keys().collect()),
         shape,
         names,
         problems,

@@ -5,12 +5,20 @@
     reason = "a test that cannot go on may stop at once"
 )]
 
+#[allow(dead_code, reason = "what the tests of telephony need beside")]
+#[path = "../../telephony/tests/calls/phone.rs"]
+mod phone;
 mod support;
+
+/// What the phone calls.
+mod harness {
+    pub const NUMBER: &str = "+442079460001";
+}
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use ringfence_media::tone::level;
+use ringfence_media::tone::{Tone, level};
 use ringfence_model::{AccountId, Call, CallEventKind, Disposition, LegOutcome, RecordingState};
 use ringfence_softphone::{
     Behaviour, CallRequest, CallResult, HungUpBy, Softphone, SoftphoneConfig, Then,
@@ -58,6 +66,7 @@ impl Shop {
         ];
         let (code, out, said) = run(&user, world.folder.path());
         assert_eq!(code, Some(0), "{out}{said}");
+        tone_file(&world.folder.path().join("welcome.wav"));
         let (code, said) = applied(&world, arrangement);
         assert_eq!(code, Some(0), "{said}");
         let db = world.db().await;
@@ -80,7 +89,7 @@ impl Shop {
             tone_hz: 440.0,
             talk,
             give_up_after: Some(Duration::from_secs(30)),
-            expect: vec![440.0, 880.0],
+            expect: vec![440.0, 620.0, 880.0],
         };
         self.caller.call(call).await.unwrap()
     }
@@ -132,6 +141,21 @@ impl Shop {
         self.db.close().await;
         assert!(self.server.stop().success(), "{}", self.world.said());
     }
+}
+
+/// Two seconds of 620 Hz, as somebody may have made it: 16 kHz, one channel.
+fn tone_file(path: &std::path::Path) {
+    let shape = hound::WavSpec {
+        channels: 1,
+        sample_rate: 16_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut file = hound::WavWriter::create(path, shape).unwrap();
+    for sample in Tone::new(16_000, 620.0, 0.4).take(32_000) {
+        file.write_sample(sample).unwrap();
+    }
+    file.finalize().unwrap();
 }
 
 /// Applies an arrangement: the exit code, and what is said.
@@ -277,6 +301,10 @@ async fn what_a_plan_says_is_heard_and_a_message_is_left(engine: Engine) {
              [[plan]]\nname = \"Box\"\nstart = \"ask\"\n\
              [plan.steps.ask.ring]\ngroup = \"Sales\"\notherwise = \"box\"\n\
              [plan.steps.box.voicemail]\nprompt = \"builtin:en/leave-a-message\"\nlongest = 30\n\
+             [[prompt]]\nname = \"welcome\"\nfile = \"welcome.wav\"\n\
+             [[plan]]\nname = \"Own\"\nstart = \"hello\"\n\
+             [plan.steps.hello.say]\nprompt = \"welcome\"\n\
+             [[number]]\ne164 = \"+442079460003\"\nplan = \"Own\"\n\
              [[number]]\ne164 = \"+442079460001\"\nplan = \"Shut\"\n\
              [[number]]\ne164 = \"+442079460002\"\nplan = \"Box\"\n"
         ),
@@ -287,17 +315,30 @@ async fn what_a_plan_says_is_heard_and_a_message_is_left(engine: Engine) {
     assert_eq!(shut.hung_up_by, HungUpBy::Them);
     // The prompt has three seconds.
     assert!(shut.heard.packets > 100, "{shut:?}");
+    let own = shop.call("02079460003", Duration::from_secs(30)).await;
+    assert_eq!(
+        (own.answered, own.hung_up_by),
+        (true, HungUpBy::Them),
+        "{own:?}"
+    );
+    assert_eq!(own.heard.tone_hz, Some(620.0), "{own:?}");
+    // Who misspells it hears of it before any call does.
+    let wrong = "[[plan]]\nname = \"Own\"\nstart = \"hello\"\n\
+        [plan.steps.hello.say]\nprompt = \"wellcome\"\n";
+    let (code, said) = applied(&shop.world, wrong);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains("`say.prompt`") && said.contains("\"wellcome\""),
+        "{said}"
+    );
     let left = shop.call("02079460002", Duration::from_secs(8)).await;
     assert!(left.answered, "{left:?}\n{}", shop.world.said());
 
-    let calls = shop.ended(2).await;
-    assert_eq!(
-        calls[0].disposition,
-        Some(Disposition::Rejected),
-        "{:?}",
-        calls[0]
-    );
-    let call = &calls[1];
+    let calls = shop.ended(3).await;
+    for said in &calls[..2] {
+        assert_eq!(said.disposition, Some(Disposition::Rejected), "{said:?}");
+    }
+    let call = &calls[2];
     assert_eq!(call.disposition, Some(Disposition::Voicemail), "{call:?}");
     assert_eq!(
         (call.answered_at, call.target),
@@ -339,7 +380,22 @@ async fn a_key_leads_to_who_was_asked_for(engine: Engine) {
         ),
     )
     .await;
-    // A wrong key, and then the right one.
+    // A wrong key, and then the right one: by RFC 4733, and by INFO.
+    let server = shop.world.sip;
+    let by_sound = move || {
+        let mut phone = phone::Phone::new(server);
+        phone.calls();
+        phone.listens(20);
+        phone.presses(9);
+        phone.listens(20);
+        phone.presses(2);
+        let talk = phone.speaks(440.0, 100);
+        assert!(talk.level(880.0) > 0.1, "{}", talk.level(880.0));
+        phone.hangs_up();
+    };
+    tokio::task::spawn_blocking(by_sound)
+        .await
+        .expect("the phone's side");
     Sipp::new(scenario("caller_presses_keys"))
         .set("linger", "1")
         .set("talk", "1500")
@@ -354,30 +410,25 @@ async fn a_key_leads_to_who_was_asked_for(engine: Engine) {
         "{quiet:?}"
     );
 
-    let calls = shop.ended(2).await;
-    assert_eq!(
-        calls[0].disposition,
-        Some(Disposition::Answered),
-        "{:?}",
-        calls[0]
-    );
-    let (rung, decided) = shop.why(&calls[0]).await;
-    assert_eq!(rung[0].0, "Ann");
-    assert!(
-        decided.contains("choose: the caller pressed 9; asks again, try 2 of 2"),
-        "{decided}"
-    );
-    assert!(
-        decided.contains("choose: the caller pressed 2; on to \"sales\""),
-        "{decided}"
-    );
-    let (rung, decided) = shop.why(&calls[1]).await;
+    let calls = shop.ended(3).await;
+    for call in &calls[..2] {
+        assert_eq!(call.disposition, Some(Disposition::Answered), "{call:?}");
+        let (rung, decided) = shop.why(call).await;
+        assert_eq!(rung[0].0, "Ann");
+        for said in [
+            "choose: the caller pressed 9; asks again, try 2 of 2",
+            "choose: the caller pressed 2; on to \"sales\"",
+        ] {
+            assert!(decided.contains(said), "{said} is not in {decided}");
+        }
+    }
+    let (rung, decided) = shop.why(&calls[2]).await;
     assert!(rung.is_empty(), "{rung:?}");
     assert!(
         decided.contains("the caller pressed no key; on to \"bye\""),
         "{decided}"
     );
-    assert_eq!(desk.counters().answered, 1);
+    assert_eq!(desk.counters().answered, 2);
     shop.close().await;
 }
 

@@ -1,6 +1,7 @@
 //! The document carried out: what an account has, kind by kind, made or changed until it is as the document says.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::time::Duration;
 
 use ringfence_model::{
@@ -10,7 +11,7 @@ use ringfence_model::{
 };
 use ringfence_store::StoreError;
 
-use super::{ArrangementError, Changes, NumberPart, PoolPart, SitePart};
+use super::{ArrangementError, Changes, NumberPart, PoolPart, PromptPart, SitePart};
 use crate::{Platform, random};
 
 /// What is under way.
@@ -50,6 +51,16 @@ impl Work<'_> {
             if !same_route {
                 db.set_trunk_route(self.account, trunk.id, send_to.as_deref())
                     .await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Prompts are files; commands that apply an arrangement may block on the disk.
+    pub(super) fn prompts(&mut self, folder: &Path, prompts: &[PromptPart]) -> std::io::Result<()> {
+        for prompt in prompts {
+            if crate::prompts::keep(folder, &prompt.name, &prompt.file)? {
+                self.did("kept prompt", &prompt.name);
             }
         }
         Ok(())

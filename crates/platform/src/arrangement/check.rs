@@ -39,6 +39,11 @@ impl Arrangement {
             &mut problems,
         );
         names(
+            "prompt",
+            self.prompt.iter().map(|part| &part.name),
+            &mut problems,
+        );
+        names(
             "site",
             self.site.iter().map(|part| &part.name),
             &mut problems,
@@ -129,6 +134,17 @@ impl Arrangement {
         for group in &self.group {
             of_group(group, problems);
         }
+        for prompt in &self.prompt {
+            if !crate::prompts::is_name(&prompt.name) {
+                problems.push(format!(
+                    "prompt {:?}: `name` expected 1 to 64 lower-case letters, digits, - and _, such as welcome",
+                    prompt.name
+                ));
+            }
+            if let Err(error) = ringfence_media::decode_prompt(&prompt.file) {
+                problems.push(format!("prompt {:?}: `file`: {error}", prompt.name));
+            }
+        }
         for plan in &self.plan {
             let steps = plan.start.is_some() || !plan.steps.is_empty();
             if steps && (!plan.ring.is_empty() || plan.otherwise_reject.is_some()) {
@@ -194,13 +210,19 @@ pub struct PlanFindings {
 }
 
 impl Shape {
-    /// What of it calls do not do yet, by step and field.
-    pub fn not_carried_out(&self, arrangement: &Arrangement) -> Vec<String> {
+    /// What of it calls do not do yet, by step and field. `kept` are the names of prompts that the account has already.
+    pub fn not_carried_out(
+        &self,
+        arrangement: &Arrangement,
+        kept: &HashSet<String>,
+    ) -> Vec<String> {
+        let brought = arrangement.prompt.iter().map(|part| part.name.clone());
+        let own: HashSet<String> = brought.chain(kept.iter().cloned()).collect();
         let told = |of: String, field: &str| format!("{of}: {}", super::steps::not_yet(field));
         let mut found = Vec::new();
         for (plan, document) in &self.plans {
             for (name, step) in &document.steps {
-                let fields = super::steps::not_carried_out(step);
+                let fields = super::steps::not_carried_out(step, &own);
                 let of = format!("plan {plan:?}: step {name:?}");
                 found.extend(fields.iter().map(|told| format!("{of}: {told}")));
             }
@@ -376,7 +398,8 @@ mod tests {
     use ringfence_model::Dialling;
 
     use crate::arrangement::{
-        GroupPart, NumberPart, PlanPart, PoolPart, RulePart, SitePart, TargetPart, TrunkPart,
+        GroupPart, NumberPart, PlanPart, PoolPart, PromptPart, RulePart, SitePart, TargetPart,
+        TrunkPart,
     };
 
     #[test]
@@ -397,6 +420,10 @@ mod tests {
                 uri: "desk".into(),
                 languages: vec!["german!".into()],
                 ..TargetPart::default()
+            }],
+            prompt: vec![PromptPart {
+                name: "Come in!".into(),
+                file: "nowhere.wav".into(),
             }],
             group: vec![GroupPart {
                 name: "Sales".into(),
@@ -458,6 +485,8 @@ mod tests {
             "got both",
             "\"desk\"",
             "\"Nobody\"",
+            "`name` expected 1 to 64",
+            "nowhere.wav",
             "ring_seconds",
             "otherwise_reject",
             "overflow",

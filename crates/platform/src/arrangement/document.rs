@@ -1,6 +1,7 @@
 //! The document as its file has it.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use ringfence_model::{Caps, Dialling, Hours, LanguageUse, MemberProfile, PoolWish, Strategy};
 use serde::Deserialize;
@@ -16,6 +17,8 @@ pub struct Arrangement {
     pub target: Vec<TargetPart>,
     /// Targets that ring one after the other.
     pub group: Vec<GroupPart>,
+    /// What callers hear.
+    pub prompt: Vec<PromptPart>,
     /// What happens to calls.
     pub plan: Vec<PlanPart>,
     /// Numbers that visits share.
@@ -104,6 +107,16 @@ pub struct GroupPart {
     /// Weights and priorities by the names of its targets.
     #[serde(default)]
     pub members: BTreeMap<String, MemberProfile>,
+}
+
+/// `[[prompt]]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PromptPart {
+    /// Its name: lower-case letters, digits, `-` and `_`.
+    pub name: String,
+    /// An audio file (WAV, FLAC, Ogg Vorbis, MP3), beside the arrangement when it says no folder.
+    pub file: PathBuf,
 }
 
 /// `[[plan]]`: groups that ring one after the other, or named steps. Steps name groups and trunks by their names.

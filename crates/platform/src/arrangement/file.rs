@@ -49,7 +49,18 @@ struct Alone {
 /// # Errors
 /// [`FileError`].
 pub fn read_arrangement(text: &str, path: &Path) -> Result<Arrangement, FileError> {
-    read(text, path)
+    let arrangement = read(text, path)?;
+    Ok(beside(arrangement, path))
+}
+
+/// Files of prompts are beside the file that names them.
+fn beside(mut arrangement: Arrangement, path: &Path) -> Arrangement {
+    for prompt in &mut arrangement.prompt {
+        if let Some(folder) = path.parent() {
+            prompt.file = folder.join(&prompt.file);
+        }
+    }
+    arrangement
 }
 
 /// Reads a plan, or an arrangement with plans. A plan without a name has that of its file.
@@ -59,9 +70,8 @@ pub fn read_arrangement(text: &str, path: &Path) -> Result<Arrangement, FileErro
 pub fn read_plan_file(text: &str, path: &Path) -> Result<PlanFile, FileError> {
     let any: Value = read(text, path)?;
     if any.get("steps").is_none() && any.get("start").is_none() {
-        let arrangement = read(text, path)?;
         return Ok(PlanFile {
-            arrangement,
+            arrangement: beside(read(text, path)?, path),
             alone: false,
         });
     }

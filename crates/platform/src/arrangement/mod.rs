@@ -15,14 +15,14 @@ use ringfence_model::{Account, PlanDocument, TargetId, Timestamp};
 use ringfence_store::StoreError;
 
 use crate::sites::SiteError;
-use crate::{Platform, random};
+use crate::{Platform, prompts, random};
 
 use apply::Work;
 pub(crate) use check::number_of;
 pub use check::{PlanFindings, check_plan};
 pub use document::{
-    Arrangement, GroupPart, NumberPart, PlanPart, PoolPart, RulePart, SitePart, TargetPart,
-    TrunkPart,
+    Arrangement, GroupPart, NumberPart, PlanPart, PoolPart, PromptPart, RulePart, SitePart,
+    TargetPart, TrunkPart,
 };
 pub use file::{FileError, PlanFile, read_arrangement, read_plan_file};
 pub use shape::{Names, Reach, Shape};
@@ -36,6 +36,9 @@ pub enum ArrangementError {
     /// A site could not be made.
     #[error("site {0:?} could not be made")]
     Site(String, #[source] SiteError),
+    /// The files of prompts could not be read or written.
+    #[error("the folder of prompts could not be read or written; apply it again")]
+    Prompts(#[source] std::io::Error),
     /// Rows could not be read or written; applying it again goes on where this stopped.
     #[error("the rows could not be written; apply it again")]
     Store(#[from] StoreError),
@@ -70,7 +73,11 @@ impl Platform {
             None => self.db.dialling(account.id).await?.unwrap_or_default(),
         };
         let findings = shape.check_plans(Some(&shape.reach(&dialling, &account.country)));
-        let problems = [findings.problems, shape.not_carried_out(arrangement)].concat();
+        let folder = prompts::folder(&self.settings.recordings_folder, account.id);
+        let kept = prompts::kept(&folder).map_err(ArrangementError::Prompts)?;
+        let kept = kept.into_keys().collect();
+        let not_yet = shape.not_carried_out(arrangement, &kept);
+        let problems = [findings.problems, not_yet].concat();
         if !problems.is_empty() {
             return Err(ArrangementError::Problems(problems));
         }
@@ -84,6 +91,8 @@ impl Platform {
         work.dialling(arrangement.dialling.as_ref()).await?;
         work.targets(&shape.targets).await?;
         work.groups(&shape.groups).await?;
+        work.prompts(&folder, &arrangement.prompt)
+            .map_err(ArrangementError::Prompts)?;
         let plans = work.plans(&shape.plans).await?;
         let pools = work.pools(&arrangement.pool).await?;
         work.numbers(&arrangement.number, &pools, &plans).await?;

@@ -2,7 +2,7 @@
 //!
 //! A step that cannot be read is told, with its place, and a `reject` stands in for it: what leads to it is sound.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use ringfence_media::builtin_prompts;
 use ringfence_model::{CallerIdShown, PlanDocument, Step, Strategy, TargetGroupId};
@@ -74,7 +74,7 @@ fn read(name: &str, written: &Value, names: &Names, problems: &mut Vec<String>) 
 }
 
 /// What a step asks for that calls do not do yet, by kind and field.
-pub(super) fn not_carried_out(step: &Step) -> Vec<String> {
+pub(super) fn not_carried_out(step: &Step, own: &HashSet<String>) -> Vec<String> {
     let kind = step.kind();
     let asked: Vec<(&str, bool)> = match step {
         Step::Queue(_) => vec![("", true)],
@@ -96,14 +96,13 @@ pub(super) fn not_carried_out(step: &Step) -> Vec<String> {
         .collect();
     // Prompts of steps that are not carried out are not looked at.
     if matches!(step, Step::Say(_) | Step::Menu(_) | Step::Voicemail(_)) {
-        let own = step
-            .prompts()
-            .into_iter()
-            .filter(|(_, prompt)| !builtin_prompts().any(|known| known == *prompt));
-        told.extend(own.map(|(field, prompt)| {
+        let unknown = step.prompts().into_iter().filter(|(_, prompt)| {
+            !own.contains(*prompt) && !builtin_prompts().any(|known| known == *prompt)
+        });
+        told.extend(unknown.map(|(field, prompt)| {
             format!(
-                "`{kind}.{field}` expected a prompt that every installation has, such as builtin:en/closed, got \
-                 {prompt:?}; calls play no others yet"
+                "`{kind}.{field}` expected the name of a [[prompt]], or one that every installation has such as \
+                 builtin:en/closed, got {prompt:?}"
             )
         }));
     }

@@ -1,18 +1,20 @@
 //! What a call needs to know of the number that was dialled: one read each, kept for a moment.
 
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use ringfence_model::{
-    Conditions, E164, PlanDocument, PlanId, Step, Strategy, Timestamp, TrackingNumber,
+    AccountId, Conditions, E164, PlanDocument, PlanId, Step, Strategy, Timestamp, TrackingNumber,
 };
 use ringfence_routing::Destinations;
 use ringfence_store::{Db, StoreError};
 use ringfence_tracking::{Attribution, attribute_fixed};
 
 use crate::arrangement::{Reach, of_account};
+use crate::prompts;
 
 /// A change of a plan, group or target reaches new calls within this time.
 const FRESH_FOR: Duration = Duration::from_secs(2);
@@ -29,6 +31,8 @@ pub struct NumberFacts {
     pub plan: Option<(PlanId, Arc<PlanDocument>)>,
     /// The account's groups and targets, with what balancing knows of them.
     pub destinations: Destinations,
+    /// The account's own prompts, by name.
+    pub prompts: Arc<HashMap<String, PathBuf>>,
     /// Where calls may go out to.
     pub reach: Reach,
     /// What calls to it are attributed to when their visit is not known: it is a campaign's fixed number.
@@ -52,6 +56,7 @@ impl CallFacts {
     pub(super) async fn of_number(
         &self,
         db: &Db,
+        recordings: &Path,
         dialled: &E164,
         now: Timestamp,
     ) -> Result<Option<Arc<NumberFacts>>, StoreError> {
@@ -90,6 +95,7 @@ impl CallFacts {
                     .group_profiles
                     .values()
                     .any(|profile| profile.strategy == Strategy::Sticky),
+            prompts: Arc::new(prompts_of(recordings, account).await),
             number,
             plan,
             destinations,
@@ -102,6 +108,19 @@ impl CallFacts {
         remembered.insert(dialled.clone(), (now, Arc::clone(&facts)));
         Ok(Some(facts))
     }
+}
+
+/// An account's own prompts. A folder that cannot be read keeps no call from its targets: a prompt that is missing then is
+/// told in the call's timeline.
+async fn prompts_of(recordings: &Path, account: AccountId) -> HashMap<String, PathBuf> {
+    let folder = prompts::folder(recordings, account);
+    let kept = tokio::task::spawn_blocking(move || prompts::kept(&folder)).await;
+    match kept {
+        Ok(Ok(kept)) => return kept,
+        Ok(Err(error)) => tracing::error!(%account, "an account's prompts cannot be read: {error}"),
+        Err(error) => tracing::error!(%account, "an account's prompts were not read: {error}"),
+    }
+    HashMap::new()
 }
 
 fn conditions(document: &PlanDocument) -> impl Iterator<Item = &Conditions> {

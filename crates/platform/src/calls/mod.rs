@@ -15,8 +15,8 @@ use std::sync::Arc;
 
 use ringfence_live::RecentLease;
 use ringfence_model::{
-    Call, CallEvent, CallEventKind, CallId, E164, NumberState, PlanId, RecordingId, Source, Step,
-    Timestamp, TrackingNumber, TrunkId,
+    Call, CallEvent, CallEventKind, CallId, E164, NumberState, PlanDocument, PlanId, RecordingId,
+    Source, Step, Timestamp, TrackingNumber, TrunkId,
 };
 use ringfence_store::{StoreError, Write};
 use ringfence_telephony::{CallDecision, CallSetup, IncomingCall, InviteFacts, RecordingPlan};
@@ -129,7 +129,12 @@ async fn begin(
     let dialled = E164::parse(&facts.dialled, facts.country.as_deref()).map_err(|_| unknown())?;
     let known = platform
         .call_facts
-        .of_number(&platform.db, &dialled, now)
+        .of_number(
+            &platform.db,
+            &platform.settings.recordings_folder,
+            &dialled,
+            now,
+        )
         .await?
         .ok_or_else(unknown)?;
     let number = &known.number;
@@ -183,21 +188,7 @@ async fn begin(
         confidence: call.confidence,
         state: BoardState::Arriving,
     });
-    let recording = platform.settings.record_calls.then(|| RecordingPlan {
-        recording: RecordingId::new(now, random()),
-        path: platform
-            .settings
-            .recordings_folder
-            .join(recording_path(&call)),
-    });
-    let takes_messages = |step: &Step| matches!(step, Step::Voicemail(_));
-    let message = document.steps.values().any(takes_messages).then(|| {
-        let path = recording_path(&call).replace(".wav", "-message.wav");
-        RecordingPlan {
-            recording: RecordingId::new(now, random()),
-            path: platform.settings.recordings_folder.join(path),
-        }
-    });
+    let (recording, message) = recording_plans(platform, &call, document, now);
     let (notices, received) = mpsc::channel(NOTICES);
     let journal = Journal::new(
         Arc::clone(platform),
@@ -221,7 +212,7 @@ async fn begin(
             flow: Box::new(flow),
             recording,
             message,
-            prompts: Arc::default(),
+            prompts: Arc::clone(&known.prompts),
             notices,
         },
         journal,
@@ -303,6 +294,24 @@ fn opening_events(attribution: Attribution) -> [CallEventKind; 2] {
         reason: attribution.reason,
     };
     [CallEventKind::Arrived, attributed]
+}
+
+/// Where the conversation goes, and a message when the plan may take one.
+fn recording_plans(
+    platform: &Platform,
+    call: &Call,
+    document: &PlanDocument,
+    now: Timestamp,
+) -> (Option<RecordingPlan>, Option<RecordingPlan>) {
+    let plan = |path: String| RecordingPlan {
+        recording: RecordingId::new(now, random()),
+        path: platform.settings.recordings_folder.join(path),
+    };
+    let path = recording_path(call);
+    let takes_messages = |step: &Step| matches!(step, Step::Voicemail(_));
+    let takes_messages = document.steps.values().any(takes_messages);
+    let message = takes_messages.then(|| plan(path.replace(".wav", "-message.wav")));
+    (platform.settings.record_calls.then(|| plan(path)), message)
 }
 
 /// Below the recordings folder: a folder an account and a day, so that no folder grows without end.

@@ -170,11 +170,12 @@ impl PlannedCall {
     fn next_round(&mut self) -> Option<Next> {
         while let Some(round) = self.rounds.pop_front() {
             let mut ring = Vec::with_capacity(round.len());
-            for choice in round {
-                let name = choice.name.clone();
+            for choice in &round {
                 match self.take(choice) {
                     Ok(candidate) => ring.push(candidate),
-                    Err(reason) => self.tell_decided(format!("{name} is passed over: {reason}")),
+                    Err(reason) => {
+                        self.tell_decided(format!("{} is passed over: {reason}", choice.name));
+                    }
                 }
             }
             if !ring.is_empty() {
@@ -185,7 +186,7 @@ impl PlannedCall {
     }
 
     /// Takes a place at a target; words when it cannot be rung.
-    fn take(&mut self, choice: Choice) -> Result<Candidate, String> {
+    fn take(&mut self, choice: &Choice) -> Result<Candidate, String> {
         let mut candidate = choice.candidate(LegId::new(self.now, random()));
         if let (Some(number), Some(trunk)) = (number_of(&choice.uri), choice.trunk) {
             candidate.uri = self.known.dial(&number, trunk)?;
