@@ -4,6 +4,7 @@
 pub mod corpus;
 pub mod figures;
 pub mod fit;
+pub mod held_out;
 pub mod lock_pages;
 pub mod ordinary_pages;
 

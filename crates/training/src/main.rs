@@ -3,7 +3,7 @@
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use ringfence_fence::look::{Linked, LinkedKind, Page, Verdict, look, model, references};
-use ringfence_training::{corpus, figures, fit, lock_pages, ordinary_pages};
+use ringfence_training::{corpus, figures, fit, held_out, lock_pages, ordinary_pages};
 use std::path::{Path, PathBuf};
 
 #[derive(Parser)]
@@ -172,6 +172,7 @@ fn pages(folder: &Path) -> anyhow::Result<()> {
     for (at, specimen) in lock_pages::specimens()
         .iter()
         .chain(&ordinary_pages::specimens())
+        .chain(&held_out::specimens())
         .enumerate()
     {
         let class = if specimen.scam { "lock" } else { "ordinary" };
@@ -195,6 +196,7 @@ fn made() {
     for specimen in lock_pages::specimens()
         .iter()
         .chain(&ordinary_pages::specimens())
+        .chain(&held_out::specimens())
     {
         let found = specimen.look();
         let right = if specimen.scam {

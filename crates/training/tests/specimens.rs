@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use ringfence_fence::look::{SignalKind, Verdict};
-use ringfence_training::{Specimen, lock_pages, ordinary_pages};
+use ringfence_training::{Specimen, held_out, lock_pages, ordinary_pages};
 
 fn wrong(specimens: &[Specimen], right: Verdict) -> Vec<String> {
     specimens
@@ -38,6 +38,31 @@ fn every_ordinary_page_is_clean() {
         wrong(&ordinary_pages::specimens(), Verdict::Clean),
         Vec::<String>::new()
     );
+}
+
+/// Pages that nothing was fitted to: at least 95 of 100 are found, each kind in most of its pages, and no ordinary one.
+#[test]
+fn held_out_pages_are_judged_as_well_as_the_document_says() {
+    let (locks, ordinary): (Vec<Specimen>, Vec<Specimen>) = held_out::specimens()
+        .into_iter()
+        .partition(|specimen| specimen.scam);
+    assert_eq!(wrong(&ordinary, Verdict::Clean), Vec::<String>::new());
+    let missed = wrong(&locks, Verdict::Scam);
+    assert!(locks.len() >= 180, "{}", locks.len());
+    assert!(missed.len() * 20 <= locks.len(), "{missed:#?}");
+}
+
+/// The policy that keeps a specimen from running says nothing to the detector.
+#[test]
+fn held_out_pages_are_judged_the_same_without_their_policy() {
+    for specimen in held_out::specimens() {
+        let mut bare = specimen.clone();
+        let html = String::from_utf8(bare.html).unwrap();
+        let (_, rest) = html.split_once('>').unwrap();
+        bare.html = rest.as_bytes().to_vec();
+        let (with, without) = (specimen.look(), bare.look());
+        assert_eq!(with.verdict, without.verdict, "{}", specimen.name);
+    }
 }
 
 #[test]

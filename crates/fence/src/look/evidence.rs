@@ -18,6 +18,8 @@ pub(super) struct Evidence {
     sightings: Vec<Option<Sighting>>,
     /// Visible text and what stands in for it.
     pub prose: String,
+    /// The last text was a single letter.
+    letters_apart: bool,
     /// Texts of scripts, which may be shown.
     pub spoken: String,
     /// The title.
@@ -85,6 +87,7 @@ impl Evidence {
         Self {
             sightings: vec![None; SignalKind::ALL.len()],
             prose: String::new(),
+            letters_apart: false,
             spoken: String::new(),
             title: String::new(),
             layers: Vec::new(),
@@ -144,8 +147,13 @@ impl Evidence {
             .filter_map(|(&kind, sighting)| Some((kind, sighting.as_ref()?)))
     }
 
-    /// Adds visible text.
+    /// Adds visible text. Single letters that follow each other are one word that was cut to pieces.
     pub fn shown(&mut self, text: &str) {
+        let letter = text.chars().filter(|c| !is_invisible(*c)).take(2).count() == 1;
+        if letter && self.letters_apart && self.prose.ends_with(' ') {
+            self.prose.pop();
+        }
+        self.letters_apart = letter;
         append(&mut self.prose, text);
     }
 
@@ -169,6 +177,13 @@ impl Evidence {
     pub fn next_layer(&mut self) -> Option<Layer> {
         self.layers.pop()
     }
+}
+
+fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' | '\u{ad}'
+    )
 }
 
 fn append(text: &mut String, more: &str) {

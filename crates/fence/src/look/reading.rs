@@ -11,6 +11,8 @@ use super::style::{self, Frames};
 const GATHERED_MAX: usize = 2 * 1024 * 1024;
 /// Handlers in attributes that are read.
 const HANDLERS_MAX: u32 = 400;
+/// Octets of text from which on it may hold a page in an encoding.
+const DATA_MIN: usize = 200;
 
 /// Reads a page, a frame, or markup that a script writes.
 pub(super) fn page(
@@ -101,8 +103,11 @@ impl Reader<'_> {
 
     fn text(&mut self, text: &str, line: u32) {
         match self.inside {
-            Inside::Body => self.evidence.shown(text),
-            Inside::Data => {}
+            Inside::Body => {
+                self.evidence.shown(text);
+                self.data(text, line);
+            }
+            Inside::Data => self.data(text, line),
             Inside::Title | Inside::Script | Inside::Template | Inside::Style => {
                 if self.gathered.is_empty() {
                     let breaks = text.matches('\n').count();
@@ -115,6 +120,31 @@ impl Reader<'_> {
                 }
             }
         }
+    }
+
+    /// Text without blanks, as no language has it: data for a script that may be a page.
+    fn data(&mut self, text: &str, line: u32) {
+        let text = text.trim();
+        if text.len() < DATA_MIN
+            || text.as_bytes()[..64]
+                .iter()
+                .any(|octet| octet.is_ascii_whitespace() || !octet.is_ascii_graphic())
+        {
+            return;
+        }
+        let Some((how, plain)) = script::revealed(text) else {
+            return;
+        };
+        let source = self.source(Source::Markup);
+        let place = Place::new(source.clone(), Some(line), text);
+        self.evidence.note(SignalKind::DecodedLayer, 0.8, || place);
+        self.evidence.layer(Layer {
+            script: !plain.trim_start().starts_with('<'),
+            text: plain,
+            source: Source::Decoded(how, Box::new(source)),
+            depth: self.depth + 1,
+            trust: self.trust,
+        });
     }
 
     /// The end of a script, style or title.
@@ -199,6 +229,13 @@ impl Reader<'_> {
                     .is_some_and(|kind| kind.eq_ignore_ascii_case("password"));
             }
             "br" | "p" | "div" | "li" | "td" => self.evidence.shown(""),
+            // A page that the system shows as a program's window.
+            "hta:application" => {
+                let source = self.source(Source::Markup);
+                self.evidence.note(SignalKind::FullScreen, 1.0, || {
+                    Place::new(source, Some(element.line), "hta:application")
+                });
+            }
             _ => {}
         }
     }
@@ -208,7 +245,11 @@ impl Reader<'_> {
         for (name, value) in element.attributes() {
             match name {
                 "alt" | "placeholder" | "title" | "aria-label" => self.evidence.shown(value),
-                "value" if element.name == "input" => self.evidence.shown(value),
+                "value" if element.name == "input" => {
+                    self.evidence.shown(value);
+                    self.data(value, element.line);
+                }
+                _ if name.starts_with("data-") => self.data(value, element.line),
                 "style" => {
                     let source = self.source(Source::Markup);
                     let place = || Place::new(source.clone(), Some(element.line), value);

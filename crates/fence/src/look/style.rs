@@ -43,6 +43,11 @@ pub(super) fn read(
             evidence.note(SignalKind::SelectionBlocked, 0.6 * trust, || place(at));
         }
     }
+    for (at, _) in lower.match_indices("content").take(400) {
+        if let Some(shown) = value(&text[at + 7..]).and_then(quoted) {
+            evidence.may_be_shown(shown);
+        }
+    }
     let mut frames = Frames::default();
     for (at, _) in lower.match_indices("iframe") {
         frames.whole |= rule(&lower, at).is_some_and(fills_window);
@@ -115,6 +120,13 @@ fn hides(value: &str) -> bool {
     value.get(..end).is_some_and(|value| {
         value.starts_with("none") || value.contains(",none") || value.contains(", none")
     })
+}
+
+/// A text in quotes that is long enough to say something.
+fn quoted(value: &str) -> Option<&str> {
+    let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+    let shown = value[1..].split(quote).next()?;
+    (shown.len() > 8).then_some(shown)
 }
 
 fn value(after: &str) -> Option<&str> {

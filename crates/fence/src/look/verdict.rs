@@ -264,23 +264,65 @@ pub(super) fn score(evidence: &Evidence) -> f64 {
         0.9,
         worded && interrupts && locks >= 3.0 && locks + alarm >= 3.5,
     );
+    // Threats with sound and locks, whatever they ask for: the number may be in a picture or come later.
+    let playful = facts.canvas || facts.exit_full_screen;
+    let asked = call >= 0.5;
+    at_least(
+        0.8,
+        locks >= 2.3
+            && alarm >= 0.7
+            && (threat >= 0.5 && (!playful || asked) || threat >= 0.4 && asked),
+    );
+    let warned = threat >= 0.6 && asked;
+    let grabs = strength(FullScreen) >= 0.9 && strength(GestureTrap) >= 0.9;
+    at_least(0.75, warned && locks >= 1.4 && alarm >= 0.8);
+    at_least(0.75, warned && locks >= 2.2 && grabs);
+    at_least(
+        0.75,
+        warned && locks >= 2.5 && strength(FullScreen) >= 0.6 && held && !playful,
+    );
+    at_least(0.75, warned && locks >= 1.4 && strength(DialogLoop) >= 0.8);
+    let numbered = call >= 0.25 || strength(PhoneInText) >= 0.5;
+    at_least(
+        0.75,
+        threat >= 0.6
+            && numbered
+            && locks >= 3.0
+            && strength(FullScreen) >= 0.9
+            && held
+            && !playful,
+    );
+    // Little is locked, but it sounds, threatens and forbids.
+    let pressed = strength(HoldWords) >= 0.3 || strength(ScanWords) >= 0.3;
+    at_least(
+        0.72,
+        warned
+            && locks >= 0.8
+            && (alarm >= 0.9 && (pressed || threat >= 0.8)
+                || alarm >= 0.8 && pressed && threat >= 0.8),
+    );
     // A lock page that takes its number from the address or from a server, whatever else it locks.
     at_least(
         0.8,
-        worded && strength(PhoneFromQuery) >= 0.8 && locks + alarm >= 1.5,
+        threat >= 0.5 && strength(PhoneFromQuery) >= 0.8 && locks + alarm >= 1.5,
     );
     // A frame as large as the window, put into full screen by any click, and held there.
     let shell =
         strength(FrameShell) >= 1.0 && strength(FullScreen) >= 0.9 && strength(GestureTrap) >= 0.9;
     at_least(0.75, shell && held);
     // Every lock and an alarm, whatever the pictures say.
-    at_least(0.75, locks >= 5.0 && alarm >= 0.8 && !facts.canvas);
+    let pictured = strength(TextInImages) >= 0.6;
     at_least(
         0.75,
-        strength(TextInImages) >= 0.6
+        locks >= 5.0
+            && (alarm >= 0.9 || alarm >= 0.8 && (threat >= 0.3 || pictured))
+            && !facts.canvas,
+    );
+    at_least(
+        0.75,
+        pictured
             && strength(FullScreen) >= 0.9
-            && locks >= 4.0
-            && alarm >= 0.8
+            && (locks >= 4.0 && alarm >= 0.8 || locks >= 3.5 && strength(AudioAutoplay) >= 0.9)
             && held,
     );
     // A whole page that was hidden from readers, and threatens.
@@ -297,11 +339,33 @@ pub(super) fn score(evidence: &Evidence) -> f64 {
     let unread =
         strength(OpaqueLoader) >= 0.9 && facts.inputs == 0 && evidence.prose.trim().len() < 400;
     at_least(0.75, unread && locks >= 1.5);
+    // What a server sends is written over a page that already locks.
+    at_least(
+        0.72,
+        strength(OpaqueLoader) >= 0.5
+            && facts.inputs == 0
+            && evidence.prose.trim().len() < 400
+            && strength(FullScreen) >= 0.9
+            && strength(GestureTrap) >= 0.9
+            && held,
+    );
     at_least(0.55, unread);
     // Games and consoles lock for a reason, and say nothing of threats.
-    if threat < 0.3 && (facts.canvas || facts.exit_full_screen) {
-        let surely = strength(KeyboardLock) + strength(LeaveBlocked) + strength(KeysBlocked) >= 2.5
-            && alarm >= 0.8;
+    let number = strength(PhoneInText)
+        .max(strength(PhoneFromQuery))
+        .max(strength(PhoneFromServer));
+    // What a game says of itself asks nobody to call.
+    let told = facts.canvas && call < 0.25 && number < 0.5;
+    if told || threat < 0.3 && playful {
+        // A way out is offered by copied code too, so pictures alone with every lock are no game.
+        let pictures = !facts.canvas
+            && facts.inputs == 0
+            && pictured
+            && locks >= 3.5
+            && strength(AudioAutoplay) >= 0.9;
+        let surely = pictures
+            || strength(KeyboardLock) + strength(LeaveBlocked) + strength(KeysBlocked) >= 2.5
+                && alarm >= 0.8;
         if !surely {
             score = score.min(super::SUSPICIOUS_FROM - 0.05);
         }

@@ -70,13 +70,66 @@ pub(in crate::look) fn revealed(text: &str) -> Option<(&'static str, String)> {
         .iter()
         .all(|&octet| octet.is_ascii_alphanumeric() || b"+/=-_ \n\r\t".contains(&octet))
     {
-        return Some(("base64", base64_decoded(text)?)).filter(|(_, plain)| reads(plain));
+        return base64_revealed(text);
     }
     if text.ends_with('<') && text.contains("/<") {
         let plain: String = text.chars().rev().collect();
         return Some(("reversed text", plain)).filter(|(_, plain)| reads(plain));
     }
     None
+}
+
+/// Base64, or base64 turned around, or base64 of octets that were moved by a number.
+fn base64_revealed(text: &str) -> Option<(&'static str, String)> {
+    let plain = base64_decoded(text).filter(|plain| reads(plain));
+    if text.len() < 200 || plain.as_deref().is_some_and(is_code) {
+        return plain.map(|plain| ("base64", plain));
+    }
+    let turned: String = text.chars().rev().collect();
+    if let Some(plain) = base64_decoded(&turned).filter(|plain| reads(plain) && is_code(plain)) {
+        return Some(("base64 turned around", plain));
+    }
+    let octets = base64_octets(text).unwrap_or_default();
+    let codes: Vec<u32> = octets.into_iter().map(u32::from).collect();
+    unmoved(&codes)
+        .map(|moved| ("moved base64", moved))
+        .or(plain.map(|plain| ("base64", plain)))
+}
+
+/// Codes that were all moved by one number (added, or by exclusive or), put back: a page or a script begins with few
+/// characters, so its first code tells the number.
+pub(in crate::look) fn unmoved(codes: &[u32]) -> Option<String> {
+    const TRIED: usize = 400;
+    let first = *codes.first()?;
+    for begin in "<\n \tdvf(!ewc".chars().map(u32::from) {
+        let added = first.wrapping_sub(begin);
+        let mixed = first ^ begin;
+        let added = |code: u32| code.wrapping_sub(added);
+        let mixed = |code: u32| code ^ mixed;
+        for back in [&added as &dyn Fn(u32) -> u32, &mixed] {
+            let text = |codes: &[u32]| -> Option<String> {
+                let codes: Vec<u32> = codes.iter().map(|&code| back(code)).collect();
+                let octets: Result<Vec<u8>, _> =
+                    codes.iter().map(|&code| u8::try_from(code)).collect();
+                if let Ok(octets) = octets {
+                    return Some(String::from_utf8_lossy(&octets).into_owned());
+                }
+                codes.into_iter().map(char::from_u32).collect()
+            };
+            let begins = text(&codes[..codes.len().min(TRIED)]);
+            if begins.is_some_and(|begins| reads(&begins) && is_code(&begins)) {
+                return text(codes);
+            }
+        }
+    }
+    None
+}
+
+/// Words that nearly every page and script of such a kind holds.
+fn is_code(plain: &str) -> bool {
+    ["</", "<script", "document", "function", "<html", "<title"]
+        .iter()
+        .any(|word| plain.contains(word))
 }
 
 /// What a `data:` address holds.
@@ -174,6 +227,19 @@ fn hex_decoded(text: &str) -> Option<String> {
 
 /// Base64 in either alphabet, with blanks and without padding.
 pub(in crate::look) fn base64_decoded(text: &str) -> Option<String> {
+    Some(match String::from_utf8(base64_octets(text)?) {
+        Ok(text) => text,
+        Err(error) => utf16(error.as_bytes()).unwrap_or_else(|| {
+            error
+                .as_bytes()
+                .iter()
+                .map(|&octet| char::from(octet))
+                .collect()
+        }),
+    })
+}
+
+fn base64_octets(text: &str) -> Option<Vec<u8>> {
     const CONFIG: GeneralPurposeConfig = GeneralPurposeConfig::new()
         .with_decode_padding_mode(DecodePaddingMode::Indifferent)
         .with_decode_allow_trailing_bits(true);
@@ -187,17 +253,7 @@ pub(in crate::look) fn base64_decoded(text: &str) -> Option<String> {
             other => other,
         })
         .collect();
-    let octets = ENGINE.decode(&compact).ok()?;
-    Some(match String::from_utf8(octets) {
-        Ok(text) => text,
-        Err(error) => utf16(error.as_bytes()).unwrap_or_else(|| {
-            error
-                .as_bytes()
-                .iter()
-                .map(|&octet| char::from(octet))
-                .collect()
-        }),
-    })
+    ENGINE.decode(&compact).ok()
 }
 
 fn utf16(octets: &[u8]) -> Option<String> {

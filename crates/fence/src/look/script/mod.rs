@@ -4,10 +4,11 @@ mod hosts;
 mod keys;
 mod lexer;
 mod literal;
+mod named;
 mod words;
 
 pub(super) use hosts::class_of_host;
-pub(super) use literal::{data_page, percent_decoded};
+pub(super) use literal::{data_page, percent_decoded, revealed};
 
 use lexer::{ARROW, Kind, Token, tokens};
 use std::borrow::Cow;
@@ -191,6 +192,7 @@ struct Marks {
     makes_frame: Option<usize>,
     fills: bool,
     writes_document: bool,
+    named: named::Named,
 }
 
 struct Reading<'a, 'b> {
@@ -269,9 +271,19 @@ impl<'a> Reading<'a, '_> {
                 self.marks.gesture.get_or_insert(at);
             }
             // jQuery's short forms: `$(document).click(…)`.
-            Word::ClickEvent if self.called(at) && at > 1 && self.tokens[at - 2].is(b')') => {
-                self.listens(at);
+            Word::ClickEvent if self.chained(at) => self.listens(at),
+            Word::KeyEvent if self.chained(at) => self.keys.listened(self.blocks(at)),
+            Word::ContextMenu if self.chained(at) && self.blocks(at) => {
+                self.note(SignalKind::MenuBlocked, 1.0, at);
             }
+            // Without an element, the library takes the whole page.
+            Word::Request if owner == Word::ScreenFull && self.called(at) => {
+                self.marks.full_screen.get_or_insert(at);
+                self.note(SignalKind::FullScreen, 0.9, at);
+            }
+            Word::KeyBindings => self.keys.listened(self.blocks(at)),
+            Word::Howl if self.before(at) == Some(Word::New) => self.sounds(at),
+            Word::Oscillator if self.called(at) => self.sounds(at),
             Word::PushState => self.push_state(at),
             Word::OnPopState => self.marks.pops = true,
             Word::Forward if owner == Word::History => self.marks.pops = true,
@@ -312,11 +324,24 @@ impl<'a> Reading<'a, '_> {
         }
     }
 
+    /// A call on what another call gave: `$(document).keydown(…)`.
+    fn chained(&self, at: usize) -> bool {
+        self.called(at) && at > 1 && self.tokens[at - 2].is(b')')
+    }
+
+    /// A sound that a script makes by itself.
+    fn sounds(&mut self, at: usize) {
+        self.marks.new_audio = true;
+        self.marks.plays.get_or_insert(at);
+    }
+
     fn full_screen(&mut self, at: usize, share: f64) {
         let near = at.saturating_sub(2 * NEAR)..(at + 2 * NEAR).min(self.tokens.len());
-        let whole = self.tokens[near]
-            .iter()
-            .any(|token| matches!(token.kind, Kind::Name(Word::DocumentElement | Word::Body)));
+        let whole = self.tokens[near].iter().any(|token| match token.kind {
+            Kind::Name(Word::DocumentElement | Word::Body) => true,
+            Kind::Text => matches!(token.of(self.text), "html" | "body"),
+            _ => false,
+        });
         self.marks.full_screen.get_or_insert(at);
         self.note(
             SignalKind::FullScreen,
@@ -334,12 +359,19 @@ impl<'a> Reading<'a, '_> {
             // `onbeforeunload = function () { return question() }`
             Kind::Name(Word::Return) if handler && by < 12 => {
                 near.get(by + 1).is_some_and(|next| {
-                    matches!(next.kind, Kind::Name(_) | Kind::Text)
+                    matches!(next.kind, Kind::Name(_) | Kind::Text | Kind::Number)
                         && !matches!(next.of(self.text), "undefined" | "null" | "void")
                 })
             }
             Kind::Name(Word::Return) => near.get(by + 1).is_some_and(|next| {
                 matches!(next.kind, Kind::Text | Kind::Name(Word::False | Word::True))
+            }),
+            // `onbeforeunload = () => 1`
+            Kind::Sign(ARROW) if by < 8 => near.get(by + 1).is_some_and(|next| {
+                matches!(
+                    next.kind,
+                    Kind::Text | Kind::Number | Kind::Name(Word::False | Word::True)
+                )
             }),
             _ => false,
         });
@@ -533,6 +565,9 @@ impl<'a> Reading<'a, '_> {
             && self.tokens.get(end).is_some_and(|token| token.is(b']'));
         if in_brackets {
             let word = Word::of(value.as_bytes());
+            if word == Word::Other {
+                self.parameter(at, &value);
+            }
             self.follow(true, word);
             if word != Word::Other {
                 // What follows a name stands behind its bracket.
@@ -546,8 +581,14 @@ impl<'a> Reading<'a, '_> {
 
     /// What a text says.
     fn value(&mut self, at: usize, end: usize, value: &str, escapes: bool) {
+        if value.len() <= 60 {
+            self.named(at, end, value);
+        }
         if value.len() <= 40 {
             self.short(at, end, value);
+        }
+        if self.code_in_text(at, end, value) {
+            return;
         }
         if value.len() >= 3 && value.contains("//") {
             self.address(at, value);
@@ -586,6 +627,16 @@ impl<'a> Reading<'a, '_> {
             }
             Word::ClickEvent => self.listens(at),
             Word::PopState => self.marks.pops = true,
+            // `createElement('audio', { autoPlay: true })`, as components have it.
+            Word::Audio if self.tokens.get(end).is_some_and(|next| next.is(b',')) => {
+                let near = &self.tokens[end..(end + 16).min(self.tokens.len())];
+                if near
+                    .iter()
+                    .any(|token| token.kind == Kind::Name(Word::AutoPlay))
+                {
+                    self.note(SignalKind::AudioAutoplay, 0.9, at);
+                }
+            }
             Word::Audio
                 if self.tokens[at.saturating_sub(3)..at]
                     .iter()
@@ -610,15 +661,8 @@ impl<'a> Reading<'a, '_> {
             }
             Word::RequestPointerLock => self.note(SignalKind::PointerLock, 0.5, at),
             Word::Other => {
-                if let Some(weight) = number_parameter(value)
-                    && at > 1
-                    && (self.tokens[at - 1].is(b'(') || self.tokens[at - 1].is(b'['))
-                    && self
-                        .marks
-                        .number_parameter
-                        .is_none_or(|(known, _)| known < weight)
-                {
-                    self.marks.number_parameter = Some((weight, at));
+                if at > 1 && (self.tokens[at - 1].is(b'(') || self.tokens[at - 1].is(b'[')) {
+                    self.parameter(at, value);
                 }
                 if let Some(plain) = literal::short_decoded(value) {
                     self.hidden_name(at, &plain);
@@ -630,6 +674,18 @@ impl<'a> Reading<'a, '_> {
             && number_parameter(value.trim_matches(['#', '.'])).is_some_and(|weight| weight > 0.7)
         {
             self.marks.number_words = true;
+        }
+    }
+
+    /// A name under which a number may stand in the page's address.
+    fn parameter(&mut self, at: usize, name: &str) {
+        if let Some(weight) = number_parameter(name)
+            && self
+                .marks
+                .number_parameter
+                .is_none_or(|(known, _)| known < weight)
+        {
+            self.marks.number_parameter = Some((weight, at));
         }
     }
 
@@ -733,23 +789,27 @@ impl<'a> Reading<'a, '_> {
 
     /// `[60, 104, 116, …]`: a page as the codes of its characters.
     fn list_of_numbers(&mut self, at: usize) -> usize {
-        let mut codes = String::new();
+        let mut codes = Vec::new();
         let mut end = at + 1;
         while let Some(token) = self.tokens.get(end) {
             match token.kind {
-                Kind::Number => match code(token.of(self.text)) {
-                    Some(character) => codes.push(character),
-                    None => return at + 1,
+                Kind::Number => match number(token.of(self.text)) {
+                    Some(code) => codes.push(code),
+                    None => return end + 1,
                 },
                 Kind::Sign(b',') => {}
                 _ => break,
             }
             end += 1;
         }
-        if codes.len() < 40 || !codes.contains(['<', '(']) {
-            return at + 1;
+        if codes.len() >= 40 {
+            let plain: Option<String> = codes.iter().map(|&code| character(code)).collect();
+            if let Some(plain) = plain.filter(|plain| plain.contains(['<', '('])) {
+                self.decoded(at, "character codes", plain);
+            } else if let Some(plain) = literal::unmoved(&codes) {
+                self.decoded(at, "moved character codes", plain);
+            }
         }
-        self.decoded(at, "character codes", codes);
         end
     }
 
@@ -785,7 +845,7 @@ impl<'a> Reading<'a, '_> {
             .iter()
             .take_while(|token| token.kind == Kind::Number || token.is(b','))
             .filter(|token| token.kind == Kind::Number)
-            .map_while(|token| code(token.of(self.text)))
+            .map_while(|token| number(token.of(self.text)).and_then(character))
             .collect();
         if codes.len() >= 24 {
             self.decoded(at, "character codes", codes);
@@ -835,6 +895,7 @@ impl<'a> Reading<'a, '_> {
     fn finish(mut self) {
         let marks = std::mem::take(&mut self.marks);
         let own = self.script.trust >= 1.0;
+        self.names_together(&marks);
         if let Some((strength, at)) = self.keys.verdict() {
             self.note(SignalKind::KeysBlocked, strength, at);
         }
@@ -911,12 +972,15 @@ fn place(script: &Script<'_>, text: &str, offset: usize) -> Place {
     Place::around(script.source.clone(), line, text, offset)
 }
 
-fn code(number: &str) -> Option<char> {
-    let value = match number.strip_prefix("0x") {
-        Some(digits) => u32::from_str_radix(digits, 16).ok()?,
-        None => number.parse().ok()?,
-    };
-    char::from_u32(value).filter(|character| !character.is_control() || character.is_whitespace())
+fn number(digits: &str) -> Option<u32> {
+    match digits.strip_prefix("0x") {
+        Some(digits) => u32::from_str_radix(digits, 16).ok(),
+        None => digits.parse().ok(),
+    }
+}
+
+fn character(code: u32) -> Option<char> {
+    char::from_u32(code).filter(|character| !character.is_control() || character.is_whitespace())
 }
 
 /// How surely a parameter of this name holds a telephone number.

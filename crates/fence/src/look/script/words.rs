@@ -13,7 +13,7 @@ macro_rules! words {
 }
 
 words! {
-    RequestFullScreen = "requestfullscreen" | "webkitrequestfullscreen" | "mozrequestfullscreen" | "msrequestfullscreen";
+    RequestFullScreen = "requestfullscreen" | "webkitrequestfullscreen" | "mozrequestfullscreen" | "msrequestfullscreen" | "webkitenterfullscreen";
     ExitFullScreen = "exitfullscreen" | "webkitexitfullscreen" | "mozcancelfullscreen" | "msexitfullscreen" | "webkitcancelfullscreen" | "cancelfullscreen";
     FullScreenElement = "fullscreenelement" | "webkitfullscreenelement" | "mozfullscreenelement" | "msfullscreenelement" | "fullscreenenabled" | "fullscreenchange";
     DocumentElement = "documentelement";
@@ -84,6 +84,12 @@ words! {
     Reverse = "reverse";
     CreateObjectUrl = "createobjecturl" | "mssaveoropenblob";
     AddListener = "addeventlistener" | "attachevent" | "on" | "bind" | "addevent" | "live" | "one";
+    Howl = "howl";
+    Oscillator = "createoscillator";
+    SetAttribute = "setattribute";
+    ScreenFull = "screenfull";
+    Request = "request";
+    KeyBindings = "mousetrap" | "hotkeys";
     Canvas = "getcontext" | "requestanimationframe" | "webglrenderingcontext";
     Decrypt = "decrypt" | "subtle" | "cryptojs" | "aes";
     Frame = "iframe";
