@@ -98,9 +98,11 @@ const ENCODINGS: [(&str, Encode); 7] = [
             .collect()
     }),
     ("unicode", |text| {
-        text.encode_utf16()
+        let escapes: Vec<String> = text
+            .encode_utf16()
             .map(|unit| format!("\\u{unit:04x}"))
-            .collect()
+            .collect();
+        escapes.concat()
     }),
     ("shifted", |text| {
         let codes: Vec<String> = text
@@ -110,15 +112,17 @@ const ENCODINGS: [(&str, Encode); 7] = [
         codes.join(",")
     }),
     ("xor", |text| {
-        let octets: Vec<u8> = text.bytes().map(|octet| octet ^ 23).collect();
+        let octets: Vec<u8> = text.bytes().map(|octet| octet ^ 0x17).collect();
         BASE64.encode(octets)
     }),
     ("reversed", |text| {
         BASE64.encode(text).chars().rev().collect()
     }),
     ("apart", |text| {
-        text.chars()
+        let letters: Vec<String> = text
+            .chars()
             .map(|letter| format!("<span>{letter}\u{200b}</span>"))
-            .collect()
+            .collect();
+        letters.concat()
     }),
 ];

@@ -264,43 +264,9 @@ pub(super) fn score(evidence: &Evidence) -> f64 {
         0.9,
         worded && interrupts && locks >= 3.0 && locks + alarm >= 3.5,
     );
-    // Threats with sound and locks, whatever they ask for: the number may be in a picture or come later.
     let playful = facts.canvas || facts.exit_full_screen;
-    let asked = call >= 0.5;
-    at_least(
-        0.8,
-        locks >= 2.3
-            && alarm >= 0.7
-            && (threat >= 0.5 && (!playful || asked) || threat >= 0.4 && asked),
-    );
-    let warned = threat >= 0.6 && asked;
-    let grabs = strength(FullScreen) >= 0.9 && strength(GestureTrap) >= 0.9;
-    at_least(0.75, warned && locks >= 1.4 && alarm >= 0.8);
-    at_least(0.75, warned && locks >= 2.2 && grabs);
-    at_least(
-        0.75,
-        warned && locks >= 2.5 && strength(FullScreen) >= 0.6 && held && !playful,
-    );
-    at_least(0.75, warned && locks >= 1.4 && strength(DialogLoop) >= 0.8);
-    let numbered = call >= 0.25 || strength(PhoneInText) >= 0.5;
-    at_least(
-        0.75,
-        threat >= 0.6
-            && numbered
-            && locks >= 3.0
-            && strength(FullScreen) >= 0.9
-            && held
-            && !playful,
-    );
-    // Little is locked, but it sounds, threatens and forbids.
-    let pressed = strength(HoldWords) >= 0.3 || strength(ScanWords) >= 0.3;
-    at_least(
-        0.72,
-        warned
-            && locks >= 0.8
-            && (alarm >= 0.9 && (pressed || threat >= 0.8)
-                || alarm >= 0.8 && pressed && threat >= 0.8),
-    );
+    let threatens = threatens(evidence, locks, alarm, held);
+    at_least(threatens, threatens > 0.0);
     // A lock page that takes its number from the address or from a server, whatever else it locks.
     at_least(
         0.8,
@@ -358,12 +324,12 @@ pub(super) fn score(evidence: &Evidence) -> f64 {
     let told = facts.canvas && call < 0.25 && number < 0.5;
     if told || threat < 0.3 && playful {
         // A way out is offered by copied code too, so pictures alone with every lock are no game.
-        let pictures = !facts.canvas
+        let silent = !facts.canvas
             && facts.inputs == 0
             && pictured
             && locks >= 3.5
             && strength(AudioAutoplay) >= 0.9;
-        let surely = pictures
+        let surely = silent
             || strength(KeyboardLock) + strength(LeaveBlocked) + strength(KeysBlocked) >= 2.5
                 && alarm >= 0.8;
         if !surely {
@@ -371,6 +337,56 @@ pub(super) fn score(evidence: &Evidence) -> f64 {
         }
     }
     score
+}
+
+/// The floor of the score of a page that threatens, by what else it does; 0 where that says too little.
+fn threatens(evidence: &Evidence, locks: f64, alarm: f64, held: bool) -> f64 {
+    let strength = |kind| evidence.strength(kind);
+    let (threat, call) = (strength(ThreatWords), strength(CallWords));
+    let playful = evidence.facts.canvas || evidence.facts.exit_full_screen;
+    let mut floor: f64 = 0.0;
+    let mut rule = |of: f64, holds: bool| {
+        if holds {
+            floor = floor.max(of);
+        }
+    };
+    // Threats with sound and locks, whatever they ask for: the number may be in a picture or come later.
+    let asked = call >= 0.5;
+    rule(
+        0.8,
+        locks >= 2.3
+            && alarm >= 0.7
+            && (threat >= 0.5 && (!playful || asked) || threat >= 0.4 && asked),
+    );
+    let warned = threat >= 0.6 && asked;
+    let grabs = strength(FullScreen) >= 0.9 && strength(GestureTrap) >= 0.9;
+    rule(0.75, warned && locks >= 1.4 && alarm >= 0.8);
+    rule(0.75, warned && locks >= 2.2 && grabs);
+    rule(
+        0.75,
+        warned && locks >= 2.5 && strength(FullScreen) >= 0.6 && held && !playful,
+    );
+    rule(0.75, warned && locks >= 1.4 && strength(DialogLoop) >= 0.8);
+    let numbered = call >= 0.25 || strength(PhoneInText) >= 0.5;
+    rule(
+        0.75,
+        threat >= 0.6
+            && numbered
+            && locks >= 3.0
+            && strength(FullScreen) >= 0.9
+            && held
+            && !playful,
+    );
+    // Little is locked, but it sounds, threatens and forbids.
+    let pressed = strength(HoldWords) >= 0.3 || strength(ScanWords) >= 0.3;
+    rule(
+        0.72,
+        warned
+            && locks >= 0.8
+            && (alarm >= 0.9 && (pressed || threat >= 0.8)
+                || alarm >= 0.8 && pressed && threat >= 0.8),
+    );
+    floor
 }
 
 /// The signals, heaviest first.
