@@ -70,6 +70,8 @@ refusals! {
     TooManyRequests = "too_many_requests", "too many requests from this network address; try again in a minute";
     /// The visit's lease is over.
     LeaseExpired = "lease_expired", "the lease is over; ask for a number again";
+    /// The operator withholds the site's numbers. What led to it is not said, for that would teach how to avoid it.
+    Withheld = "withheld", "no number of this site is shown at present; write to the operator of this server";
     /// The lease could not be made durable.
     Unavailable = "unavailable", "the lease could not be stored, so no number is shown; try again shortly";
     /// The body is no JSON of the expected form.

@@ -84,6 +84,10 @@ identifiers! {
     RecordingId;
     /// What a program shows to use the API.
     ApiKeyId;
+    /// A matter for the operator.
+    CaseId;
+    /// Something that belongs to a case.
+    EvidenceId;
 }
 
 fn version_7(now: Timestamp, random: u128) -> Uuid {

@@ -4,6 +4,7 @@
 
 mod balance;
 mod call;
+mod case;
 mod dialling;
 mod hours;
 mod id;
@@ -20,11 +21,13 @@ pub use call::{
     Call, CallEvent, CallEventKind, Confidence, Disposition, Leg, LegOutcome, Party, Recording,
     RecordingState,
 };
+pub use case::{AbuseCase, CaseEvidence, CaseSignal, CaseState, EvidenceKind, EvidencePage, Hold};
 pub use dialling::Dialling;
 pub use hours::{Date, HourRange, HourRangeError, Hours, Week};
 pub use id::{
-    AccountId, ApiKeyId, CallId, HostId, IdError, LeaseId, LegId, NumberId, PlanId, PoolId,
-    RecordingId, SessionId, SiteId, TargetGroupId, TargetId, TrunkId, UserId, VisitId, VisitorId,
+    AccountId, ApiKeyId, CallId, CaseId, EvidenceId, HostId, IdError, LeaseId, LegId, NumberId,
+    PlanId, PoolId, RecordingId, SessionId, SiteId, TargetGroupId, TargetId, TrunkId, UserId,
+    VisitId, VisitorId,
 };
 pub use number::{E164, NumberError, masked};
 pub use plan::{CallPlan, PlanDocument, Step};

@@ -42,6 +42,8 @@ pub struct Settings {
     pub number_requests_per_minute: u32,
     /// A lease that lapsed this long before a call still explains it.
     pub late_call_window: std::time::Duration,
+    /// How the fence behaves.
+    pub fence: fence::FenceSettings,
 }
 
 /// Everything that the use cases share. Cheap to hand around as an [`Arc`].

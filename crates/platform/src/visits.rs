@@ -269,6 +269,10 @@ impl Platform {
             proved: is_own(site, &host),
         };
         let admission = admit(self.signer(), &facts, &host, proof, now)?;
+        // Not before: strangers learn nothing of a site from outside its pages.
+        if site.held {
+            return Err(Refusal::Withheld);
+        }
         let (pool, shown) = match admission {
             Admission::Token(token) => {
                 let visit = new_visit(site, &page, request, now);

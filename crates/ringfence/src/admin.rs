@@ -43,6 +43,12 @@ pub async fn user_add(config: &Config, add: &UserAdd) -> anyhow::Result<()> {
     let user = platform
         .add_user(account.id, &add.email, name, add.role, &password, now())
         .await?;
+    if add.operator {
+        platform
+            .db
+            .add_operator(user.account, user.id, now())
+            .await?;
+    }
     println!(
         "{} may sign in to {} as {}",
         user.email,

@@ -1,6 +1,7 @@
 //! The command line: what can be asked of the program. Says nothing about how it is done.
 
 mod advice;
+mod cases;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use ringfence_model::{ApiKeyId, KeyScope, Role};
 
 pub use advice::{PoolCommand, PoolSize, SourceCommand, SourceTry};
+pub use cases::{CaseCommand, CaseDecision};
 
 /// Ringfence: which advertisement made the phone ring, and who answered.
 #[derive(Debug, Parser)]
@@ -43,6 +45,9 @@ pub enum Command {
     /// Keys with which programs use the API
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Sites whose pages look like abuse, and what is decided about them
+    #[command(subcommand)]
+    Case(CaseCommand),
     /// Make or change an account's trunks, targets, groups, plans, pools, numbers and sites as a file says
     Apply(Apply),
     /// Look at web pages: does one lock its visitors and alarm them to make them call? Exit code 0 clean,
@@ -119,6 +124,9 @@ pub struct UserAdd {
     /// The account's name; made when it does not exist [default: the only account, or a new one called `main`]
     #[arg(long)]
     pub account: Option<String>,
+    /// The user also runs the platform: sees cases of every account and decides them
+    #[arg(long)]
+    pub operator: bool,
     /// Read the password from standard input, one line [default: make one and print it]
     #[arg(long)]
     pub password_stdin: bool,

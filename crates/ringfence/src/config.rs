@@ -70,6 +70,8 @@ pub struct Config {
     pub http: Http,
     /// `[tag]`
     pub tag: Tag,
+    /// `[fence]`
+    pub fence: Fence,
     /// `[sip]`
     pub sip: Sip,
     /// `[media]`
@@ -91,6 +93,7 @@ impl Default for Config {
             database: Database::default(),
             http: Http::default(),
             tag: Tag::default(),
+            fence: Fence::default(),
             sip: Sip::default(),
             media: Media::default(),
             recording: Recording::default(),
@@ -120,6 +123,7 @@ impl Config {
         Database::SECTION,
         Http::SECTION,
         Tag::SECTION,
+        Fence::SECTION,
         Sip::SECTION,
         Media::SECTION,
         Recording::SECTION,
@@ -185,6 +189,14 @@ section! {
         number_requests_per_minute: u32 = 120;
         /// Seconds. A lease that ended this long before a call still explains it, with less confidence.
         late_call_window: u32 = 3600;
+    }
+}
+
+section! {
+    /// What keeps numbers from pages that lock and alarm their visitors. See docs/fence.md.
+    Fence "fence" {
+        /// Whether a release takes two different operators. Only where one person runs the platform: `false`.
+        two_people: bool = true;
     }
 }
 

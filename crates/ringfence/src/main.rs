@@ -1,6 +1,7 @@
 //! The program: one binary that serves, shows itself, and looks after its data.
 
 mod admin;
+mod cases;
 mod check;
 mod cli;
 mod config;
@@ -68,6 +69,10 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::User(UserCommand::Add(add)) => {
             let config = config::load(add.configured.config.as_deref())?;
             runtime()?.block_on(admin::user_add(&config, &add))?;
+        }
+        Command::Case(command) => {
+            let config = config::load(command.configured().config.as_deref())?;
+            runtime()?.block_on(cases::run(&config, &command))?;
         }
         Command::Key(command) => {
             let config = config::load(command.configured().config.as_deref())?;

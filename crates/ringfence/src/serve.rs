@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use ringfence_media::MediaConfig;
 use ringfence_outbound::OutboundPolicy;
 use ringfence_platform::Settings;
+use ringfence_platform::fence::FenceSettings;
 use ringfence_telephony::TelephonyConfig;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -86,6 +87,9 @@ pub fn plan(config: &Config) -> anyhow::Result<ServerPlan> {
                 .collect(),
             number_requests_per_minute: config.tag.number_requests_per_minute,
             late_call_window: Duration::from_secs(config.tag.late_call_window.into()),
+            fence: FenceSettings {
+                two_people: config.fence.two_people,
+            },
         },
         telephony: TelephonyConfig {
             udp: Some(sip),

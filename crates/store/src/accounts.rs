@@ -20,6 +20,8 @@ macro_rules! user_columns {
     };
 }
 
+pub(crate) use user_columns;
+
 macro_rules! session_columns {
     () => {
         "id, user_id, token_hash, created_at, expires_at"
@@ -228,7 +230,7 @@ pub(crate) fn read_account(row: &mut Reader<'_>) -> Result<Account, StoreError> 
     })
 }
 
-fn read_user(row: &mut Reader<'_>) -> Result<User, StoreError> {
+pub(crate) fn read_user(row: &mut Reader<'_>) -> Result<User, StoreError> {
     Ok(User {
         id: UserId(row.uuid()?),
         account: AccountId(row.uuid()?),

@@ -25,6 +25,7 @@ migrations! {
     2 "0002_profiles",
     7 "0007_journal",
     9 "0009_api_keys",
+    11 "0011_cases",
     12 "0012_pools",
 }
 

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use ringfence_model::{
-    AccountId, ApiKeyId, CallId, E164, HostId, LeaseId, LegId, NumberId, PlanId, PoolId,
-    RecordingId, SessionId, SiteId, TargetGroupId, TargetId, Timestamp, TrunkId, UserId, VisitId,
-    VisitorId,
+    AccountId, ApiKeyId, CallId, CaseId, E164, EvidenceId, HostId, LeaseId, LegId, NumberId,
+    PlanId, PoolId, RecordingId, SessionId, SiteId, TargetGroupId, TargetId, Timestamp, TrunkId,
+    UserId, VisitId, VisitorId,
 };
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use sqlx::query::Query;
@@ -85,7 +85,7 @@ macro_rules! from_ids {
 }
 
 from_ids! {
-    AccountId ApiKeyId CallId HostId LeaseId LegId NumberId PlanId PoolId RecordingId SessionId SiteId
+    AccountId ApiKeyId CallId CaseId EvidenceId HostId LeaseId LegId NumberId PlanId PoolId RecordingId SessionId SiteId
     TargetGroupId TargetId TrunkId UserId VisitId VisitorId
 }
 
@@ -153,6 +153,18 @@ impl From<u32> for Value {
 impl From<u64> for Value {
     fn from(number: u64) -> Self {
         Self::Int(Some(i64::try_from(number).unwrap_or(i64::MAX)))
+    }
+}
+
+impl From<u16> for Value {
+    fn from(number: u16) -> Self {
+        Self::Int(Some(number.into()))
+    }
+}
+
+impl From<Option<u64>> for Value {
+    fn from(number: Option<u64>) -> Self {
+        Self::Int(number.map(|number| i64::try_from(number).unwrap_or(i64::MAX)))
     }
 }
 

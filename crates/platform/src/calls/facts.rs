@@ -13,6 +13,7 @@ use ringfence_routing::Destinations;
 use ringfence_store::{Db, StoreError};
 use ringfence_tracking::{Attribution, attribute_fixed};
 
+use super::withheld::Withheld;
 use crate::arrangement::{Reach, of_account};
 use crate::prompts;
 
@@ -39,6 +40,8 @@ pub struct NumberFacts {
     pub fixed: Option<Attribution>,
     /// The plan or a target asks for what only the visit tells: its language, its device.
     pub asks_for_the_visit: bool,
+    /// Calls that are stopped by holds.
+    pub withheld: Withheld,
     /// The plan asks whether the caller has called before, or who spoke last with it.
     pub asks_for_the_caller: bool,
 }
@@ -96,6 +99,7 @@ impl CallFacts {
                     .values()
                     .any(|profile| profile.strategy == Strategy::Sticky),
             prompts: Arc::new(prompts_of(recordings, account).await),
+            withheld: Withheld::of_number(db, &number).await?,
             number,
             plan,
             destinations,

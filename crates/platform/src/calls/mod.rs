@@ -9,6 +9,7 @@ mod journal;
 mod planned;
 mod recovery;
 mod trunks;
+mod withheld;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,7 +20,9 @@ use ringfence_model::{
     Source, Step, Timestamp, TrackingNumber, TrunkId,
 };
 use ringfence_store::{StoreError, Write};
-use ringfence_telephony::{CallDecision, CallSetup, IncomingCall, InviteFacts, RecordingPlan};
+use ringfence_telephony::{
+    CallDecision, CallSetup, Flow, IncomingCall, InviteFacts, RecordingPlan,
+};
 use ringfence_tracking::{Attribution, attribute};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -32,6 +35,7 @@ use journal::Journal;
 use planned::PlannedCall;
 pub use recovery::Recovered;
 pub use trunks::Trunks;
+pub use withheld::Withheld;
 
 /// Notices of one call that may wait for their rows; a call makes a few dozen.
 const NOTICES: usize = 256;
@@ -162,6 +166,7 @@ async fn begin(
         _ => attribution,
     };
     let call = new_call(facts, number, trunk, *plan, &attribution, now);
+    let stopped = known.withheld.stops(platform, number, &attribution).await?;
     let about = about::facts_of(platform, &known, &call).await?;
     let mut writes = vec![Write::CallBegun(Box::new(call.clone()))];
     let mut sequence = 0;
@@ -197,19 +202,23 @@ async fn begin(
         recording.iter().chain(&message).cloned().collect(),
         received,
     );
-    let flow = PlannedCall::new(
-        platform,
-        call.account,
-        document,
-        Arc::clone(&known),
-        about,
-        now,
-    );
+    let flow: Box<dyn Flow> = if stopped {
+        Box::new(withheld::flow(now))
+    } else {
+        Box::new(PlannedCall::new(
+            platform,
+            call.account,
+            document,
+            Arc::clone(&known),
+            about,
+            now,
+        ))
+    };
     Ok((
         CallSetup {
             transfers: None,
             call: call.id,
-            flow: Box::new(flow),
+            flow,
             recording,
             message,
             prompts: Arc::clone(&known.prompts),

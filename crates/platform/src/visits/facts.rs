@@ -59,6 +59,8 @@ pub(super) struct SiteFacts {
     pub pool: Option<Arc<PoolFacts>>,
     /// Rules that have something to show, in their order.
     pub rules: Vec<RuleFacts>,
+    /// Its numbers are withheld.
+    pub held: bool,
 }
 
 /// Which visits draw from which pool.
@@ -275,6 +277,7 @@ impl Platform {
             return Ok(None);
         };
         let hosts = self.db.hosts(site.account, site.id).await?;
+        let holds = self.db.live_holds(site.account).await?;
         let rules = self.db.pool_rules(site.account, site.id).await?;
         let numbers = match (site.pool, rules.as_slice()) {
             (None, []) => Vec::new(),
@@ -315,6 +318,7 @@ impl Platform {
                 .collect(),
             pool,
             rules,
+            held: holds.iter().any(|hold| hold.site == site.id),
         })))
     }
 

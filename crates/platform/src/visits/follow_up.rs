@@ -42,7 +42,7 @@ impl Platform {
     /// A sign of life: the lease's end moves on, durably.
     ///
     /// # Errors
-    /// [`Refusal::LeaseExpired`] when the number is no longer the visit's; any other [`Refusal`] says what is wrong.
+    /// [`Refusal::LeaseExpired`] when the number is no longer the visit's, [`Refusal::Withheld`] when the site is held; any other [`Refusal`] says what is wrong.
     pub async fn beat(
         &self,
         request: &FollowUp<'_>,
@@ -127,6 +127,10 @@ impl Platform {
         credential: &VisitCredential,
         now: Timestamp,
     ) -> Result<BeatAnswer, Refusal> {
+        // The tag asks for a number then, gets none, and puts the page's own back.
+        if site.held {
+            return Err(Refusal::Withheld);
+        }
         let (pool, number, expires_at) = if credential.overflow {
             self.overflow_end(site, credential, now).await?
         } else {

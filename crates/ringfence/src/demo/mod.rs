@@ -143,6 +143,7 @@ fn plan(
             trusted_proxies: vec!["127.0.0.0/8".parse().context("a network")?],
             number_requests_per_minute: 600,
             late_call_window: Duration::from_hours(1),
+            fence: ringfence_platform::fence::FenceSettings::default(),
         },
         telephony: TelephonyConfig {
             udp: Some(sip),

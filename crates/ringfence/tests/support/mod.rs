@@ -143,6 +143,7 @@ impl World {
             trusted_proxies: Vec::new(),
             number_requests_per_minute: 0,
             late_call_window: Duration::from_hours(1),
+            fence: ringfence_platform::fence::FenceSettings::default(),
         };
         let outbound = Outbound::new(OutboundPolicy {
             allow_private: true,

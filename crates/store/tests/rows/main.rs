@@ -10,6 +10,7 @@ mod world;
 mod accounts;
 mod api_keys;
 mod calls;
+mod cases;
 mod commit;
 mod leases;
 mod migration;

@@ -170,6 +170,7 @@ const fn status(refusal: Refusal) -> StatusCode {
         Refusal::NoPool
         | Refusal::PoolExhausted
         | Refusal::LeaseExpired
+        | Refusal::Withheld
         | Refusal::TokenSpent
         | Refusal::TokenExpired => StatusCode::OK,
         Refusal::BodyMalformed | Refusal::PageMalformed => StatusCode::BAD_REQUEST,

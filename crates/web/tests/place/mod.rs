@@ -295,6 +295,7 @@ async fn start(url: &str, folder: PathBuf, layout: Layout) -> Arc<Platform> {
         trusted_proxies: vec!["127.0.0.0/8".parse().unwrap()],
         number_requests_per_minute: layout.requests_per_minute,
         late_call_window: Duration::from_mins(10),
+        fence: ringfence_platform::fence::FenceSettings::default(),
     };
     let outbound = Outbound::new(OutboundPolicy {
         allow_private: true,

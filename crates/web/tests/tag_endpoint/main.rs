@@ -8,6 +8,7 @@
 #[path = "../place/mod.rs"]
 mod place;
 
+mod held;
 mod numbers;
 mod pools;
 mod strangers;

@@ -1,0 +1,98 @@
+//! Calls to numbers that are withheld: the caller hears that the number is out of service.
+
+use ringfence_callflow::{Call, Options};
+use ringfence_model::{PoolId, SiteId, Timestamp, TrackingNumber};
+use ringfence_routing::{Refusal, Route};
+use ringfence_store::{Db, StoreError};
+use ringfence_tracking::Attribution;
+
+use crate::Platform;
+
+/// Not Found: gateways make cause 1 of it (RFC 3398 §8.2.6.1, Q.850), for which exchanges say that the number is not in
+/// service.
+const OUT_OF_SERVICE: u16 = 404;
+
+/// Which calls to a number are stopped.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Withheld {
+    /// None.
+    #[default]
+    No,
+    /// Every call: only held sites show the number.
+    All,
+    /// Those that visits of these sites explain: other sites show the number too.
+    VisitsOf(Vec<SiteId>),
+}
+
+impl Withheld {
+    /// What the holds of the number's account stop.
+    pub(super) async fn of_number(db: &Db, number: &TrackingNumber) -> Result<Self, StoreError> {
+        let holds = db.live_holds(number.account).await?;
+        if holds.is_empty() {
+            return Ok(Self::No);
+        }
+        let rules = db.all_pool_rules(number.account).await?;
+        // Where the number comes from: its pool, and pools that fall back on it.
+        let pools = db.pools(number.account).await?;
+        let of_pool = |id: PoolId| {
+            number.pool == Some(id)
+                || pools
+                    .iter()
+                    .any(|pool| pool.id == id && pool.overflow == Some(number.id))
+        };
+        let (mut held, mut free) = (Vec::new(), false);
+        for site in db.sites(number.account).await? {
+            let by_rule = rules.iter().any(|rule| {
+                rule.site == site.id
+                    && match rule.number {
+                        Some(fixed) => fixed == number.id,
+                        None => of_pool(rule.pool),
+                    }
+            });
+            if !by_rule && !site.pool.is_some_and(of_pool) {
+                continue;
+            }
+            if holds.iter().any(|hold| hold.site == site.id) {
+                held.push(site.id);
+            } else {
+                free = true;
+            }
+        }
+        Ok(match (held.is_empty(), free) {
+            (true, _) => Self::No,
+            (false, false) => Self::All,
+            (false, true) => Self::VisitsOf(held),
+        })
+    }
+
+    /// Whether a call with this attribution is stopped.
+    pub(super) async fn stops(
+        &self,
+        platform: &Platform,
+        number: &TrackingNumber,
+        attribution: &Attribution,
+    ) -> Result<bool, StoreError> {
+        match (self, attribution.visit) {
+            (Self::No, _) | (Self::VisitsOf(_), None) => Ok(false),
+            (Self::All, _) => Ok(true),
+            (Self::VisitsOf(sites), Some(visit)) => {
+                let visit = platform.db.visit(number.account, visit).await?;
+                Ok(visit.is_some_and(|visit| sites.contains(&visit.site)))
+            }
+        }
+    }
+}
+
+/// A call that is stopped: nobody is rung.
+pub(super) fn flow(now: Timestamp) -> Call {
+    metrics::counter!("ringfence_calls_withheld_total").increment(1);
+    let refusal = Refusal {
+        code: OUT_OF_SERVICE,
+        reason: "the number is out of service: the operator of this server withholds the numbers of its site".into(),
+    };
+    let route = Route {
+        candidates: Vec::new(),
+        refuse: Some(refusal),
+    };
+    Call::new(route, Options::default(), now)
+}

@@ -1,0 +1,299 @@
+//! Cases: what is withheld for what was seen, who decides, and how it is undone.
+//!
+//! A hold stops what a site's numbers do and destroys nothing: while it stands no number is shown, beats are refused and
+//! calls hear that the number is out of service. When it ends all of that works again, so one step undoes it.
+
+use ringfence_model::{
+    AbuseCase, AccountId, CaseEvidence, CaseId, CaseState, EvidenceId, EvidenceKind, Site, SiteId,
+    Timestamp, User, UserId,
+};
+use ringfence_store::StoreError;
+
+use crate::{Platform, random};
+
+/// Pieces of evidence that are read of one case.
+const EVIDENCE_MAX: u32 = 500;
+
+/// How the fence behaves.
+#[derive(Debug, Clone)]
+pub struct FenceSettings {
+    /// Two different operators have to agree to a release.
+    pub two_people: bool,
+}
+
+impl Default for FenceSettings {
+    fn default() -> Self {
+        Self { two_people: true }
+    }
+}
+
+/// Why a case could not be decided.
+#[derive(Debug, thiserror::Error)]
+pub enum CaseError {
+    /// There is none with this identifier.
+    #[error("expected the identifier of a case, got {0}; `ringfence case list` shows them")]
+    NotFound(CaseId),
+    /// The site is in no account of this name.
+    #[error("expected a site of the account, got {0}")]
+    NoSite(SiteId),
+    /// Only operators decide.
+    #[error(
+        "expected the mail address of an operator, got {0:?}; `ringfence user add --operator` makes one"
+    )]
+    NotAnOperator(String),
+    /// It was decided in the same way before.
+    #[error("expected a case that is not {} yet, this one is", .0.as_str())]
+    Already(CaseState),
+    /// The same operator cannot be both of the two who agree.
+    #[error(
+        "expected another operator than the one who agreed already; a release takes two different people"
+    )]
+    SamePerson,
+    /// The rows could not be read or written.
+    #[error(
+        "the database did not answer as it should; look at the case again before you repeat this"
+    )]
+    Store(#[from] StoreError),
+}
+
+/// What came of an operator's wish to release a case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReleaseAnswer {
+    /// It is released: everything that was stopped works again.
+    Released,
+    /// Another operator has to agree too.
+    OneMore,
+}
+
+/// A case with what an operator needs to decide it.
+#[derive(Debug, Clone)]
+pub struct CaseFile {
+    /// The case.
+    pub case: AbuseCase,
+    /// The name of the account.
+    pub account: String,
+    /// The site.
+    pub site: Site,
+    /// The site's numbers are withheld now.
+    pub held: bool,
+    /// Its evidence, oldest first, without the pages' octets.
+    pub evidence: Vec<CaseEvidence>,
+    /// Operators, whose mail addresses stand beside what they did.
+    pub operators: Vec<User>,
+}
+
+impl CaseFile {
+    /// Who has agreed to a release since the last decision.
+    pub fn agreed(&self) -> impl Iterator<Item = UserId> {
+        let since = self.case.decided_at;
+        self.evidence
+            .iter()
+            .filter(move |piece| piece.kind == EvidenceKind::ReleaseAgreed)
+            .filter(move |piece| since.is_none_or(|decided| piece.at > decided))
+            .filter_map(|piece| piece.by)
+    }
+
+    /// The operator's mail address.
+    pub fn name_of(&self, user: UserId) -> &str {
+        self.operators
+            .iter()
+            .find(|operator| operator.id == user)
+            .map_or("a former operator", |operator| operator.email.as_str())
+    }
+}
+
+impl Platform {
+    /// Withholds a site's numbers, as an operator wishes: a case is opened, or the open one gets the hold.
+    ///
+    /// # Errors
+    /// [`CaseError::NoSite`], [`CaseError::Store`].
+    pub async fn hold_site(
+        &self,
+        account: AccountId,
+        site: SiteId,
+        why: &str,
+        by: UserId,
+        now: Timestamp,
+    ) -> Result<CaseId, CaseError> {
+        if self.db.site(account, site).await?.is_none() {
+            return Err(CaseError::NoSite(site));
+        }
+        let known = self.db.open_case_of(account, site).await?;
+        let case = known
+            .clone()
+            .unwrap_or_else(|| new_case(account, site, 0, now));
+        let held = CaseEvidence {
+            by: Some(by),
+            ..evidence(&case, EvidenceKind::Held, why.into(), now)
+        };
+        if known.is_some() {
+            self.db
+                .add_evidence(account, case.id, &[held], Some(now))
+                .await?;
+        } else {
+            self.db.open_case(&case, &[held], true).await?;
+        }
+        self.hold_placed(&case);
+        Ok(case.id)
+    }
+
+    /// An operator agrees to a release. It happens as soon as two different ones have, or at once when the configuration
+    /// asks for one only; then everything that was stopped works again.
+    ///
+    /// # Errors
+    /// [`CaseError::SamePerson`] for the second wish of one person, [`CaseError::Already`], [`CaseError::NotFound`],
+    /// [`CaseError::Store`].
+    pub async fn release_case(
+        &self,
+        case: CaseId,
+        by: &User,
+        now: Timestamp,
+    ) -> Result<ReleaseAnswer, CaseError> {
+        self.check_operator(by).await?;
+        let file = self
+            .case_file(case)
+            .await?
+            .ok_or(CaseError::NotFound(case))?;
+        if file.case.state == CaseState::Released {
+            return Err(CaseError::Already(CaseState::Released));
+        }
+        let people = if self.settings.fence.two_people { 2 } else { 1 };
+        if people > 1 && file.agreed().any(|user| user == by.id) {
+            return Err(CaseError::SamePerson);
+        }
+        let agreed = CaseEvidence {
+            by: Some(by.id),
+            ..evidence(
+                &file.case,
+                EvidenceKind::ReleaseAgreed,
+                "agrees that this was a false alarm".into(),
+                now,
+            )
+        };
+        let released = self.db.agree_to_release(&agreed, people).await?;
+        tracing::info!(%case, operator = %by.id, released, "an operator agrees to a release");
+        if !released {
+            return Ok(ReleaseAnswer::OneMore);
+        }
+        self.tag_facts.changed();
+        metrics::counter!("ringfence_cases_decided_total", "decision" => "released").increment(1);
+        Ok(ReleaseAnswer::Released)
+    }
+
+    /// An operator says that it is abuse: numbers stay withheld, or are from now on.
+    ///
+    /// # Errors
+    /// [`CaseError::Already`] when the case is no longer open, [`CaseError::NotFound`], [`CaseError::Store`].
+    pub async fn confirm_case(
+        &self,
+        case: CaseId,
+        by: &User,
+        now: Timestamp,
+    ) -> Result<(), CaseError> {
+        self.check_operator(by).await?;
+        let found = self.db.case(case).await?.ok_or(CaseError::NotFound(case))?;
+        if found.state != CaseState::Open {
+            return Err(CaseError::Already(found.state));
+        }
+        let confirmed = CaseEvidence {
+            by: Some(by.id),
+            ..evidence(
+                &found,
+                EvidenceKind::Confirmed,
+                "confirms that this is abuse".into(),
+                now,
+            )
+        };
+        if !self.db.confirm_case(&confirmed).await? {
+            // Somebody else decided between the two.
+            return Err(CaseError::Already(CaseState::Confirmed));
+        }
+        self.hold_placed(&found);
+        metrics::counter!("ringfence_cases_decided_total", "decision" => "confirmed").increment(1);
+        Ok(())
+    }
+
+    /// A case with its evidence, for operators; `None` when there is none.
+    ///
+    /// # Errors
+    /// When the rows cannot be read.
+    pub async fn case_file(&self, case: CaseId) -> Result<Option<CaseFile>, StoreError> {
+        let Some(case) = self.db.case(case).await? else {
+            return Ok(None);
+        };
+        let account = self.db.account(case.account).await?;
+        let Some(site) = self.db.site(case.account, case.site).await? else {
+            return Ok(None);
+        };
+        let holds = self.db.live_holds(case.account).await?;
+        Ok(Some(CaseFile {
+            account: account.map(|account| account.name).unwrap_or_default(),
+            held: holds.iter().any(|hold| hold.site == site.id),
+            evidence: self
+                .db
+                .evidence(case.account, case.id, EVIDENCE_MAX)
+                .await?,
+            operators: self.db.operators().await?,
+            site,
+            case,
+        }))
+    }
+
+    /// The operator with this mail address.
+    ///
+    /// # Errors
+    /// [`CaseError::NotAnOperator`], [`CaseError::Store`].
+    pub async fn operator(&self, email: &str) -> Result<User, CaseError> {
+        let not_one = || CaseError::NotAnOperator(email.chars().take(64).collect());
+        let user = self.db.user_by_email(email).await?.ok_or_else(not_one)?;
+        self.check_operator(&user).await?;
+        Ok(user)
+    }
+
+    async fn check_operator(&self, user: &User) -> Result<(), CaseError> {
+        if self.db.is_operator(user.account, user.id).await? {
+            Ok(())
+        } else {
+            Err(CaseError::NotAnOperator(user.email.clone()))
+        }
+    }
+
+    /// From the next request on no number of the site is shown by this process; by others within seconds.
+    pub(super) fn hold_placed(&self, case: &AbuseCase) {
+        self.tag_facts.changed();
+        metrics::counter!("ringfence_holds_total").increment(1);
+        tracing::warn!(case = %case.id, account = %case.account, site = %case.site, "a site's numbers are withheld");
+    }
+}
+
+pub(super) fn new_case(account: AccountId, site: SiteId, risk: u16, now: Timestamp) -> AbuseCase {
+    AbuseCase {
+        id: CaseId::new(now, random()),
+        account,
+        site,
+        state: CaseState::Open,
+        risk,
+        opened_at: now,
+        decided_at: None,
+    }
+}
+
+pub(super) fn evidence(
+    case: &AbuseCase,
+    kind: EvidenceKind,
+    what: String,
+    now: Timestamp,
+) -> CaseEvidence {
+    CaseEvidence {
+        id: EvidenceId::new(now, random()),
+        case: case.id,
+        account: case.account,
+        kind,
+        what,
+        risk: None,
+        signals: Vec::new(),
+        page: None,
+        at: now,
+        by: None,
+    }
+}

@@ -1,0 +1,101 @@
+//! A site whose numbers are withheld.
+
+use ringfence_model::{Role, User};
+use ringfence_platform::fence::{CaseError, ReleaseAnswer};
+use ringfence_platform::now;
+use ringfence_testing::{Engine, on_both_engines};
+use serde_json::json;
+
+use crate::place::{Answer, Place};
+
+on_both_engines!(a_held_site_shows_no_number_until_two_operators_release_it);
+
+async fn operator(place: &Place, email: &str) -> User {
+    let platform = &place.platform;
+    let user = platform
+        .add_user(
+            place.account.id,
+            email,
+            "Op",
+            Role::Agent,
+            "correct horse",
+            now(),
+        )
+        .await
+        .unwrap();
+    platform
+        .db
+        .add_operator(user.account, user.id, now())
+        .await
+        .unwrap();
+    user
+}
+
+async fn beat(place: &Place, visit: &Answer) -> Answer {
+    let lease = &visit.body["number"]["lease"];
+    let body = json!({"site": place.site.key, "visit": visit.credential(), "lease": lease});
+    let beat = place.post("/t/beat", body.to_string());
+    Answer::of(beat.header("Origin", &place.origin)).await
+}
+
+async fn a_held_site_shows_no_number_until_two_operators_release_it(engine: Engine) {
+    let place = Place::new(engine).await;
+    let platform = &place.platform;
+    let (ann, ben) = (
+        operator(&place, "ann@example.com").await,
+        operator(&place, "ben@example.com").await,
+    );
+    let before = place.visit().await;
+    assert_eq!(before.status, 200, "{before:?}");
+    let case = platform
+        .hold_site(
+            place.account.id,
+            place.site.id,
+            "a complaint",
+            ann.id,
+            now(),
+        )
+        .await
+        .unwrap();
+
+    place.visit().await.assert_refused(200, "withheld");
+    beat(&place, &before).await.assert_refused(200, "withheld");
+    let refusals = platform.refusals(place.site.id);
+    assert_eq!(refusals[0].0.as_str(), "withheld");
+    assert_eq!(refusals[0].1, 2);
+
+    let stranger = platform
+        .add_user(
+            place.account.id,
+            "eve@example.com",
+            "Eve",
+            Role::Owner,
+            "correct horse",
+            now(),
+        )
+        .await
+        .unwrap();
+    let refused = platform.release_case(case, &stranger, now()).await;
+    assert!(
+        matches!(refused, Err(CaseError::NotAnOperator(_))),
+        "{refused:?}"
+    );
+    let answer = platform.release_case(case, &ann, now()).await.unwrap();
+    assert_eq!(answer, ReleaseAnswer::OneMore);
+    let refused = platform.release_case(case, &ann, now()).await;
+    assert!(matches!(refused, Err(CaseError::SamePerson)), "{refused:?}");
+    place.visit().await.assert_refused(200, "withheld");
+    let answer = platform.release_case(case, &ben, now()).await.unwrap();
+    assert_eq!(answer, ReleaseAnswer::Released);
+
+    assert_eq!(place.visit().await.status, 200);
+    assert_eq!(
+        beat(&place, &before).await.status,
+        200,
+        "a visit that was stopped goes on with its number"
+    );
+    let file = platform.case_file(case).await.unwrap().unwrap();
+    let who: Vec<_> = file.evidence.iter().map(|piece| piece.by).collect();
+    assert_eq!(who, [Some(ann.id), Some(ann.id), Some(ben.id)]);
+    assert!(!file.held);
+}
