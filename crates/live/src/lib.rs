@@ -1,8 +1,7 @@
-//! State that many requests share and that must be quick: pool leases, spent nonces, rate limits, active calls.
+//! State that many requests share and that must be quick: pool leases, spent nonces, rate limits, places of calls.
 //!
 //! In process; rebuilt from rows at start. Never the only copy of what must last.
 
-mod active;
 mod limits;
 mod nonces;
 mod places;
@@ -15,14 +14,12 @@ use ringfence_model::{
     AccountId, Duration, Lease, LeaseId, NumberId, PoolId, Source, Timestamp, VisitId,
 };
 
-use active::ActiveCounts;
 use limits::RateLimits;
 use nonces::SpentNonces;
 use places::Places;
 use pools::Pools;
 use recent::Recent;
 
-pub use active::ActiveGuard;
 pub use limits::RateLimit;
 pub use nonces::SpendError;
 pub use places::{AccountPlaces, Deciding, Place};
@@ -60,7 +57,6 @@ pub struct Live {
     recent: Recent,
     nonces: SpentNonces,
     limits: RateLimits,
-    active: ActiveCounts,
     places: Places,
 }
 
@@ -83,7 +79,6 @@ impl Live {
             recent: Recent::default(),
             nonces: SpentNonces::new(limits.nonces),
             limits: RateLimits::new(limits.per_prefix, limits.prefixes),
-            active: ActiveCounts::default(),
             places: Places::default(),
         }
     }
@@ -219,16 +214,6 @@ impl Live {
     /// The places that calls hold at an account's targets and groups.
     pub fn places(&self, account: AccountId) -> AccountPlaces {
         self.places.of(account)
-    }
-
-    /// Counts a call as active for `key` (a target's, trunk's or account's id) until the guard is dropped.
-    pub fn begin(&self, key: u128) -> ActiveGuard {
-        self.active.begin(key)
-    }
-
-    /// How many calls are active for `key`.
-    pub fn active(&self, key: u128) -> u32 {
-        self.active.active(key)
     }
 }
 

@@ -206,8 +206,7 @@ async fn begin(
         Box::new(withheld::flow(now))
     } else {
         Box::new(PlannedCall::new(
-            platform,
-            call.account,
+            platform.live.places(call.account),
             document,
             Arc::clone(&known),
             about,

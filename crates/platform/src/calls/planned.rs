@@ -10,8 +10,7 @@ use std::time::Duration;
 use ringfence_callflow::{Call, Input, Next, Options, Output, Piece, Sound};
 use ringfence_live::{AccountPlaces, Place};
 use ringfence_model::{
-    AccountId, CallEventKind, Caps, E164, LegId, PlanDocument, TargetGroupId, TargetId, Timestamp,
-    TrunkId,
+    CallEventKind, Caps, E164, LegId, PlanDocument, TargetGroupId, TargetId, Timestamp, TrunkId,
 };
 use ringfence_routing::{
     CallFacts, Candidate, Chance, Choice, Decision, Instruction, Refusal, StepOutcome, View, Walk,
@@ -21,7 +20,10 @@ use sha2::{Digest, Sha256};
 
 use super::facts::NumberFacts;
 use crate::arrangement::number_of;
-use crate::{Platform, random};
+use crate::random;
+
+/// As many ring at once as a call's sound has lines (decision 13); those after them are the next round.
+const MOST_AT_ONCE: usize = 16;
 
 /// One call on its way through its plan.
 #[derive(Debug)]
@@ -43,10 +45,9 @@ pub(super) struct PlannedCall {
 }
 
 impl PlannedCall {
-    /// A call of `account` that begins `now`; `about` it is what the plan may ask.
+    /// A call that begins `now` and holds places of `places`; `about` it is what the plan may ask.
     pub(super) fn new(
-        platform: &Platform,
-        account: AccountId,
+        places: AccountPlaces,
         plan: &Arc<PlanDocument>,
         known: Arc<NumberFacts>,
         about: CallFacts,
@@ -57,7 +58,7 @@ impl PlannedCall {
             walk: Walk::begin(Arc::clone(plan)),
             about,
             known,
-            places: platform.live.places(account),
+            places,
             rounds: VecDeque::new(),
             group: None,
             held: HashMap::new(),
@@ -298,6 +299,7 @@ fn target_of(number: &E164) -> TargetId {
 fn rounds(choices: &[Choice]) -> VecDeque<Vec<Choice>> {
     choices
         .chunk_by(|one, other| one.round == other.round)
+        .flat_map(|round| round.chunks(MOST_AT_ONCE))
         .map(<[Choice]>::to_vec)
         .collect()
 }
@@ -326,3 +328,7 @@ fn heard(instruction: Instruction) -> Result<Next, String> {
         | Instruction::HangUp { .. } => Err("it is nothing to be heard".to_owned()),
     }
 }
+
+#[cfg(test)]
+#[path = "planned_tests.rs"]
+mod tests;

@@ -1,0 +1,205 @@
+//! Places are taken in time and given back, however a call ends.
+
+use ringfence_callflow::{Action, LegFailure};
+use ringfence_live::Live;
+use ringfence_model::{
+    AccountId, GroupProfile, NumberId, NumberState, Party, Step, Strategy, Target, TargetGroup,
+    TargetGroupMember, TargetProfile, TrackingNumber,
+};
+use ringfence_routing::Destinations;
+
+use super::*;
+use crate::arrangement::Reach;
+
+const NOW: Timestamp = Timestamp::from_micros(1_000_000);
+
+fn account() -> AccountId {
+    AccountId::new(NOW, 1)
+}
+
+fn target(n: u128) -> TargetId {
+    TargetId::new(NOW, n)
+}
+
+fn group() -> TargetGroupId {
+    TargetGroupId::new(NOW, 1)
+}
+
+/// Two targets with a place each, in one group with room for two calls.
+fn known(strategy: Strategy) -> Arc<NumberFacts> {
+    let mut destinations = Destinations::default();
+    let caps = |most| Caps {
+        concurrent: Some(most),
+        ..Caps::default()
+    };
+    let mut members = Vec::new();
+    for n in 1..=2 {
+        let row = Target {
+            id: target(n),
+            account: account(),
+            name: format!("Target {n}"),
+            uri: format!("sip:t{n}@example.com"),
+            enabled: true,
+        };
+        let profile = TargetProfile {
+            caps: caps(1),
+            ..TargetProfile::default()
+        };
+        destinations.targets.insert(row.id, row);
+        destinations.profiles.insert(target(n), profile);
+        members.push(TargetGroupMember {
+            target: target(n),
+            ring_timeout: Duration::from_secs(20),
+        });
+    }
+    let row = TargetGroup {
+        id: group(),
+        account: account(),
+        name: "Sales".into(),
+        members,
+    };
+    let profile = GroupProfile {
+        strategy,
+        caps: caps(2),
+        ..GroupProfile::default()
+    };
+    destinations.groups.insert(group(), row);
+    destinations.group_profiles.insert(group(), profile);
+    Arc::new(NumberFacts {
+        number: TrackingNumber {
+            id: NumberId::new(NOW, 1),
+            account: account(),
+            e164: "+442079460001".parse().unwrap(),
+            label: String::new(),
+            state: NumberState::Assigned,
+            pool: None,
+            plan: None,
+            created_at: NOW,
+        },
+        plan: None,
+        destinations,
+        prompts: Arc::default(),
+        reach: Reach::default(),
+        fixed: None,
+        asks_for_the_visit: false,
+        withheld: crate::calls::withheld::Withheld::default(),
+        asks_for_the_caller: false,
+    })
+}
+
+/// A call of its own, what it rings, and what it tells.
+struct Run {
+    flow: PlannedCall,
+    rung: Vec<LegId>,
+    told: Vec<String>,
+}
+
+impl Run {
+    fn new(live: &Live, strategy: Strategy) -> Self {
+        let plan = Arc::new(PlanDocument {
+            start: "sales".into(),
+            steps: [("sales".into(), Step::ring(group(), None))].into(),
+        });
+        let places = live.places(account());
+        let about = CallFacts::default();
+        let mut run = Self {
+            flow: PlannedCall::new(places, &plan, known(strategy), about, NOW),
+            rung: Vec::new(),
+            told: Vec::new(),
+        };
+        run.give(Input::Timeout);
+        run
+    }
+
+    fn give(&mut self, input: Input) {
+        self.flow.handle(input, NOW);
+        loop {
+            match self.flow.poll() {
+                Output::Do(Action::Ring(candidate)) => self.rung.push(candidate.leg),
+                Output::Emit(CallEventKind::Decided { reason, .. }) => self.told.push(reason),
+                Output::Do(_) | Output::Emit(_) => {}
+                Output::Ask(outcome) => panic!("{outcome:?} is asked of the driver"),
+                Output::Timeout(_) | Output::Idle => return,
+            }
+        }
+    }
+
+    fn last_fails(&mut self) {
+        let leg = *self.rung.last().unwrap();
+        let failure = LegFailure::Unreachable("gone".into());
+        self.give(Input::LegFailed { leg, failure });
+    }
+}
+
+/// Calls at the first target, the second one, and in the group.
+fn active(live: &Live) -> [u32; 3] {
+    let places = live.places(account());
+    let deciding = places.decide();
+    let loads = deciding.loads();
+    let of = |n| loads.targets.get(&target(n)).map_or(0, |load| load.active);
+    let group = loads.groups.get(&group()).map_or(0, |load| load.active);
+    [of(1), of(2), group]
+}
+
+#[test]
+fn who_is_full_when_it_would_ring_is_passed_over_and_told() {
+    let live = Live::new();
+    let mut first = Run::new(&live, Strategy::Priority);
+    // The order of the first was made while both were free; the second has taken the other place since.
+    let second = Run::new(&live, Strategy::Priority);
+    assert_eq!(active(&live), [1, 1, 2]);
+    first.last_fails();
+    assert_eq!(first.rung.len(), 1);
+    assert!(
+        first
+            .told
+            .iter()
+            .any(|told| told == "Target 2 is passed over: full: 1 of 1 calls"),
+        "{:?}",
+        first.told
+    );
+    assert_eq!(active(&live), [0, 1, 1], "the first call is over");
+    drop(second);
+    assert_eq!(active(&live), [0, 0, 0], "also when its task is gone");
+}
+
+#[test]
+fn a_full_group_takes_no_third_call() {
+    let live = Live::new();
+    let _calls = [0, 1].map(|_| Run::new(&live, Strategy::Priority));
+    let third = Run::new(&live, Strategy::Priority);
+    assert!(third.rung.is_empty());
+    assert_eq!(active(&live), [1, 1, 2]);
+}
+
+#[test]
+fn however_a_call_ends_its_places_are_given_back() {
+    for strategy in [Strategy::Priority, Strategy::Simultaneous] {
+        let endings: [fn(&mut Run); 4] = [
+            |run| run.give(Input::CallerCancelled),
+            |run| run.give(Input::Stop),
+            |run| {
+                for leg in run.rung.clone() {
+                    let failure = LegFailure::HungUp;
+                    run.give(Input::LegFailed { leg, failure });
+                }
+                if run.flow.held.len() == 1 {
+                    run.last_fails();
+                }
+            },
+            |run| {
+                let leg = run.rung[0];
+                run.give(Input::Answered { leg });
+                assert_eq!(run.flow.held.len(), 1, "the others have their places back");
+                run.give(Input::HungUp { by: Party::Callee });
+            },
+        ];
+        for end in endings {
+            let live = Live::new();
+            let mut run = Run::new(&live, strategy);
+            assert_ne!(active(&live), [0, 0, 0]);
+            end(&mut run);
+            assert_eq!(active(&live), [0, 0, 0], "{strategy:?}");
+        }
+    }
+}
