@@ -66,7 +66,7 @@ for (const [screen, options] of Object.entries(SCREENS)) {
   test(`every page is whole: ${screen}`, async () => {
     const page = await newPage(browser, { ...options, storageState: state });
     const all = await places(page);
-    assert.ok(all.length >= 6, `expected overview, live, calls, a call, numbers and sites, got ${all}`);
+    assert.ok(all.length >= 7, `expected overview, live, calls, a call, numbers, pools and sites, got ${all}`);
     const wide = [];
     for (const place of all) {
       // The live page keeps a connection open: "load" is all that can be waited for.

@@ -52,6 +52,7 @@ pub async fn site(db: &Db, count: usize, hold: Duration) -> anyhow::Result<Rows>
         name: "bench".into(),
         hold,
         overflow: None,
+        quarantine: Pool::QUARANTINE,
     };
     db.add_pool(&pool).await?;
     let site = Site {

@@ -33,8 +33,8 @@ pub use number::{E164, NumberError, masked};
 pub use plan::{CallPlan, PlanDocument, Step};
 pub use pool_rule::{PoolRule, PoolWish};
 pub use records::{
-    Account, ApiKey, Host, HostProof, KeyScope, NumberState, Pool, Role, Session, Site, Target,
-    TargetGroup, TargetGroupMember, TrackingNumber, Trunk, User,
+    Account, ApiKey, Host, HostProof, KeyScope, NumberChange, NumberState, Pool, Role, Session,
+    Site, Target, TargetGroup, TargetGroupMember, TrackingNumber, Trunk, User,
 };
 pub use steps::{
     CallerIdError, CallerIdShown, Case, Conditions, ConsentPrompt, ForwardStep, MatchStep,

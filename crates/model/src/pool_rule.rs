@@ -1,5 +1,7 @@
 //! Which pool a visit draws from, when its site has several.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{AccountId, NumberId, PoolId, SiteId};
@@ -20,6 +22,25 @@ pub struct PoolWish {
     /// Countries (ISO 3166-1 alpha-2), one of which has to be the visitor's.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub country: Vec<String>,
+}
+
+impl fmt::Display for PoolWish {
+    /// As it is read: `campaign Radio, language de or fr`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let one =
+            |name, value: &Option<String>| value.as_ref().map(|value| format!("{name} {value}"));
+        let some = |name, values: &[String]| {
+            (!values.is_empty()).then(|| format!("{name} {}", values.join(" or ")))
+        };
+        let parts = [
+            one("campaign", &self.campaign),
+            one("source", &self.source),
+            some("language", &self.language),
+            some("country", &self.country),
+        ];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        f.write_str(&parts.join(", "))
+    }
 }
 
 impl PoolWish {

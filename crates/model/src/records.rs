@@ -225,6 +225,32 @@ pub struct Pool {
     pub hold: Duration,
     /// Shown when every number is leased.
     pub overflow: Option<NumberId>,
+    /// How long a number rests when it leaves the pool: people keep calling what they have written down.
+    pub quarantine: Duration,
+}
+
+impl Pool {
+    /// How long a number rests unless its pool says otherwise: 30 days.
+    pub const QUARANTINE: Duration = Duration::from_hours(30 * 24);
+}
+
+/// A change of a number's state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NumberChange {
+    /// Whose number it is.
+    pub account: AccountId,
+    /// The number.
+    pub number: NumberId,
+    /// When.
+    pub at: Timestamp,
+    /// What it was from then on.
+    pub state: NumberState,
+    /// Why, in words that are shown.
+    pub why: String,
+    /// When its quarantine ends by itself.
+    pub until: Option<Timestamp>,
+    /// The pool that it left.
+    pub left: Option<PoolId>,
 }
 
 /// A connection to a carrier, known by the addresses that it sends from.

@@ -152,6 +152,7 @@ impl Platform {
             name: name.into(),
             hold,
             overflow,
+            quarantine: Pool::QUARANTINE,
         };
         self.db.add_pool(&pool).await?;
         Ok(pool)

@@ -27,6 +27,7 @@ async fn account_with_pool(db: &Db) -> Account {
         name: "web".into(),
         hold: std::time::Duration::from_mins(1),
         overflow: None,
+        quarantine: Pool::QUARANTINE,
     };
     db.add_pool(&pool).await.expect("a new pool");
     account

@@ -21,6 +21,8 @@ use crate::metrics::Metrics;
 
 /// Trunks that were added or changed take effect within this time.
 const TRUNKS_EVERY: Duration = Duration::from_secs(5);
+/// How often numbers are looked for whose quarantine is over.
+const QUARANTINES_EVERY: Duration = Duration::from_secs(30);
 
 /// How long HTTP requests may take to end once the server stops; live pages are cut before.
 const HTTP_PATIENCE: Duration = Duration::from_secs(5);
@@ -124,6 +126,7 @@ impl Server {
             trunks.clone(),
             stop.clone(),
         ));
+        tokio::spawn(end_quarantines(Arc::clone(&platform), stop.clone()));
         tokio::spawn(metrics.clone().keep());
         let router =
             ringfence_web::router(Arc::clone(&platform), Arc::new(move || metrics.render()));
@@ -201,6 +204,17 @@ async fn keep_trunks(platform: Arc<Platform>, directory: TrunkDirectory, stop: C
     while stop.run_until_cancelled(beat.tick()).await.is_some() {
         if let Err(error) = platform.load_trunks(&directory).await {
             tracing::warn!("the trunks stay as they were: {error}");
+        }
+    }
+}
+
+async fn end_quarantines(platform: Arc<Platform>, stop: CancellationToken) {
+    let mut beat = tokio::time::interval(QUARANTINES_EVERY);
+    while stop.run_until_cancelled(beat.tick()).await.is_some() {
+        match platform.end_quarantines(now()).await {
+            Ok(0) => {}
+            Ok(numbers) => tracing::info!(numbers, "quarantines are over"),
+            Err(error) => tracing::warn!("quarantines go on for now: {error}"),
         }
     }
 }

@@ -92,6 +92,7 @@ impl Shown {
             name: "Pool".into(),
             hold: Duration::from_mins(10),
             overflow: None,
+            quarantine: Pool::QUARANTINE,
         })
         .await?;
         let e164: E164 = "+442079460123".parse()?;

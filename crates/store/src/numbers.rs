@@ -14,10 +14,11 @@ macro_rules! number_columns {
         "id, account, e164, label, state, pool, plan, created_at"
     };
 }
+pub(crate) use number_columns;
 
 macro_rules! pool_columns {
     () => {
-        "id, account, name, hold, overflow"
+        "id, account, name, hold, overflow, quarantine"
     };
 }
 
@@ -46,7 +47,7 @@ const UPDATE_NUMBER: &str = "UPDATE tracking_numbers SET label = $3, state = $4,
 const ADD_POOL: &str = concat!(
     "INSERT INTO pools (",
     pool_columns!(),
-    ") VALUES ($1, $2, $3, $4, $5)"
+    ") VALUES ($1, $2, $3, $4, $5, $6)"
 );
 const POOLS: &str = concat!(
     "SELECT ",
@@ -58,7 +59,7 @@ const POOL: &str = concat!(
     pool_columns!(),
     " FROM pools WHERE account = $1 AND id = $2"
 );
-const UPDATE_POOL: &str = "UPDATE pools SET name = $3, hold = $4, overflow = $5 \
+const UPDATE_POOL: &str = "UPDATE pools SET name = $3, hold = $4, overflow = $5, quarantine = $6 \
     WHERE account = $1 AND id = $2";
 
 impl Db {
@@ -115,16 +116,7 @@ impl Db {
     /// [`StoreError::MissingParent`] when its pool or plan is not the account's; [`StoreError::NumberTaken`] when a
     /// released number comes back and somebody else owns it now.
     pub async fn update_number(&self, number: &TrackingNumber) -> Result<bool, StoreError> {
-        let args = args![
-            number.account,
-            number.id,
-            number.label.as_str(),
-            number.state.as_str(),
-            number.pool,
-            number.plan,
-        ];
-        let statement = Statement::new(UPDATE_NUMBER, args).concerning(&number.e164);
-        let changed = self.run(vec![statement]).await?;
+        let changed = self.run(vec![update_number(number)]).await?;
         Ok(changed.iter().any(|numbers| *numbers > 0))
     }
     /// Adds a pool.
@@ -138,6 +130,7 @@ impl Db {
             pool.name.as_str(),
             pool.hold,
             pool.overflow,
+            pool.quarantine,
         ];
         self.run_one(ADD_POOL, args).await.map(drop)
     }
@@ -155,7 +148,7 @@ impl Db {
     pub async fn pool(&self, account: AccountId, pool: PoolId) -> Result<Option<Pool>, StoreError> {
         self.row(POOL, args![account, pool], read_pool).await
     }
-    /// Changes a pool's name, hold and overflow; `false` when there is no such pool.
+    /// Changes a pool's name, hold, overflow and quarantine; `false` when there is no such pool.
     ///
     /// # Errors
     /// [`StoreError::MissingParent`] when its overflow number is not the account's.
@@ -166,12 +159,25 @@ impl Db {
             pool.name.as_str(),
             pool.hold,
             pool.overflow,
+            pool.quarantine,
         ];
         Ok(self.run_one(UPDATE_POOL, args).await? > 0)
     }
 }
 
-fn read_number(row: &mut Reader<'_>) -> Result<TrackingNumber, StoreError> {
+pub(crate) fn update_number(number: &TrackingNumber) -> Statement {
+    let args = args![
+        number.account,
+        number.id,
+        number.label.as_str(),
+        number.state.as_str(),
+        number.pool,
+        number.plan,
+    ];
+    Statement::new(UPDATE_NUMBER, args).concerning(&number.e164)
+}
+
+pub(crate) fn read_number(row: &mut Reader<'_>) -> Result<TrackingNumber, StoreError> {
     Ok(TrackingNumber {
         id: NumberId(row.uuid()?),
         account: AccountId(row.uuid()?),
@@ -191,5 +197,6 @@ fn read_pool(row: &mut Reader<'_>) -> Result<Pool, StoreError> {
         name: row.text()?,
         hold: row.duration()?,
         overflow: row.optional_uuid()?.map(NumberId),
+        quarantine: row.duration()?,
     })
 }

@@ -9,6 +9,7 @@ mod device;
 mod finding;
 mod landing;
 mod pool;
+mod quarantine;
 mod recent;
 mod referrers;
 mod sizing;
@@ -24,6 +25,7 @@ pub use landing::{
     LANDING_STORED_MAX, Landing, LandingError, PAGE_URL_MAX, VALUE_MAX, parse_landing, shortened,
 };
 pub use pool::{Held, LostRace, PoolLeases, Proposal};
+pub use quarantine::{PoolMove, move_number};
 pub use recent::{RECENT_MAX, RecentLease, RecentLeases};
 pub use sizing::{ERLANGS_MAX, OfferedLoad, POOL_NUMBERS_MAX, SHARE_MIN, SizingError};
 pub use source::{Explanation, SourceRule, SourceRules, VisitFacts, classify, explain};

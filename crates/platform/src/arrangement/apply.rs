@@ -5,13 +5,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use ringfence_model::{
-    AccountId, CallPlan, Dialling, E164, GroupProfile, NumberId, NumberState, PlanDocument, PlanId,
-    Pool, PoolId, Site, SiteId, Target, TargetGroup, TargetProfile, Timestamp, TrackingNumber,
-    Trunk,
+    AccountId, CallPlan, Dialling, E164, GroupProfile, PlanDocument, PlanId, Pool, PoolId, Site,
+    SiteId, Target, TargetGroup, TargetProfile, Timestamp, Trunk,
 };
 use ringfence_store::StoreError;
 
-use super::{ArrangementError, Changes, NumberPart, PoolPart, PromptPart, SitePart};
+use super::{ArrangementError, Changes, PoolPart, PromptPart, SitePart};
 use crate::{Platform, random};
 
 /// What is under way.
@@ -189,51 +188,6 @@ impl Work<'_> {
         Ok(ids)
     }
 
-    pub(super) async fn numbers(
-        &mut self,
-        parts: &[NumberPart],
-        pools: &HashMap<String, PoolId>,
-        plans: &HashMap<String, PlanId>,
-    ) -> Result<(), StoreError> {
-        let db = &self.platform.db;
-        let known = db.numbers(self.account).await?;
-        let mut new = Vec::new();
-        for part in parts {
-            let Ok(e164) = part.e164.parse::<E164>() else {
-                continue;
-            };
-            let old = known
-                .iter()
-                .find(|number| number.e164 == e164 && number.state != NumberState::Released);
-            let number = TrackingNumber {
-                id: old.map_or_else(|| NumberId::new(self.now, random()), |number| number.id),
-                account: self.account,
-                e164,
-                label: part.label.clone(),
-                state: NumberState::Assigned,
-                pool: part.pool.as_ref().and_then(|name| pools.get(name).copied()),
-                plan: plans.get(&part.plan).copied(),
-                created_at: old.map_or(self.now, |number| number.created_at),
-            };
-            match old {
-                None => {
-                    self.did("made number", number.e164.as_str());
-                    new.push(number);
-                }
-                Some(old) if *old != number => {
-                    db.update_number(&number).await?;
-                    self.did("changed number", number.e164.as_str());
-                }
-                Some(_) => {}
-            }
-        }
-        if new.is_empty() {
-            Ok(())
-        } else {
-            db.add_numbers(new).await
-        }
-    }
-
     pub(super) async fn overflows(
         &mut self,
         parts: &[PoolPart],
@@ -260,6 +214,7 @@ impl Work<'_> {
                 name: part.name.clone(),
                 hold,
                 overflow,
+                quarantine: part.quarantine(),
             };
             if db.pool(self.account, *id).await?.as_ref() != Some(&pool) {
                 db.update_pool(&pool).await?;

@@ -9,6 +9,9 @@ use ringfence_routing::{Destinations, PlanWarning, hours_problems, is_range, val
 use super::shape::{Reach, Shape};
 use super::{Arrangement, GroupPart, TargetPart};
 
+/// Two years.
+const MOST_QUARANTINE_DAYS: u32 = 730;
+
 impl Arrangement {
     /// Everything that is wrong with it, by itself.
     pub fn problems(&self) -> Vec<String> {
@@ -185,6 +188,12 @@ impl Arrangement {
             }
         }
         for pool in &self.pool {
+            if pool.quarantine_days > MOST_QUARANTINE_DAYS {
+                problems.push(format!(
+                    "pool {:?}: expected 0 to {MOST_QUARANTINE_DAYS} quarantine_days, got {}",
+                    pool.name, pool.quarantine_days
+                ));
+            }
             if let Some(overflow) = &pool.overflow
                 && !self
                     .number
@@ -402,6 +411,28 @@ mod tests {
         TrunkPart,
     };
 
+    fn wrong_rules() -> Vec<RulePart> {
+        vec![
+            RulePart {
+                pool: Some("Lake".into()),
+                country: vec!["Germany".into()],
+                ..RulePart::default()
+            },
+            RulePart {
+                language: vec!["de".into()],
+                pool: Some("Web".into()),
+                number: Some("+442079460002".into()),
+                ..RulePart::default()
+            },
+            RulePart {
+                campaign: Some("Radio".into()),
+                number: Some("+442079460003".into()),
+                ..RulePart::default()
+            },
+            RulePart::default(),
+        ]
+    }
+
     #[test]
     fn everything_that_is_wrong_is_told_at_once() {
         let arrangement = Arrangement {
@@ -441,6 +472,7 @@ mod tests {
             pool: vec![PoolPart {
                 name: "Web".into(),
                 hold_minutes: 30,
+                quarantine_days: 731,
                 overflow: Some("+442079460001".into()),
             }],
             number: vec![NumberPart {
@@ -454,25 +486,7 @@ mod tests {
                 hosts: vec![],
                 swap: vec![],
                 pool: None,
-                rule: vec![
-                    RulePart {
-                        pool: Some("Lake".into()),
-                        country: vec!["Germany".into()],
-                        ..RulePart::default()
-                    },
-                    RulePart {
-                        language: vec!["de".into()],
-                        pool: Some("Web".into()),
-                        number: Some("+442079460002".into()),
-                        ..RulePart::default()
-                    },
-                    RulePart {
-                        campaign: Some("Radio".into()),
-                        number: Some("+442079460003".into()),
-                        ..RulePart::default()
-                    },
-                    RulePart::default(),
-                ],
+                rule: wrong_rules(),
             }],
         };
         let problems = arrangement.problems();
@@ -490,6 +504,7 @@ mod tests {
             "ring_seconds",
             "otherwise_reject",
             "overflow",
+            "quarantine_days",
             "Pond",
             "None",
             "site",

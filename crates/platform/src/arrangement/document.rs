@@ -148,6 +148,9 @@ pub struct PoolPart {
     /// How long a lease lives past the last sign of its visit, in minutes.
     #[serde(default = "thirty")]
     pub hold_minutes: u32,
+    /// How long a number rests when it leaves the pool, in days; 0 lets it go at once.
+    #[serde(default = "thirty")]
+    pub quarantine_days: u32,
     /// The number that is shown when all others are leased.
     #[serde(default)]
     pub overflow: Option<String>,

@@ -5,6 +5,7 @@ mod apply;
 mod check;
 mod document;
 mod file;
+mod numbers;
 mod rules;
 mod shape;
 mod steps;
@@ -95,7 +96,7 @@ impl Platform {
             .map_err(ArrangementError::Prompts)?;
         let plans = work.plans(&shape.plans).await?;
         let pools = work.pools(&arrangement.pool).await?;
-        work.numbers(&arrangement.number, &pools, &plans).await?;
+        work.numbers(arrangement, &pools, &plans).await?;
         work.overflows(&arrangement.pool, &pools).await?;
         let sites = work.sites(&arrangement.site, &pools).await?;
         work.rules(&arrangement.site, &sites, &pools).await?;

@@ -147,7 +147,7 @@ async fn begin(
         .trunks
         .of_account(number.account, facts.source.ip())
         .ok_or_else(unknown)?;
-    if !matches!(number.state, NumberState::Assigned | NumberState::Available) {
+    if number.state == NumberState::Released {
         return Err(RefusedCall::NotInUse(dialled, number.state.as_str()));
     }
     let (plan, document) = known
@@ -182,6 +182,7 @@ async fn begin(
         sequence += 1;
     }
     platform.db.write(writes).await?;
+    count_quarantined(number);
 
     platform.board.began(BoardCall {
         id: call.id,
@@ -225,6 +226,13 @@ async fn begin(
         },
         journal,
     ))
+}
+
+/// People call what they wrote down before the number was put to rest.
+fn count_quarantined(number: &TrackingNumber) {
+    if number.state == NumberState::Quarantined {
+        metrics::counter!("ringfence_calls_to_quarantined_numbers_total").increment(1);
+    }
 }
 
 /// The number's leases that may explain a call `at`, with the sources of their visits. Those of leases that were read

@@ -117,6 +117,7 @@ impl World {
             name: "Pool".into(),
             hold: Duration::from_mins(30),
             overflow: None,
+            quarantine: Pool::QUARANTINE,
         };
         self.db.add_pool(&pool).await.unwrap();
         let target = Target {

@@ -7,10 +7,10 @@ use ringfence_platform::reports::{Bar, Period};
 use super::words::{count, counted};
 
 /// How tall the drawing is, in its own units.
-const HEIGHT: f64 = 152.0;
+pub(super) const HEIGHT: f64 = 152.0;
 
 /// How wide a bar with its gaps is, in units of the drawing.
-const STEP: usize = 10;
+pub(super) const STEP: usize = 10;
 
 /// A chart, ready to be drawn.
 pub(super) struct Chart {
@@ -168,14 +168,14 @@ fn labels(bars: &[Bar], period: Period, zone: &TimeZone) -> Vec<Label> {
         .collect()
 }
 
-fn zone_words(zone: &TimeZone) -> String {
+pub(super) fn zone_words(zone: &TimeZone) -> String {
     zone.iana_name()
         .map(|name| format!("Time of {}", name.replace('_', " ")))
         .unwrap_or_default()
 }
 
 /// The smallest number of a short list that is not below `most`; each is even, so that its half is whole.
-fn nice(most: u64) -> u64 {
+pub(super) fn nice(most: u64) -> u64 {
     if let Some(top) = [2, 4, 6, 8, 10].into_iter().find(|top| *top >= most) {
         return top;
     }
@@ -190,7 +190,7 @@ fn nice(most: u64) -> u64 {
     }
 }
 
-fn round(value: f64) -> f64 {
+pub(super) fn round(value: f64) -> f64 {
     (value * 100.0).round() / 100.0
 }
 
@@ -198,7 +198,7 @@ fn round(value: f64) -> f64 {
     clippy::cast_precision_loss,
     reason = "a bar's height needs no more than 52 bits"
 )]
-const fn approximate(value: u64) -> f64 {
+pub(super) const fn approximate(value: u64) -> f64 {
     value as f64
 }
 

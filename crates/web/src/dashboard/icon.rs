@@ -34,6 +34,9 @@ pub(super) fn icon(name: &str) -> Icon {
         "numbers" => {
             r#"<path d="M6.3 2.5 4.8 13.500M11.2 2.5 9.7 13.500M2.8 5.800h11M2.2 10.200h11"/>"#
         }
+        "pools" => {
+            r#"<rect x="2.5" y="2.500" width="4.5" height="4.500" rx="1"/><rect x="9" y="2.500" width="4.5" height="4.500" rx="1"/><rect x="2.5" y="9" width="4.5" height="4.500" rx="1"/><rect x="9" y="9" width="4.5" height="4.500" rx="1" stroke-dasharray="2 1.600"/>"#
+        }
         "sites" => {
             r#"<circle cx="8" cy="8" r="6"/><path d="M2 8h12M8 2c1.8 1.7 2.7 3.7 2.7 6S9.8 12.3 8 14C6.2 12.3 5.3 10.3 5.3 8S6.2 3.7 8 2z"/>"#
         }

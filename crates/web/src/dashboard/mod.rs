@@ -10,9 +10,11 @@ mod filters;
 mod guard;
 mod icon;
 mod live;
+mod number;
 mod numbers;
 mod overview;
 mod page;
+mod pools;
 mod recording;
 mod session;
 mod sign_in;
@@ -67,6 +69,8 @@ pub(crate) fn router(platform: Arc<Platform>) -> Router {
         .route("/calls/{call}/recording.wav", get(recording::sound))
         .route("/calls/{call}/waveform.json", get(recording::waveform))
         .route("/numbers", get(numbers::show))
+        .route("/numbers/{number}", get(number::show))
+        .route("/pools", get(pools::show))
         .route("/sites", get(sites::show).post(sites::add))
         .route("/sites/{site}/hosts", post(sites::add_host))
         .route("/sites/{site}/hosts/{host}/check", post(sites::check_host))

@@ -129,7 +129,7 @@ fn tabs(all: &[NumberRow], state: Option<NumberState>, text: &str) -> Vec<Tab> {
     tabs
 }
 
-const fn state_of(state: NumberState) -> StateWords {
+pub(super) const fn state_of(state: NumberState) -> StateWords {
     let (class, icon, word) = match state {
         NumberState::Available => ("answered", "open", "Available"),
         NumberState::Assigned => ("live", "check", "Assigned"),
@@ -174,6 +174,6 @@ fn view(row: &NumberRow, most: u64, account: &Account) -> RowView {
         calls: count(row.calls),
         width: percent(row.calls, most).unwrap_or(0),
         answered: percent(row.answered, row.calls),
-        href: format!("/calls?number={}", row.number.id),
+        href: format!("/numbers/{}", row.number.id),
     }
 }

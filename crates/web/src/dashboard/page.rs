@@ -12,11 +12,12 @@ use super::App;
 use super::session::Reader;
 
 /// The places of the navigation.
-const PLACES: [(&str, &str, &str); 5] = [
+const PLACES: [(&str, &str, &str); 6] = [
     ("overview", "/", "Overview"),
     ("live", "/live", "Live"),
     ("calls", "/calls", "Calls"),
     ("numbers", "/numbers", "Numbers"),
+    ("pools", "/pools", "Pools"),
     ("sites", "/sites", "Sites"),
 ];
 

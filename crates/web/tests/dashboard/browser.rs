@@ -95,7 +95,7 @@ pub fn location(answer: &Response) -> &str {
     answer.headers()[LOCATION].to_str().unwrap()
 }
 
-pub const PAGES: [&str; 10] = [
+pub const PAGES: [&str; 11] = [
     "/",
     "/?period=1h",
     "/?period=24h",
@@ -105,5 +105,6 @@ pub const PAGES: [&str; 10] = [
     "/calls",
     "/calls?outcome=missed&period=7d&source=Google+Ads&recorded=1&q=020",
     "/numbers?state=assigned&q=7946",
+    "/pools",
     "/sites",
 ];

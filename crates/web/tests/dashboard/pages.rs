@@ -63,6 +63,11 @@ async fn every_page_stands_with_rows_and_without(engine: Engine) {
         assert!(call.contains(told), "the call's page should tell {told:?}");
     }
     assert!(browser.page("/sites").await.contains("data-site="));
+    let number = browser.page("/numbers").await;
+    let (_, number) = number.split_once("href=\"/numbers/").unwrap();
+    let (number, _) = number.split_once('"').unwrap();
+    let life = browser.page(&format!("/numbers/{number}")).await;
+    assert!(life.contains("Its life") && life.contains("became one of your numbers"));
 }
 
 async fn every_answer_carries_the_policy(engine: Engine) {
@@ -119,6 +124,8 @@ async fn another_accounts_rows_are_not_found(engine: Engine) {
     }
     // What lists rows, or names them in a filter, shows none of the stranger's either.
     let theirs = world.platform.db.numbers(world.stranger.id).await.unwrap()[0].clone();
+    let life = format!("/numbers/{}", theirs.id);
+    assert_eq!(browser.status(&life).await, StatusCode::NOT_FOUND);
     let filtered = format!("/calls?number={}", theirs.id);
     for path in PAGES
         .into_iter()
