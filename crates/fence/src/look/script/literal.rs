@@ -100,6 +100,7 @@ fn base64_revealed(text: &str) -> Option<(&'static str, String)> {
 /// characters, so its first code tells the number.
 pub(in crate::look) fn unmoved(codes: &[u32]) -> Option<String> {
     const TRIED: usize = 400;
+    const AT_ONCE: usize = 32;
     let first = *codes.first()?;
     for begin in "<\n \tdvf(!ewc".chars().map(u32::from) {
         let added = first.wrapping_sub(begin);
@@ -107,12 +108,23 @@ pub(in crate::look) fn unmoved(codes: &[u32]) -> Option<String> {
         let added = |code: u32| code.wrapping_sub(added);
         let mixed = |code: u32| code ^ mixed;
         for back in [&added as &dyn Fn(u32) -> u32, &mixed] {
+            // Nearly every wrong number shows at once.
+            let readable = |&code: &u32| {
+                let code = back(code);
+                code >= 0x20 && code != 0x7f || matches!(code, 9 | 10 | 13)
+            };
+            if !codes.iter().take(AT_ONCE).all(readable) {
+                continue;
+            }
             let text = |codes: &[u32]| -> Option<String> {
                 let codes: Vec<u32> = codes.iter().map(|&code| back(code)).collect();
                 let octets: Result<Vec<u8>, _> =
                     codes.iter().map(|&code| u8::try_from(code)).collect();
-                if let Ok(octets) = octets {
-                    return Some(String::from_utf8_lossy(&octets).into_owned());
+                if let Some(text) = octets
+                    .ok()
+                    .and_then(|octets| String::from_utf8(octets).ok())
+                {
+                    return Some(text);
                 }
                 codes.into_iter().map(char::from_u32).collect()
             };
@@ -387,6 +399,33 @@ mod tests {
         assert_eq!(plain(&reversed).as_deref(), Some(page));
         assert_eq!(plain("an ordinary sentence of some length"), None);
         assert_eq!(plain(&STANDARD.encode([7_u8; 200])), None);
+    }
+
+    #[test]
+    fn moved_and_turned_pages_are_put_back() {
+        use base64::engine::general_purpose::STANDARD;
+        let page = "<p>Ihr Gerät ist gesperrt</p><script>document.title=x()</script>".repeat(4);
+        let plain = |text: &str| revealed(text);
+        let turned: String = STANDARD.encode(&page).chars().rev().collect();
+        assert_eq!(plain(&turned), Some(("base64 turned around", page.clone())));
+        for number in [1_u8, 23, 90, 127] {
+            let mixed: Vec<u8> = page.bytes().map(|octet| octet ^ number).collect();
+            assert_eq!(
+                plain(&STANDARD.encode(mixed)),
+                Some(("moved base64", page.clone())),
+                "{number}"
+            );
+            let added: Vec<u32> = page
+                .chars()
+                .map(|c| u32::from(c) + u32::from(number))
+                .collect();
+            assert_eq!(unmoved(&added), Some(page.clone()), "{number}");
+        }
+        let noise: Vec<u32> = (0..5000_u32)
+            .map(|at| (at.wrapping_mul(2_654_435_761) >> 11) & 0xff)
+            .collect();
+        assert_eq!(unmoved(&noise), None);
+        assert_eq!(unmoved(&[]), None);
     }
 
     #[test]
