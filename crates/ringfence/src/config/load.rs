@@ -317,7 +317,7 @@ mod tests {
             "{error}"
         );
         let error = read("", &[("RINGFENCE_WEB__LISTEN", "x")]).expect_err("no such table");
-        assert!(error.contains("database, http, tag, sip"), "{error}");
+        assert!(error.contains("database, http, tag, fence, sip"), "{error}");
         let error = read("", &[("RINGFENCE_SIP__MAX_CALLS", "many")]).expect_err("no number");
         assert!(
             error.starts_with("RINGFENCE_SIP__MAX_CALLS in the environment: "),
