@@ -88,6 +88,10 @@ identifiers! {
     CaseId;
     /// Something that belongs to a case.
     EvidenceId;
+    /// Where an account's programs are told what happens.
+    WebhookId;
+    /// One message for one webhook.
+    DeliveryId;
 }
 
 fn version_7(now: Timestamp, random: u128) -> Uuid {

@@ -15,6 +15,7 @@ mod records;
 mod steps;
 mod time;
 mod visit;
+mod webhook;
 
 pub use balance::{Caps, GroupProfile, LanguageUse, MemberProfile, Strategy, TargetProfile};
 pub use call::{
@@ -25,9 +26,9 @@ pub use case::{AbuseCase, CaseEvidence, CaseSignal, CaseState, EvidenceKind, Evi
 pub use dialling::Dialling;
 pub use hours::{Date, HourRange, HourRangeError, Hours, Week};
 pub use id::{
-    AccountId, ApiKeyId, CallId, CaseId, EvidenceId, HostId, IdError, LeaseId, LegId, NumberId,
-    PlanId, PoolId, RecordingId, SessionId, SiteId, TargetGroupId, TargetId, TrunkId, UserId,
-    VisitId, VisitorId,
+    AccountId, ApiKeyId, CallId, CaseId, DeliveryId, EvidenceId, HostId, IdError, LeaseId, LegId,
+    NumberId, PlanId, PoolId, RecordingId, SessionId, SiteId, TargetGroupId, TargetId, TrunkId,
+    UserId, VisitId, VisitorId, WebhookId,
 };
 pub use number::{E164, NumberError, masked};
 pub use plan::{CallPlan, PlanDocument, Step};
@@ -42,3 +43,4 @@ pub use steps::{
 };
 pub use time::{Duration, Timestamp};
 pub use visit::{ClickId, Lease, Source, SourceKind, Utm, Visit};
+pub use webhook::{Delivery, DeliveryAttempt, DeliveryState, Webhook, WebhookEvent};

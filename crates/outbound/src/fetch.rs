@@ -3,8 +3,9 @@
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONTENT_TYPE, LOCATION, REFERER};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response};
+use ringfence_model::Duration;
 use std::error::Error as _;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use tokio::time::{Instant, timeout_at};
 use url::{Host, Url};
@@ -43,22 +44,9 @@ impl Outbound {
         vantage: &Vantage<'_>,
         limits: FetchLimits,
     ) -> Result<Response, OutboundError> {
-        let host = url.host_str().unwrap_or_default();
-        let addresses = self.checked_addresses(url).await?;
-        let client = Client::builder()
-            .use_preconfigured_tls(self.tls.clone())
-            .no_proxy()
-            .redirect(Policy::none())
-            .referer(false)
-            .user_agent(vantage.user_agent)
-            .gzip(vantage.compressed)
-            .deflate(vantage.compressed)
-            .brotli(vantage.compressed)
-            .connect_timeout(limits.time)
-            .pool_max_idle_per_host(0)
-            .resolve_to_addrs(host, &addresses)
-            .build()
-            .map_err(|error| failed(url, &error))?;
+        let client = self
+            .client(url, vantage.user_agent, vantage.compressed, limits.time)
+            .await?;
         let mut request = client.get(url.clone()).header(ACCEPT, vantage.accept);
         if let Some(language) = vantage.language {
             request = request.header(ACCEPT_LANGUAGE, language);
@@ -70,6 +58,48 @@ impl Outbound {
             request = request.header(ACCEPT_ENCODING, "identity");
         }
         request.send().await.map_err(|error| failed(url, &error))
+    }
+
+    /// A client for this URL alone, which connects to the addresses that were checked and follows nothing.
+    pub(crate) async fn client(
+        &self,
+        url: &Url,
+        user_agent: &str,
+        compressed: bool,
+        time: Duration,
+    ) -> Result<Client, OutboundError> {
+        let host = url.host_str().unwrap_or_default();
+        let addresses = self.checked_addresses(url).await?;
+        Client::builder()
+            .use_preconfigured_tls(self.tls.clone())
+            .no_proxy()
+            .redirect(Policy::none())
+            .referer(false)
+            .user_agent(user_agent)
+            .gzip(compressed)
+            .deflate(compressed)
+            .brotli(compressed)
+            .connect_timeout(time)
+            .pool_max_idle_per_host(0)
+            .resolve_to_addrs(host, &addresses)
+            .build()
+            .map_err(|error| failed(url, &error))
+    }
+
+    /// Refuses a literal address that may not be reached; a name passes, for it is looked up later.
+    pub(crate) fn check_literal(&self, url: &Url) -> Result<(), OutboundError> {
+        let address: IpAddr = match url.host() {
+            Some(Host::Ipv4(v4)) => v4.into(),
+            Some(Host::Ipv6(v6)) => v6.into(),
+            _ => return Ok(()),
+        };
+        if self.policy.allows(address) {
+            return Ok(());
+        }
+        Err(OutboundError::NotPublic {
+            host: url.host_str().unwrap_or_default().into(),
+            address,
+        })
     }
 
     /// Every address that the URL's host has, when all of them may be reached.
@@ -106,7 +136,7 @@ pub(crate) fn tls() -> rustls::ClientConfig {
         .with_no_client_auth()
 }
 
-fn parsed(text: &str) -> Result<Url, OutboundError> {
+pub(crate) fn parsed(text: &str) -> Result<Url, OutboundError> {
     Url::parse(text)
         .ok()
         .filter(|url| text.len() <= URL_MAX && acceptable(url))
@@ -181,7 +211,7 @@ fn not_a_url(text: &str) -> OutboundError {
 }
 
 /// The innermost reason says the most: `Connection refused`.
-fn failed(url: &Url, error: &reqwest::Error) -> OutboundError {
+pub(crate) fn failed(url: &Url, error: &reqwest::Error) -> OutboundError {
     let mut reason = error.to_string();
     let mut source = error.source();
     while let Some(inner) = source {

@@ -6,6 +6,7 @@
 mod addresses;
 mod dns;
 mod fetch;
+mod post;
 
 use ipnet::IpNet;
 use ringfence_model::Duration;
@@ -13,6 +14,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 pub use addresses::is_public;
+pub use post::Posted;
 
 /// What may be reached.
 #[derive(Debug, Clone, Default)]
@@ -105,6 +107,9 @@ pub enum OutboundError {
     /// No http or https URL.
     #[error("expected an http or https URL, got {0:?}")]
     NotAUrl(String),
+    /// Not encrypted, and what is sent would be read on the way.
+    #[error("expected an https URL, got {0:?}")]
+    NotHttps(String),
     /// The name has no address.
     #[error("{host} could not be resolved: {reason}")]
     NotResolved {
@@ -144,6 +149,7 @@ impl OutboundError {
     pub const fn word(&self) -> &'static str {
         match self {
             Self::NotAUrl(_) => "not_a_url",
+            Self::NotHttps(_) => "not_https",
             Self::NotResolved { .. } => "not_resolved",
             Self::NotPublic { .. } => "not_public",
             Self::TooManyRedirects(_) => "too_many_redirects",

@@ -3,6 +3,8 @@
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
+use crate::secrets::Secrets;
+
 /// Signing keys, one a purpose, so that a signature for one thing is worth nothing for another.
 #[derive(Clone)]
 pub struct Keys {
@@ -12,6 +14,8 @@ pub struct Keys {
     pub forms: [u8; 32],
     /// Signs one-time sign-in links.
     pub links: [u8; 32],
+    /// Seals what rows must not show.
+    pub secrets: Secrets,
 }
 
 impl Keys {
@@ -27,6 +31,7 @@ impl Keys {
             tag: derive("ringfence/tag/1"),
             forms: derive("ringfence/forms/1"),
             links: derive("ringfence/links/1"),
+            secrets: Secrets::new(derive("ringfence/secrets/1")),
         }
     }
 }

@@ -14,9 +14,11 @@ pub mod numbers;
 pub mod pool_reports;
 pub mod prompts;
 pub mod reports;
+pub mod secrets;
 pub mod setup;
 pub mod sites;
 pub mod visits;
+pub mod webhooks;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -2,6 +2,7 @@
 
 mod advice;
 mod cases;
+mod webhooks;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use ringfence_model::{ApiKeyId, KeyScope, Role};
 
 pub use advice::{PoolCommand, PoolSize, SourceCommand, SourceTry};
 pub use cases::{CaseCommand, CaseDecision};
+pub use webhooks::{WebhookCommand, WebhookLog, WebhookReplay};
 
 /// Ringfence: which advertisement made the phone ring, and who answered.
 #[derive(Debug, Parser)]
@@ -48,6 +50,9 @@ pub enum Command {
     /// Sites whose pages look like abuse, and what is decided about them
     #[command(subcommand)]
     Case(CaseCommand),
+    /// Programs that are told what happens
+    #[command(subcommand)]
+    Webhook(WebhookCommand),
     /// Make or change an account's trunks, targets, groups, plans, pools, numbers and sites as a file says
     Apply(Apply),
     /// Look at web pages: does one lock its visitors and alarm them to make them call? Exit code 0 clean,

@@ -17,6 +17,7 @@ mod serve;
 mod server;
 mod sip_tls;
 mod source_try;
+mod webhooks;
 
 use std::process::ExitCode;
 
@@ -77,6 +78,10 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Key(command) => {
             let config = config::load(command.configured().config.as_deref())?;
             runtime()?.block_on(keys::run(&config, &command))?;
+        }
+        Command::Webhook(command) => {
+            let config = config::load(command.configured().config.as_deref())?;
+            runtime()?.block_on(webhooks::run(&config, &command))?;
         }
         Command::Number(NumberCommand::Import(import)) => {
             let config = config::load(import.configured.config.as_deref())?;

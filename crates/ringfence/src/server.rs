@@ -27,6 +27,9 @@ const QUARANTINES_EVERY: Duration = Duration::from_secs(30);
 /// How long HTTP requests may take to end once the server stops; live pages are cut before.
 const HTTP_PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long attempts of webhooks may take to end once the server stops.
+const WEBHOOK_PATIENCE: Duration = Duration::from_secs(2);
+
 /// How long the last rows of calls may wait for the database once the server stops.
 const ROWS_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -62,6 +65,7 @@ pub struct Server {
     pub trunks: TrunkDirectory,
     calls: JoinHandle<()>,
     web: JoinHandle<std::io::Result<()>>,
+    webhooks: JoinHandle<()>,
     drained: CancellationToken,
     stop: CancellationToken,
 }
@@ -127,6 +131,7 @@ impl Server {
             stop.clone(),
         ));
         tokio::spawn(end_quarantines(Arc::clone(&platform), stop.clone()));
+        let webhooks = tokio::spawn(Arc::clone(&platform).send_webhooks());
         tokio::spawn(metrics.clone().keep());
         let router =
             ringfence_web::router(Arc::clone(&platform), Arc::new(move || metrics.render()));
@@ -139,6 +144,7 @@ impl Server {
             trunks,
             calls,
             web,
+            webhooks,
             drained,
             stop,
         })
@@ -169,6 +175,13 @@ impl Server {
             Ok(Ok(Err(error))) => tracing::error!("HTTP ended with an error: {error}"),
             Ok(Err(error)) => tracing::error!("HTTP stopped: {error}"),
             Err(_) => tracing::warn!("some HTTP requests were cut"),
+        }
+        // Attempts that are cut here are made again at the next start.
+        if tokio::time::timeout(WEBHOOK_PATIENCE, self.webhooks)
+            .await
+            .is_err()
+        {
+            tracing::warn!("some webhooks were cut; they are sent again");
         }
         self.platform.db.close().await;
     }

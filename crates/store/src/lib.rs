@@ -35,6 +35,7 @@ mod sites;
 mod sqlite;
 mod targets;
 mod value;
+mod webhooks;
 mod write;
 
 pub use attention::SiteVisits;
@@ -45,4 +46,5 @@ pub use plans::PlanVersion;
 pub use pool_load::{PoolLoad, PoolMinute};
 pub use profiles::CallerHistory;
 pub use reports::{CallTotals, HourCount, NumberCount, RowCounts, SourceCount, TargetCount};
+pub use webhooks::{AttemptResult, DeliveryCursor};
 pub use write::Write;

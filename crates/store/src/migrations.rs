@@ -27,6 +27,7 @@ migrations! {
     9 "0009_api_keys",
     11 "0011_cases",
     12 "0012_pools",
+    13 "0013_webhooks",
 }
 
 pub(crate) async fn run(db: &Db) -> Result<(), StoreError> {

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use ringfence_model::{
-    AccountId, ApiKeyId, CallId, CaseId, E164, EvidenceId, HostId, LeaseId, LegId, NumberId,
-    PlanId, PoolId, RecordingId, SessionId, SiteId, TargetGroupId, TargetId, Timestamp, TrunkId,
-    UserId, VisitId, VisitorId,
+    AccountId, ApiKeyId, CallId, CaseId, DeliveryId, E164, EvidenceId, HostId, LeaseId, LegId,
+    NumberId, PlanId, PoolId, RecordingId, SessionId, SiteId, TargetGroupId, TargetId, Timestamp,
+    TrunkId, UserId, VisitId, VisitorId, WebhookId,
 };
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use sqlx::query::Query;
@@ -85,8 +85,8 @@ macro_rules! from_ids {
 }
 
 from_ids! {
-    AccountId ApiKeyId CallId CaseId EvidenceId HostId LeaseId LegId NumberId PlanId PoolId RecordingId SessionId SiteId
-    TargetGroupId TargetId TrunkId UserId VisitId VisitorId
+    AccountId ApiKeyId CallId CaseId DeliveryId EvidenceId HostId LeaseId LegId NumberId PlanId PoolId RecordingId SessionId SiteId
+    TargetGroupId TargetId TrunkId UserId VisitId VisitorId WebhookId
 }
 
 impl From<&str> for Value {

@@ -25,3 +25,4 @@ mod reports;
 mod sites;
 mod targets;
 mod tenancy;
+mod webhooks;

@@ -12,6 +12,7 @@ mod problem;
 mod reports;
 mod sites;
 mod visits;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -76,7 +77,13 @@ fn resources() -> OpenApiRouter<Api> {
         .routes(routes!(sites::list, sites::add))
         .routes(routes!(sites::add_host))
         .routes(routes!(sites::check_host))
-        .routes(routes!(reports::overview));
+        .routes(routes!(reports::overview))
+        .routes(routes!(webhooks::list, webhooks::add))
+        .routes(routes!(webhooks::show, webhooks::change, webhooks::remove))
+        .routes(routes!(webhooks::deliveries))
+        .routes(routes!(webhooks::delivery))
+        .routes(routes!(webhooks::replay))
+        .routes(routes!(webhooks::replay_failed));
     OpenApiRouter::with_openapi(Document::openapi()).nest("/v1", v1)
 }
 

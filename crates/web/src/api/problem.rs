@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use ringfence_platform::api_keys::ApiKeyError;
 use ringfence_platform::call_log::{RecordingError, StoreError};
 use ringfence_platform::sites::SiteError;
+use ringfence_platform::webhooks::WebhookError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -179,6 +180,18 @@ impl From<ApiKeyError> for ApiProblem {
             ApiKeyError::NotFound => Self::NotFound,
             ApiKeyError::TooMany => Self::Conflict(error.to_string()),
             ApiKeyError::Name(_) | ApiKeyError::NoLife => Self::BadRequest(error.to_string()),
+        }
+    }
+}
+
+impl From<WebhookError> for ApiProblem {
+    fn from(error: WebhookError) -> Self {
+        match error {
+            WebhookError::Store(error) => error.into(),
+            WebhookError::NotFound => Self::NotFound,
+            WebhookError::TooMany => Self::Conflict(error.to_string()),
+            WebhookError::Url(_) | WebhookError::NoEvents => Self::BadRequest(error.to_string()),
+            WebhookError::Sealed(_) => Self::Broken(error.to_string()),
         }
     }
 }

@@ -6,6 +6,7 @@ mod calls;
 mod keys;
 mod sites;
 mod strangers;
+mod webhooks;
 #[path = "../world/mod.rs"]
 mod world;
 

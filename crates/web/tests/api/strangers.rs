@@ -24,7 +24,20 @@ async fn no_endpoint_shows_or_changes_another_accounts_rows(engine: Engine) {
     let site = sites[0]["id"].as_str().unwrap();
     let hosts = sites[0]["hosts"].as_array().unwrap();
     let waiting = hosts.iter().find(|host| host["proof"].is_null()).unwrap();
+    let hook =
+        json!({"url": "https://hooks.example.com/", "events": ["call.started", "call.ended"]});
+    let (status, added) = own.post("/v1/webhooks", &hook).await;
+    assert_eq!(status, 201, "{added}");
+    let webhook = added["webhook"]["id"].as_str().unwrap().to_owned();
+    let again = world.call_again().await;
+    let deliveries = format!("/v1/webhooks/{webhook}/deliveries");
+    let deliveries = own.get(&deliveries).await;
+    let told = deliveries["items"][0].clone();
+    assert_eq!(told["call_id"], again.to_string());
+    let webhooks = own.get("/v1/webhooks").await;
     let identifiers = [
+        ("{webhook}", webhook.as_str()),
+        ("{delivery}", told["id"].as_str().unwrap()),
         ("{call}", call.as_str()),
         ("{visit}", story["visit"]["id"].as_str().unwrap()),
         ("{site}", site),
@@ -34,6 +47,8 @@ async fn no_endpoint_shows_or_changes_another_accounts_rows(engine: Engine) {
         call.as_str(),
         site,
         story["visit"]["id"].as_str().unwrap(),
+        webhook.as_str(),
+        "hooks.example.com",
         "www.example.com",
         "+4420794601",
     ];
@@ -48,7 +63,15 @@ async fn no_endpoint_shows_or_changes_another_accounts_rows(engine: Engine) {
         );
         for method in methods.as_object().unwrap().keys() {
             let method: Method = method.to_uppercase().parse().unwrap();
-            let body = json!({"name": "another.example.com"}).to_string();
+            let body = match path.as_str() {
+                "/v1/webhooks" => {
+                    json!({"url": "https://x.example.com/", "events": ["call.ended"]})
+                }
+                "/v1/webhooks/{webhook}" => json!({"enabled": false}),
+                "/v1/webhooks/{webhook}/replay" => json!({"since": "2020-01-01T00:00:00Z"}),
+                _ => json!({"name": "another.example.com"}),
+            };
+            let body = body.to_string();
             let request = |program: &Program| {
                 program
                     .ask(method.clone(), &named)
@@ -71,5 +94,8 @@ async fn no_endpoint_shows_or_changes_another_accounts_rows(engine: Engine) {
     }
     assert!(asked > 9, "{asked}");
     assert_eq!(own.get("/v1/sites").await, sites, "nothing was changed");
+    assert_eq!(own.get("/v1/webhooks").await, webhooks);
+    let after = format!("/v1/webhooks/{webhook}/deliveries");
+    assert_eq!(own.get(&after).await, deliveries);
     assert_ne!(stranger.get("/v1/sites").await, Value::Null);
 }

@@ -159,6 +159,71 @@ impl World {
         self.call = Some(calls::one(self, &ours, now - Duration::from_secs(900)).await);
     }
 
+    /// The account's story is told once more, as a new call that only began.
+    pub async fn call_again(&self) -> CallId {
+        let db = &self.platform.db;
+        let call = db.call(self.account.id, self.call.unwrap()).await.unwrap();
+        let again = ringfence_model::Call {
+            id: CallId::new(now(), random()),
+            started_at: now(),
+            answered_at: None,
+            ended_at: None,
+            disposition: None,
+            ..call.unwrap()
+        };
+        let id = again.id;
+        let begun = ringfence_store::Write::CallBegun(Box::new(again));
+        db.write(vec![begun]).await.unwrap();
+        id
+    }
+
+    /// A call that begins, is answered, recorded and over.
+    pub async fn a_whole_call(&self) {
+        use ringfence_store::Write;
+        let account = self.account.id;
+        let call = self.call_again().await;
+        let target = TargetId::new(now(), random());
+        let recording = ringfence_model::RecordingId::new(now(), random());
+        let opened = ringfence_model::Recording {
+            id: recording,
+            call,
+            account,
+            path: "a.wav".into(),
+            started_at: now(),
+            duration_ms: 0,
+            size: 0,
+            sha256: None,
+            state: ringfence_model::RecordingState::Open,
+        };
+        let writes = vec![
+            Write::CallAnswered {
+                account,
+                call,
+                at: now(),
+                target,
+                failed_over: false,
+            },
+            Write::RecordingOpened(opened),
+            Write::RecordingClosed {
+                account,
+                recording,
+                duration_ms: 900,
+                size: 7,
+                sha256: None,
+                state: ringfence_model::RecordingState::Closed,
+            },
+            Write::CallEnded {
+                account,
+                call,
+                at: now(),
+                disposition: ringfence_model::Disposition::Answered,
+                reason: Some("the caller hung up".into()),
+                failed_over: false,
+            },
+        ];
+        self.platform.db.write(writes).await.unwrap();
+    }
+
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
