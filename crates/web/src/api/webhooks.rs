@@ -300,7 +300,7 @@ pub(super) struct WebhookMessage {
 #[expect(dead_code, reason = "it describes what the platform makes")]
 pub(super) enum WebhookData {
     /// `call.started`, `call.answered`, `call.ended`.
-    Call(CallData),
+    Call(Box<CallData>),
     /// `recording.ready`.
     Recording(RecordingData),
 }
