@@ -148,13 +148,21 @@ async fn play_cut_recordings(db: &Db, world: &World, rows: &Rows, interrupted: &
             let path = world.recordings().join(&recording.path);
             let mut wav = hound::WavReader::open(&path).unwrap();
             let samples: Vec<i16> = wav.samples::<i16>().map(Result::unwrap).collect();
-            // What was cut right after its answer may hold nothing yet.
-            if samples.len() > 2 * 8_000 {
-                let left: Vec<i16> = samples.iter().copied().step_by(2).collect();
-                let right: Vec<i16> = samples.iter().copied().skip(1).step_by(2).collect();
-                let heard = [left, right]
-                    .map(|side| tone::dominant(&side, 8_000, &[440.0, 880.0]).map(|(hz, _)| hz));
-                assert_eq!(heard, [Some(440.0), Some(880.0)], "{}", path.display());
+            // A telephone that was cut right after the answer may have sent nothing yet: each side is judged from its
+            // first sound on, and half a second of it holds that side's tone.
+            let sides = [0, 1].map(|side| -> Vec<i16> {
+                let side = samples.iter().copied().skip(side).step_by(2);
+                side.skip_while(|sample| sample.unsigned_abs() < 200)
+                    .collect()
+            });
+            let long = sides.each_ref().map(|side| side.len() >= 4_000);
+            for ((side, long), tone) in sides.iter().zip(long).zip([440.0, 880.0]) {
+                if long {
+                    let heard = tone::dominant(side, 8_000, &[440.0, 880.0]).map(|(hz, _)| hz);
+                    assert_eq!(heard, Some(tone), "{}", path.display());
+                }
+            }
+            if long == [true, true] {
                 played += 1;
             }
         }

@@ -14,7 +14,18 @@ const POLICY: &str = "<meta http-equiv=Content-Security-Policy content=\"script-
 
 /// All of them; lock pages each in three of nine languages, in turn.
 pub fn specimens() -> Vec<Specimen> {
-    let texts: Vec<Vec<&str>> = include_str!("../pages/held_texts.tsv")
+    specimens_of(include_str!("../pages/held_texts.tsv"))
+}
+
+/// The lock pages in languages that the lexicon does not have.
+pub fn unknown_languages() -> Vec<Specimen> {
+    let mut all = specimens_of(crate::lock_pages::UNKNOWN);
+    all.retain(|specimen| specimen.scam);
+    all
+}
+
+fn specimens_of(texts: &str) -> Vec<Specimen> {
+    let texts: Vec<Vec<&str>> = texts
         .lines()
         .map(|line| line.split('\t').collect())
         .collect();
@@ -30,7 +41,7 @@ pub fn specimens() -> Vec<Specimen> {
         };
         if class == "lock" {
             for turn in 0..3 {
-                let texts = &texts[(at + turn * 3) % texts.len()];
+                let texts = &texts[(at + turn * (texts.len() / 3)) % texts.len()];
                 all.push(made(true, kind, name, texts, body));
             }
         } else {

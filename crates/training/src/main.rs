@@ -37,6 +37,8 @@ enum Task {
     Pages { folder: PathBuf },
     /// Judge the pages that were made, and print those that are judged wrongly
     Made,
+    /// The same for lock pages in languages that the lexicon does not have
+    Unknown,
     /// Look at pages in files, each with the scripts, frames and styles that it names and that are there
     Look {
         pages: Vec<PathBuf>,
@@ -86,7 +88,17 @@ fn main() -> anyhow::Result<()> {
             std::fs::write(&document, format!("{above}{MARK}\n\n{figures}"))?;
         }
         Task::Pages { folder } => pages(&folder)?,
-        Task::Made => made(),
+        Task::Made => judged(
+            lock_pages::specimens()
+                .into_iter()
+                .chain(ordinary_pages::specimens())
+                .chain(held_out::specimens()),
+        ),
+        Task::Unknown => judged(
+            lock_pages::unknown_languages()
+                .into_iter()
+                .chain(held_out::unknown_languages()),
+        ),
         Task::Look {
             pages,
             linked,
@@ -192,12 +204,11 @@ fn pages(folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn made() {
-    for specimen in lock_pages::specimens()
-        .iter()
-        .chain(&ordinary_pages::specimens())
-        .chain(&held_out::specimens())
-    {
+/// Prints what is not judged as it should be.
+fn judged(specimens: impl Iterator<Item = ringfence_training::Specimen>) {
+    let (mut looked, mut wrong) = (0_u32, 0_u32);
+    for specimen in specimens {
+        looked += 1;
         let found = specimen.look();
         let right = if specimen.scam {
             Verdict::Scam
@@ -205,6 +216,7 @@ fn made() {
             Verdict::Clean
         };
         if found.verdict != right {
+            wrong += 1;
             let signals: Vec<String> = found
                 .signals
                 .iter()
@@ -221,4 +233,5 @@ fn made() {
             );
         }
     }
+    println!("{wrong} of {looked} pages are not judged as they should be");
 }

@@ -146,3 +146,23 @@ fn disguises_are_named() {
         );
     }
 }
+
+/// Locks and sound are enough, whatever the page says: seven of ten lock pages are found in languages that the lexicon
+/// does not have, and every one with full screen, a question, dead keys and a sound that nothing stops.
+#[test]
+fn lock_pages_in_unknown_languages_are_known_by_their_locks() {
+    let locks: Vec<Specimen> = lock_pages::unknown_languages()
+        .into_iter()
+        .chain(held_out::unknown_languages())
+        .collect();
+    let missed = wrong(&locks, Verdict::Scam);
+    assert!(missed.len() * 10 <= locks.len() * 3, "{missed:#?}");
+    let usual: Vec<Specimen> = locks
+        .into_iter()
+        .filter(|specimen| {
+            ["usual locks", "base64", "locks in own files"].contains(&specimen.name.as_str())
+        })
+        .collect();
+    assert!(usual.len() >= 9, "{}", usual.len());
+    assert_eq!(wrong(&usual, Verdict::Scam), Vec::<String>::new());
+}

@@ -61,7 +61,7 @@ pub(super) struct Facts {
     pub call_links: u32,
     pub inputs: u32,
     pub elements: u32,
-    /// A drawing surface or a frame clock: games, consoles, players.
+    /// A drawing surface, in the page or taken by its own scripts: games, consoles, players.
     pub canvas: bool,
     /// A way out of full screen is offered.
     pub exit_full_screen: bool,
@@ -80,6 +80,10 @@ pub(super) struct Facts {
     pub number_parameter: Option<(f64, Place)>,
     /// Sounds without anything to stop them by.
     pub bare_sounds: u32,
+    /// Its own scripts stop a sound.
+    pub stops_sound: bool,
+    /// Those of the bare sounds that begin again when they end.
+    pub bare_loops: u32,
 }
 
 impl Evidence {

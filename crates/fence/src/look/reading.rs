@@ -383,6 +383,7 @@ impl Reader<'_> {
                 });
         if element.name == "audio" && element.attribute("controls").is_none() {
             self.evidence.facts.bare_sounds += 1;
+            self.evidence.facts.bare_loops += u32::from(element.attribute("loop").is_some());
         }
         if !starts || muted {
             return;

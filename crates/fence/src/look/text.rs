@@ -156,6 +156,8 @@ fn word_folded(word: &str, folded: &mut Folded) {
 
 /// The word behind look-alikes, if it is one of those that are disguised.
 fn undisguised(word: &str) -> Option<String> {
+    // Signs at the end are what a sentence ends with.
+    let word = word.trim_end_matches(['!', '|', '+']);
     let latin = |c: char| c < '\u{250}' && !c.is_ascii_digit() && !is_leet(c) && c != '\u{ad}';
     if word.len() > 64
         || word.chars().all(latin)
@@ -164,7 +166,6 @@ fn undisguised(word: &str) -> Option<String> {
         return None;
     }
     let plain: String = word
-        .trim_end_matches(['!', '|', '+'])
         .nfd()
         .filter(|&c| !invisible(c))
         .map(look_alike)
@@ -301,6 +302,12 @@ mod tests {
             read.disguised,
             ["windows", "virus", "microsoft", "security", "support"]
         );
+    }
+
+    #[test]
+    fn the_end_of_a_sentence_is_no_disguise() {
+        let read = folded("Warning! Your system! C++ | alert");
+        assert!(read.disguised.is_empty(), "{:?}", read.disguised);
     }
 
     #[test]

@@ -174,7 +174,12 @@ fn sounds(evidence: &mut Evidence) {
         && evidence.strength(AudioFromScript) >= 0.4
         && let Some(place) = evidence.place(AudioFromScript)
     {
-        evidence.note(AudioFromScript, 0.8, || place);
+        let strength = if evidence.facts.bare_loops > 0 {
+            1.0
+        } else {
+            0.8
+        };
+        evidence.note(AudioFromScript, strength, || place);
     }
 }
 
@@ -265,6 +270,8 @@ pub(super) fn score(evidence: &Evidence) -> f64 {
         worded && interrupts && locks >= 3.0 && locks + alarm >= 3.5,
     );
     let playful = facts.canvas || facts.exit_full_screen;
+    let whole = whole(evidence, locks, alarm);
+    at_least(whole, whole > 0.0);
     let threatens = threatens(evidence, locks, alarm, held);
     at_least(threatens, threatens > 0.0);
     // A lock page that takes its number from the address or from a server, whatever else it locks.
@@ -330,6 +337,7 @@ pub(super) fn score(evidence: &Evidence) -> f64 {
             && locks >= 3.5
             && strength(AudioAutoplay) >= 0.9;
         let surely = silent
+            || whole >= super::SCAM_FROM
             || strength(KeyboardLock) + strength(LeaveBlocked) + strength(KeysBlocked) >= 2.5
                 && alarm >= 0.8;
         if !surely {
@@ -337,6 +345,48 @@ pub(super) fn score(evidence: &Evidence) -> f64 {
         }
     }
     score
+}
+
+/// The floor of the score of a page by its locks and its sound alone, whatever it says and in whatever language; 0 where
+/// they are too few.
+///
+/// Full screen, a question on the way out, dead keys and a sound that nothing stops stand in each lock page of the corpus;
+/// of its 1,093 ordinary pages not one asks for full screen and plays a sound. What is left are games, which draw, and
+/// players and boards, which have a button for silence.
+fn whole(evidence: &Evidence, locks: f64, alarm: f64) -> f64 {
+    let strength = |kind| evidence.strength(kind);
+    let facts = &evidence.facts;
+    if facts.canvas || facts.stops_sound || alarm < 0.8 {
+        return 0.0;
+    }
+    let full = strength(FullScreen) >= 0.9;
+    let asks = strength(LeaveBlocked) >= 0.9;
+    let shut = asks || strength(KeysBlocked) >= 0.7 || strength(KeyboardLock) >= 0.9;
+    let endless = alarm >= 0.9;
+    let floods = strength(DialogLoop) >= 0.9
+        || strength(WindowFlood) >= 0.8
+        || strength(HistoryFlood) >= 0.9;
+    // One word that is wrong, where the sound may be a chime.
+    let hinted = strength(ThreatWords) >= 0.15
+        || strength(HoldWords) >= 0.3
+        || strength(ScanWords) >= 0.3
+        || strength(BrandOffDomain) >= 0.5 && strength(CallWords) >= 0.25;
+    let traps = strength(GestureTrap) >= 0.9 && asks && strength(KeysBlocked) >= 0.9;
+    let enough = if facts.exit_full_screen { 3.3 } else { 2.9 };
+    let surely = endless && full && shut && locks >= enough
+        || endless && asks && floods
+        || endless && full && strength(PhoneFromQuery) >= 0.8 && locks >= 1.0
+        || full && shut && strength(DecodedLayer) >= 0.8 && locks >= 2.0
+        || !facts.exit_full_screen
+            && (full && shut && locks >= 3.0 && hinted
+                || endless && traps && strength(FullScreen) >= 0.6);
+    if surely {
+        0.8
+    } else if endless && full && locks >= 2.0 && !facts.exit_full_screen {
+        0.55
+    } else {
+        0.0
+    }
 }
 
 /// The floor of the score of a page that threatens, by what else it does; 0 where that says too little.

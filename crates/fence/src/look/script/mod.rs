@@ -168,7 +168,8 @@ pub(super) fn read(script: &Script<'_>, evidence: &mut Evidence) {
 #[expect(clippy::struct_excessive_bools, reason = "each is a mark of its own")]
 struct Marks {
     full_screen: Option<usize>,
-    root_named: Option<usize>,
+    /// The whole page is handed to a function of the page's own: `toggle(document.body)`.
+    root_passed: bool,
     gesture: Option<usize>,
     plays: Option<usize>,
     new_audio: bool,
@@ -252,7 +253,7 @@ impl<'a> Reading<'a, '_> {
         match word {
             Word::RequestFullScreen => self.full_screen(at, 1.0),
             Word::ExitFullScreen | Word::FullScreenElement => self.marks.exit_full_screen = true,
-            Word::DocumentElement | Word::Body => self.marks.root_named = Some(at),
+            Word::DocumentElement | Word::Body => self.marks.root_passed |= self.is_passed(at),
             Word::Lock if owner == Word::Keyboard => self.note(SignalKind::KeyboardLock, 1.0, at),
             Word::RequestPointerLock => self.note(SignalKind::PointerLock, 1.0, at),
             Word::OnBeforeUnload => self.leave(at),
@@ -319,9 +320,27 @@ impl<'a> Reading<'a, '_> {
             Word::Fetch => self.marks.fetches = true,
             Word::Cursor => self.cursor(at),
             Word::Debugger => self.debugger(at),
-            Word::Canvas => self.evidence.facts.canvas = true,
+            Word::Pause if self.script.trust >= 1.0 && at > 0 && self.tokens[at - 1].is(b'.') => {
+                self.evidence.facts.stops_sound = true;
+            }
+            // Libraries draw too, whatever the page is.
+            Word::Canvas => self.evidence.facts.canvas |= self.script.trust >= 1.0,
             _ => {}
         }
+    }
+
+    /// The only argument of a plain function: `open(document.body)`, not `observer.observe(document.body)`.
+    fn is_passed(&self, at: usize) -> bool {
+        let is = |at: Option<usize>, sign: u8| {
+            at.and_then(|at| self.tokens.get(at))
+                .is_some_and(|token| token.is(sign))
+        };
+        let function = at.checked_sub(4).map(|at| &self.tokens[at]);
+        is(at.checked_sub(1), b'.')
+            && is(at.checked_sub(3), b'(')
+            && is(Some(at + 1), b')')
+            && function.is_some_and(|token| matches!(token.kind, Kind::Name(_)))
+            && !is(at.checked_sub(5), b'.')
     }
 
     /// A call on what another call gave: `$(document).keydown(…)`.
@@ -909,6 +928,9 @@ impl<'a> Reading<'a, '_> {
                 },
                 at,
             );
+        }
+        if let (Some(at), true) = (marks.full_screen, marks.root_passed && own) {
+            self.note(SignalKind::FullScreen, 0.9, at);
         }
         if let Some(at) = marks.plays {
             let strength = match (marks.new_audio, marks.repeats) {

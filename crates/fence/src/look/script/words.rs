@@ -90,7 +90,8 @@ words! {
     ScreenFull = "screenfull";
     Request = "request";
     KeyBindings = "mousetrap" | "hotkeys";
-    Canvas = "getcontext" | "requestanimationframe" | "webglrenderingcontext";
+    Canvas = "getcontext" | "webglrenderingcontext";
+    Pause = "pause" | "muted" | "togglemute";
     Decrypt = "decrypt" | "subtle" | "cryptojs" | "aes";
     Frame = "iframe";
     Click = "onload" | "ready" | "domcontentloaded";
