@@ -379,6 +379,7 @@ fn whole(evidence: &Evidence, locks: f64, alarm: f64) -> f64 {
         || full && shut && strength(DecodedLayer) >= 0.8 && locks >= 2.0
         || !facts.exit_full_screen
             && (full && shut && locks >= 3.0 && hinted
+                || full && asks && facts.bare_sounds > 0 && locks >= 3.3
                 || endless && traps && strength(FullScreen) >= 0.6);
     if surely {
         0.8
