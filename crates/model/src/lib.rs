@@ -9,6 +9,7 @@ mod dialling;
 mod hours;
 mod id;
 mod number;
+mod page_look;
 mod plan;
 mod pool_rule;
 mod records;
@@ -31,6 +32,7 @@ pub use id::{
     UserId, VisitId, VisitorId, WebhookId,
 };
 pub use number::{E164, NumberError, masked};
+pub use page_look::{LookOutcome, LookedPage, PageLook, PageView};
 pub use plan::{CallPlan, PlanDocument, Step};
 pub use pool_rule::{PoolRule, PoolWish};
 pub use records::{

@@ -1,6 +1,7 @@
 //! Cases, their evidence, and what withholds numbers.
 //!
-//! Evidence is only ever added: the tables themselves refuse to change it.
+//! Evidence is only ever added: the tables themselves refuse to change it. Its order is that of its numbers within the
+//! case, which are given out under the case's row: times of one moment say nothing of what came first.
 
 use ringfence_model::{
     AbuseCase, AccountId, CaseEvidence, CaseId, CaseState, EvidenceId, EvidenceKind, EvidencePage,
@@ -31,10 +32,14 @@ const ADD_CASE: &str = concat!(
     case_columns!(),
     ") VALUES ($1, $2, $3, $4, $5, $6, $7)"
 );
+/// Counts the case's evidence, and holds off others who add to it: a piece's place in the order is its number.
+const COUNT_EVIDENCE: &str = "UPDATE cases SET pieces = pieces + 1 WHERE account = $1 AND id = $2";
+/// Without a case there is no count, and the foreign key refuses the row.
 const ADD_EVIDENCE: &str = concat!(
     "INSERT INTO case_evidence (",
     evidence_columns!(),
-    ", page) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
+    ", page, sequence) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, \
+     COALESCE((SELECT pieces FROM cases WHERE account = $3 AND id = $2), 0))"
 );
 /// Another case may withhold the site's numbers already.
 const ADD_HOLD: &str = "INSERT INTO holds (account, case_id, site, placed_at) \
@@ -54,7 +59,7 @@ const OPEN_CASE: &str = concat!(
 const EVIDENCE: &str = concat!(
     "SELECT ",
     evidence_columns!(),
-    " FROM case_evidence WHERE account = $1 AND case_id = $2 ORDER BY at, id LIMIT $3"
+    " FROM case_evidence WHERE account = $1 AND case_id = $2 ORDER BY sequence LIMIT $3"
 );
 const EVIDENCE_PAGE: &str =
     "SELECT page FROM case_evidence WHERE account = $1 AND case_id = $2 AND id = $3";
@@ -63,12 +68,13 @@ const RELEASED_LOOKS: &str = concat!(
     evidence_columns!(),
     " FROM case_evidence WHERE account = $1 AND kind = 'look' AND case_id IN \
      (SELECT id FROM cases WHERE account = $1 AND site = $2 AND state = 'released') \
-     ORDER BY at DESC, id DESC LIMIT $3"
+     ORDER BY at DESC, case_id, sequence DESC LIMIT $3"
 );
 const RELEASE_CASE: &str = "UPDATE cases SET state = 'released', decided_at = $3 \
     WHERE account = $1 AND id = $2 AND state <> 'released' \
     AND (SELECT COUNT(DISTINCT by_user) FROM case_evidence AS e WHERE e.account = $1 AND e.case_id = $2 \
-        AND e.kind = 'release_agreed' AND e.at > COALESCE(cases.decided_at, -1)) >= $4";
+        AND e.kind = 'release_agreed' AND e.sequence > COALESCE((SELECT MAX(c.sequence) FROM case_evidence AS c \
+            WHERE c.account = $1 AND c.case_id = $2 AND c.kind = 'confirmed'), 0)) >= $4";
 const END_HOLD: &str = "UPDATE holds SET ended_at = $3 \
     WHERE account = $1 AND case_id = $2 AND ended_at IS NULL \
     AND EXISTS (SELECT 1 FROM cases WHERE account = $1 AND id = $2 AND state = 'released')";
@@ -99,7 +105,7 @@ impl Db {
         ];
         let mut statements = vec![Statement::new(ADD_CASE, add)];
         for piece in evidence {
-            statements.push(adding(piece)?);
+            statements.extend(adding(piece)?);
         }
         if hold {
             statements.push(holding(case.account, case.id, case.opened_at));
@@ -121,7 +127,7 @@ impl Db {
     ) -> Result<(), StoreError> {
         let mut statements = Vec::new();
         for piece in evidence {
-            statements.push(adding(piece)?);
+            statements.extend(adding(piece)?);
             if let Some(risk) = piece.risk {
                 statements.push(Statement::new(RAISE_CASE, args![account, case, risk]));
             }
@@ -143,14 +149,16 @@ impl Db {
         people: u32,
     ) -> Result<bool, StoreError> {
         let (account, case, at) = (evidence.account, evidence.case, evidence.at);
+        let [count, add] = adding(evidence)?;
         let changed = self
             .run(vec![
-                adding(evidence)?,
+                count,
+                add,
                 Statement::new(RELEASE_CASE, args![account, case, at, people]),
                 Statement::new(END_HOLD, args![account, case, at]),
             ])
             .await?;
-        Ok(changed.get(1).is_some_and(|cases| *cases > 0))
+        Ok(changed.get(2).is_some_and(|cases| *cases > 0))
     }
 
     /// An operator confirms an open case, as `evidence` says: the site's numbers are withheld, if they were not yet.
@@ -159,14 +167,16 @@ impl Db {
     /// [`StoreError::MissingParent`] when the account has no such case.
     pub async fn confirm_case(&self, evidence: &CaseEvidence) -> Result<bool, StoreError> {
         let (account, case, at) = (evidence.account, evidence.case, evidence.at);
+        let [count, add] = adding(evidence)?;
         let changed = self
             .run(vec![
-                adding(evidence)?,
+                count,
+                add,
                 Statement::new(CONFIRM_CASE, args![account, case, at]),
                 holding(account, case, at),
             ])
             .await?;
-        Ok(changed.get(1).is_some_and(|cases| *cases > 0))
+        Ok(changed.get(2).is_some_and(|cases| *cases > 0))
     }
 
     /// Cases of every account, open ones first, then by risk: for operators, never for a tenant.
@@ -197,7 +207,7 @@ impl Db {
         self.row(OPEN_CASE, args![account, site], read_case).await
     }
 
-    /// A case's evidence, oldest first, at most `limit` pieces, without the pages' octets.
+    /// A case's evidence in the order in which it was added, at most `limit` pieces, without the pages' octets.
     ///
     /// # Errors
     /// [`StoreError`] when rows cannot be read.
@@ -252,7 +262,8 @@ impl Db {
     }
 }
 
-fn adding(evidence: &CaseEvidence) -> Result<Statement, StoreError> {
+/// In this order: the count, then the row that takes it for its number.
+fn adding(evidence: &CaseEvidence) -> Result<[Statement; 2], StoreError> {
     let page = evidence.page.as_ref();
     let args = args![
         evidence.id,
@@ -269,7 +280,10 @@ fn adding(evidence: &CaseEvidence) -> Result<Statement, StoreError> {
         evidence.by,
         page.map(|page| page.octets.as_slice()),
     ];
-    Ok(Statement::new(ADD_EVIDENCE, args))
+    Ok([
+        Statement::new(COUNT_EVIDENCE, args![evidence.account, evidence.case]),
+        Statement::new(ADD_EVIDENCE, args),
+    ])
 }
 
 fn holding(account: AccountId, case: CaseId, at: Timestamp) -> Statement {

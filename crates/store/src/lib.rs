@@ -23,6 +23,7 @@ mod migrations;
 mod number_states;
 mod numbers;
 mod operators;
+mod page_looks;
 mod plans;
 mod pool_load;
 mod pool_rules;

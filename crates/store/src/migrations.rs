@@ -28,6 +28,7 @@ migrations! {
     11 "0011_cases",
     12 "0012_pools",
     13 "0013_webhooks",
+    15 "0015_page_looks",
 }
 
 pub(crate) async fn run(db: &Db) -> Result<(), StoreError> {

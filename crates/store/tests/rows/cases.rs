@@ -17,6 +17,8 @@ on_both_engines! {
     votes_from_before_a_decision_do_not_count
     a_confirmed_case_withholds_and_can_be_released
     evidence_cannot_be_changed_or_removed
+    evidence_of_one_moment_keeps_its_order
+    a_vote_counts_after_a_decision_whatever_the_clock_says
     another_account_finds_no_case
     operators_are_users_who_were_made_so
 }
@@ -263,6 +265,50 @@ async fn evidence_cannot_be_changed_or_removed(world: World) {
         db.evidence(case.account, case.id, 9).await.unwrap().len(),
         1
     );
+}
+
+async fn evidence_of_one_moment_keeps_its_order(world: World) {
+    let (db, tenant) = (&world.db, world.tenant(1).await);
+    let case = case(&world, &tenant, 900);
+    let pieces = |range: std::ops::Range<u32>| -> Vec<CaseEvidence> {
+        range
+            .map(|place| CaseEvidence {
+                what: format!("piece {place}"),
+                ..evidence(&world, &case, EvidenceKind::Look, 10)
+            })
+            .collect()
+    };
+    db.open_case(&case, &pieces(0..6), true).await.unwrap();
+    db.add_evidence(case.account, case.id, &pieces(6..9), None)
+        .await
+        .unwrap();
+    let read = db.evidence(case.account, case.id, 100).await.unwrap();
+    let order: Vec<&str> = read.iter().map(|piece| piece.what.as_str()).collect();
+    let wanted: Vec<String> = (0..9).map(|place| format!("piece {place}")).collect();
+    assert_eq!(order, wanted);
+}
+
+async fn a_vote_counts_after_a_decision_whatever_the_clock_says(world: World) {
+    let (db, tenant) = (&world.db, world.tenant(1).await);
+    let case = case(&world, &tenant, 900);
+    db.open_case(&case, &[], true).await.unwrap();
+    let (ada, ben) = (
+        UserId::new(START, world.draw()),
+        UserId::new(START, world.draw()),
+    );
+    // Before the decision, by a clock that goes ahead.
+    let early = vote(&world, &case, 90, ada);
+    assert!(!db.agree_to_release(&early, 2).await.unwrap());
+    let confirmed = CaseEvidence {
+        by: Some(ben),
+        ..evidence(&world, &case, EvidenceKind::Confirmed, 50)
+    };
+    assert!(db.confirm_case(&confirmed).await.unwrap());
+    // After it, by one that is late.
+    let late = vote(&world, &case, 40, ben);
+    assert!(!db.agree_to_release(&late, 2).await.unwrap());
+    let last = vote(&world, &case, 41, ada);
+    assert!(db.agree_to_release(&last, 2).await.unwrap());
 }
 
 async fn another_account_finds_no_case(world: World) {

@@ -16,6 +16,7 @@ mod leases;
 mod migration;
 mod number_states;
 mod numbers;
+mod page_looks;
 mod paging;
 mod plans;
 mod pool_load;
