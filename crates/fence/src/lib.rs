@@ -3,6 +3,7 @@
 //! Pure: no I/O, no clock, no chance. Time, keys and nonces come in from outside.
 
 mod admit;
+mod gate;
 mod host;
 pub mod look;
 mod proof;
@@ -10,6 +11,9 @@ mod refusal;
 mod token;
 
 pub use admit::{Admission, HostFacts, PageHost, RequestFacts, admit, agreed_host, origin_host};
+pub use gate::{
+    FAILURES_MAX, Gate, GatePolicy, PageFacts, as_asked, as_from_an_advert, bare, gate, page_name,
+};
 pub use host::{AddressPrefix, HostError, normalise_host};
 pub use proof::{META_NAME, PROOF_FILE_PATH, TXT_LABEL, file_proves, meta_proves, txt_proves};
 pub use refusal::Refusal;

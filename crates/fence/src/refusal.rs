@@ -72,6 +72,8 @@ refusals! {
     LeaseExpired = "lease_expired", "the lease is over; ask for a number again";
     /// The operator withholds the site's numbers. What led to it is not said, for that would teach how to avoid it.
     Withheld = "withheld", "no number of this site is shown at present; write to the operator of this server";
+    /// The page belongs to a new account, and nobody has looked at it yet.
+    NotLookedAt = "not_looked_at", "this page is being looked at before it shows its first number; ask again in a minute";
     /// The lease could not be made durable.
     Unavailable = "unavailable", "the lease could not be stored, so no number is shown; try again shortly";
     /// The body is no JSON of the expected form.

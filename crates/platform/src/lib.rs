@@ -70,6 +70,8 @@ pub struct Platform {
     pub call_facts: calls::CallFacts,
     /// Every account's trunks by their addresses.
     pub trunks: calls::Trunks,
+    /// Pages that ask for numbers, and looks at them that are under way.
+    pub page_looks: fence::PageLooks,
     /// Failed sign-ins and one-time links.
     pub sign_ins: accounts::SignIns,
     /// Cancelled when the server stops: what streams without end ends then.
@@ -96,7 +98,7 @@ impl Platform {
     /// The use cases for a command that does its work and ends, perhaps beside a server over the same rows: it keeps no
     /// journal, which is the server's, and reads no leases back, for it shows no numbers.
     pub fn beside(db: Db, outbound: Outbound, settings: Settings, keys: Keys) -> Arc<Self> {
-        Arc::new(Self {
+        Arc::new_cyclic(|own| Self {
             live: Live::with_limits(LiveLimits {
                 per_prefix: RateLimit {
                     per_minute: settings.number_requests_per_minute,
@@ -108,6 +110,7 @@ impl Platform {
             tag_facts: visits::TagFacts::new(),
             call_facts: calls::CallFacts::default(),
             trunks: calls::Trunks::default(),
+            page_looks: fence::PageLooks::new(own.clone()),
             sign_ins: accounts::SignIns::new(),
             stopping: CancellationToken::new(),
             db,

@@ -22,6 +22,7 @@ use ringfence_store::StoreError;
 use ringfence_tracking::{PAGE_URL_MAX, shortened};
 use url::Url;
 
+use crate::fence::{Asked, Visitor};
 use crate::{Platform, random};
 
 pub use facts::{ShownNumber, TagFacts};
@@ -273,6 +274,7 @@ impl Platform {
         if site.held {
             return Err(Refusal::Withheld);
         }
+        self.see_page_first(site, &page, request, now).await?;
         let (pool, shown) = match admission {
             Admission::Token(token) => {
                 let visit = new_visit(site, &page, request, now);
@@ -308,6 +310,40 @@ impl Platform {
             visit: self.signer().visit(&credential, site.id, user_agent),
             beat: beat_of(pool),
         })
+    }
+}
+
+impl Platform {
+    /// A page of a new account is looked at before it shows its first number; other pages now and then.
+    async fn see_page_first(
+        &self,
+        site: &SiteFacts,
+        page: &Url,
+        request: &NumberRequest<'_>,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        let asked = Asked {
+            account: site.account,
+            site: site.id,
+            account_since: site.account_since,
+            hosts: &site.hosts,
+            page,
+            visitor: || Visitor {
+                user_agent: shortened(request.user_agent, USER_AGENT_MAX).to_owned(),
+                language: request.language.map(str::to_owned),
+                referrer: request.referrer.map(str::to_owned),
+            },
+        };
+        if !self.pass_page_gate(&asked, now).await? {
+            return Ok(());
+        }
+        // What was seen may have led to a hold.
+        let seen = self.known_site(request.site, request.address, now).await?;
+        if seen.held {
+            Err(Refusal::Withheld)
+        } else {
+            Ok(())
+        }
     }
 }
 

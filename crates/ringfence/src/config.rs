@@ -197,6 +197,14 @@ section! {
     Fence "fence" {
         /// Whether a release takes two different operators. Only where one person runs the platform: `false`.
         two_people: bool = true;
+        /// Whether pages that ask for numbers are looked at. Only where no page can be reached from here: `false`.
+        look_at_pages: bool = true;
+        /// Seconds. A page whose last look is older is looked at again when it asks for a number.
+        look_again_after: u32 = 21_600;
+        /// Days. Pages of accounts that are younger are looked at before they are shown their first number.
+        new_account_days: u32 = 30;
+        /// Whether a page that cannot be looked at is shown numbers all the same, once that was tried three times.
+        show_on_unseen_pages: bool = true;
     }
 }
 

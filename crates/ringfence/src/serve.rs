@@ -89,6 +89,11 @@ pub fn plan(config: &Config) -> anyhow::Result<ServerPlan> {
             late_call_window: Duration::from_secs(config.tag.late_call_window.into()),
             fence: FenceSettings {
                 two_people: config.fence.two_people,
+                look_at_pages: config.fence.look_at_pages,
+                look_again_after: Duration::from_secs(config.fence.look_again_after.into()),
+                new_account_for: Duration::from_hours(24) * config.fence.new_account_days,
+                show_on_unseen_pages: config.fence.show_on_unseen_pages,
+                ..FenceSettings::default()
             },
         },
         telephony: TelephonyConfig {

@@ -4,11 +4,12 @@
 //! calls hear that the number is out of service. When it ends all of that works again, so one step undoes it.
 
 use ringfence_model::{
-    AbuseCase, AccountId, CaseEvidence, CaseId, CaseState, EvidenceId, EvidenceKind, Site, SiteId,
-    Timestamp, User, UserId,
+    AbuseCase, AccountId, CaseEvidence, CaseId, CaseState, Duration, EvidenceId, EvidenceKind,
+    Site, SiteId, Timestamp, User, UserId,
 };
 use ringfence_store::StoreError;
 
+use super::PageLimits;
 use crate::{Platform, random};
 
 /// Pieces of evidence that are read of one case.
@@ -19,11 +20,28 @@ const EVIDENCE_MAX: u32 = 500;
 pub struct FenceSettings {
     /// Two different operators have to agree to a release.
     pub two_people: bool,
+    /// Pages that ask for numbers are looked at.
+    pub look_at_pages: bool,
+    /// A page whose last look is older is looked at again when it asks for a number.
+    pub look_again_after: Duration,
+    /// Pages of accounts that are younger are looked at before they are shown their first number.
+    pub new_account_for: Duration,
+    /// A page that cannot be looked at is shown numbers all the same, once that was tried three times.
+    pub show_on_unseen_pages: bool,
+    /// How much a look from one vantage may take.
+    pub limits: PageLimits,
 }
 
 impl Default for FenceSettings {
     fn default() -> Self {
-        Self { two_people: true }
+        Self {
+            two_people: true,
+            look_at_pages: true,
+            look_again_after: Duration::from_hours(6),
+            new_account_for: Duration::from_hours(30 * 24),
+            show_on_unseen_pages: true,
+            limits: PageLimits::SAMPLE,
+        }
     }
 }
 
@@ -76,7 +94,7 @@ pub struct CaseFile {
     pub site: Site,
     /// The site's numbers are withheld now.
     pub held: bool,
-    /// Its evidence, oldest first, without the pages' octets.
+    /// Its evidence in the order in which it was added, without the pages' octets.
     pub evidence: Vec<CaseEvidence>,
     /// Operators, whose mail addresses stand beside what they did.
     pub operators: Vec<User>,
@@ -85,11 +103,11 @@ pub struct CaseFile {
 impl CaseFile {
     /// Who has agreed to a release since the last decision.
     pub fn agreed(&self) -> impl Iterator<Item = UserId> {
-        let since = self.case.decided_at;
-        self.evidence
+        let last = |piece: &CaseEvidence| piece.kind == EvidenceKind::Confirmed;
+        let since = self.evidence.iter().rposition(last).map_or(0, |at| at + 1);
+        self.evidence[since..]
             .iter()
-            .filter(move |piece| piece.kind == EvidenceKind::ReleaseAgreed)
-            .filter(move |piece| since.is_none_or(|decided| piece.at > decided))
+            .filter(|piece| piece.kind == EvidenceKind::ReleaseAgreed)
             .filter_map(|piece| piece.by)
     }
 

@@ -52,6 +52,25 @@ impl Default for PageLimits {
     }
 }
 
+impl PageLimits {
+    /// For one of the several looks at a page that asks for numbers: as much as a page needs that people wait for.
+    pub const SAMPLE: Self = Self {
+        page: FetchLimits {
+            time: Duration::from_secs(8),
+            body: 1024 * 1024,
+            redirects: 5,
+        },
+        part: FetchLimits {
+            time: Duration::from_secs(5),
+            body: 512 * 1024,
+            redirects: 3,
+        },
+        parts: 24,
+        octets: 2 * 1024 * 1024,
+        time: Duration::from_secs(14),
+    };
+}
+
 /// Parts that are fetched at the same time.
 const AT_ONCE: usize = 8;
 /// Frames in frames: a shell around a shell is followed, a hall of mirrors is not.

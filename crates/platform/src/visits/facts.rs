@@ -61,6 +61,8 @@ pub(super) struct SiteFacts {
     pub rules: Vec<RuleFacts>,
     /// Its numbers are withheld.
     pub held: bool,
+    /// When its account was made.
+    pub account_since: Timestamp,
 }
 
 /// Which visits draw from which pool.
@@ -278,6 +280,7 @@ impl Platform {
         };
         let hosts = self.db.hosts(site.account, site.id).await?;
         let holds = self.db.live_holds(site.account).await?;
+        let account = self.db.account(site.account).await?;
         let rules = self.db.pool_rules(site.account, site.id).await?;
         let numbers = match (site.pool, rules.as_slice()) {
             (None, []) => Vec::new(),
@@ -319,6 +322,7 @@ impl Platform {
             pool,
             rules,
             held: holds.iter().any(|hold| hold.site == site.id),
+            account_since: account.map_or(site.created_at, |account| account.created_at),
         })))
     }
 

@@ -22,7 +22,12 @@ pub async fn pages() -> (Arc<OnceLock<String>>, SocketAddr, JoinHandle<()>) {
         let challenge = Arc::clone(&challenge);
         move || async move { challenge.get().cloned().unwrap_or_default() }
     };
-    let router = Router::new().route("/.well-known/ringfence.txt", get(file));
+    // Whatever its path, a page that is looked at before it is shown a number.
+    let page =
+        || async { axum::response::Html("<!doctype html><title>Plumber</title><p>Open daily") };
+    let router = Router::new()
+        .route("/.well-known/ringfence.txt", get(file))
+        .fallback(get(page));
     let pages = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
     (challenge, address, pages)
 }

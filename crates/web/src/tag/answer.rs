@@ -171,6 +171,7 @@ const fn status(refusal: Refusal) -> StatusCode {
         | Refusal::PoolExhausted
         | Refusal::LeaseExpired
         | Refusal::Withheld
+        | Refusal::NotLookedAt
         | Refusal::TokenSpent
         | Refusal::TokenExpired => StatusCode::OK,
         Refusal::BodyMalformed | Refusal::PageMalformed => StatusCode::BAD_REQUEST,

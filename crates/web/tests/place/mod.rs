@@ -319,7 +319,12 @@ async fn pages(challenge: Arc<OnceLock<String>>) -> (SocketAddr, JoinHandle<()>)
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let proof = move || async move { challenge.get().cloned().unwrap_or_default() };
-    let router = Router::new().route("/.well-known/ringfence.txt", get(proof));
+    // Whatever its path, a page that is looked at before it is shown a number.
+    let page =
+        || async { axum::response::Html("<!doctype html><title>Dentist</title><p>Open daily") };
+    let router = Router::new()
+        .route("/.well-known/ringfence.txt", get(proof))
+        .fallback(get(page));
     let pages = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
     (address, pages)
 }
