@@ -132,15 +132,15 @@ pub fn page_name(url: &Url) -> String {
     names.sort();
     names.dedup();
     names.truncate(NAMES_MAX);
-    let mut named = bare(url);
+    let mut address = bare(url);
     if !names.is_empty() {
-        let mut query = named.query_pairs_mut();
+        let mut query = address.query_pairs_mut();
         for name in &names {
             query.append_key_only(name);
         }
         drop(query);
     }
-    let mut text = String::from(named);
+    let mut text = String::from(address);
     // An address is ASCII once it is parsed.
     text.truncate(PAGE_MAX);
     text
