@@ -144,7 +144,10 @@ impl Db {
         let args = args![account, json(dialling)?];
         self.run_one(SET_DIALLING, args).await.map(drop)
     }
+
     /// What is remembered of a caller from calls before an instant.
+    ///
+    /// On SQLite a call that was written within the last 200 ms may be missing: nobody's call waits for another's rows.
     ///
     /// # Errors
     /// [`StoreError`] when rows cannot be read.
@@ -162,6 +165,7 @@ impl Db {
             last_target: targets.into_iter().flatten().next(),
         })
     }
+
     /// Whom an account's calls reached since an instant, and when: what the counts of a month are rebuilt from.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ringfence_model::{
     Caps, Dialling, GroupProfile, Strategy, TargetId, TargetProfile, Trunk, TrunkId,
 };
-use ringfence_store::{CallerHistory, StoreError, Write};
+use ringfence_store::{CallFilter, CallerHistory, StoreError, Write};
 
 use crate::world::{START, World, at, on_both_engines};
 
@@ -130,6 +130,9 @@ async fn a_caller_is_remembered_with_the_target_that_answered_last(world: World)
             .await
             .unwrap();
     }
+    // A history does not wait for the tables to have what was just written; the call log does.
+    let page = db.calls(account, &CallFilter::default(), None, 10).await;
+    assert_eq!(page.unwrap().calls.len(), 3);
     let known = db.caller_history(account, &caller, at(100)).await.unwrap();
     assert_eq!(
         known,
