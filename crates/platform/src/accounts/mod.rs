@@ -92,6 +92,8 @@ pub struct Viewer {
     pub session: SessionId,
     /// What every form of this session carries.
     pub form_token: String,
+    /// The user runs the platform, and sees the cases of every account.
+    pub operator: bool,
 }
 
 impl Viewer {
@@ -256,11 +258,13 @@ impl Platform {
             return Ok(None);
         };
         let form_token = self.form_token(&hash);
+        let operator = self.db.is_operator(user.account, user.id).await?;
         Ok(Some(Viewer {
             user,
             account,
             session: session.id,
             form_token,
+            operator,
         }))
     }
 

@@ -3,12 +3,14 @@
 mod cases;
 mod fetching;
 mod judging;
+mod lists;
 mod looking;
 mod page_gate;
 pub mod vantages;
 
 pub use cases::{CaseError, CaseFile, FenceSettings, ReleaseAnswer};
 pub use fetching::{FetchedPage, FetchedPart, PageLimits, fetch_page};
+pub use lists::{CaseLine, UnseenPage};
 pub(crate) use page_gate::Asked;
 pub use page_gate::PageLooks;
 pub use ringfence_fence::look;

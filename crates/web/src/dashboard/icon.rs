@@ -40,6 +40,9 @@ pub(super) fn icon(name: &str) -> Icon {
         "sites" => {
             r#"<circle cx="8" cy="8" r="6"/><path d="M2 8h12M8 2c1.8 1.7 2.7 3.7 2.7 6S9.8 12.3 8 14C6.2 12.3 5.3 10.3 5.3 8S6.2 3.7 8 2z"/>"#
         }
+        "cases" => {
+            r#"<path d="M8 1.800 13.500 4v4c0 3-2.300 5.300-5.500 6.300C4.800 13.300 2.500 11 2.500 8V4zM8 5.300v3.200M8 10.800v.1"/>"#
+        }
         "theme" => {
             r#"<circle cx="8" cy="8" r="6"/><path d="M8 2a6 6 0 0 1 0 12z" fill="currentColor"/>"#
         }

@@ -5,6 +5,8 @@
 mod assets;
 mod call;
 mod calls;
+mod case;
+mod cases;
 mod chart;
 mod filters;
 mod guard;
@@ -19,6 +21,7 @@ mod recording;
 mod session;
 mod sign_in;
 mod sites;
+mod source;
 mod timeline;
 mod words;
 
@@ -74,6 +77,10 @@ pub(crate) fn router(platform: Arc<Platform>) -> Router {
         .route("/sites", get(sites::show).post(sites::add))
         .route("/sites/{site}/hosts", post(sites::add_host))
         .route("/sites/{site}/hosts/{host}/check", post(sites::check_host))
+        .route("/cases", get(cases::show))
+        .route("/cases/{case}", get(case::show))
+        .route("/cases/{case}/release", post(case::release))
+        .route("/cases/{case}/confirm", post(case::confirm))
         .route("/assets/{version}/{name}", get(assets::serve))
         .route("/favicon.ico", get(assets::favicon))
         .fallback(page::nothing_here)

@@ -21,6 +21,9 @@ const PLACES: [(&str, &str, &str); 6] = [
     ("sites", "/sites", "Sites"),
 ];
 
+/// The place that operators have besides.
+const OPERATORS_PLACE: (&str, &str, &str) = ("cases", "/cases", "Cases");
+
 /// A link of the navigation.
 pub(super) struct Place {
     pub(super) icon: &'static str,
@@ -52,6 +55,7 @@ impl Shell {
         Self {
             places: PLACES
                 .iter()
+                .chain(viewer.operator.then_some(&OPERATORS_PLACE))
                 .map(|&(icon, href, word)| Place {
                     icon,
                     href,

@@ -4,6 +4,7 @@
 
 mod browser;
 mod calls;
+mod cases;
 mod forms;
 mod pages;
 mod signing_in;
