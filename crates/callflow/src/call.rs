@@ -3,17 +3,12 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use ringfence_model::{
-    CallEventKind, Disposition, LegId, LegOutcome, Party, RecordingId, Timestamp,
-};
-use ringfence_routing::{Candidate, Refusal, Route, StepOutcome};
+use ringfence_model::{CallEventKind, Disposition, LegId, LegOutcome, Party, Timestamp};
+use ringfence_routing::{Route, StepOutcome};
 
 use crate::next::Next;
+use crate::state::{State, Transfer};
 use crate::types::{Action, Input, Options, Output};
-use crate::verdict;
-
-/// More changes of hold than this are not told any more: nobody can make a call's timeline grow without end.
-const MAX_HOLD_CHANGES: u32 = 200;
 
 /// A caller that acknowledges nothing is told as broken after 32 s (RFC 3261 §13.3.1.4); this is for when that is not told.
 const ANSWERING_FOR: Duration = Duration::from_secs(40);
@@ -32,8 +27,8 @@ pub struct Call {
     outputs: VecDeque<Output>,
     /// Legs that were given up and may still answer.
     pub(crate) given_up: Vec<LegId>,
-    recording: bool,
-    hold_changes: u32,
+    pub(crate) recording: bool,
+    pub(crate) hold_changes: u32,
     /// Somebody is rung to take the callee's place.
     pub(crate) transfer: Option<Transfer>,
     /// The callee that asked for it has hung up.
@@ -44,81 +39,6 @@ pub struct Call {
     pub(crate) playing: u32,
     /// The number of the ringback that the caller hears from us.
     pub(crate) ringback: Option<u32>,
-}
-
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Transfer {
-    pub(crate) leg: LegId,
-    until: Timestamp,
-    seconds: u64,
-    pub(crate) heard: bool,
-}
-
-/// A leg that rings.
-#[derive(Debug)]
-pub(crate) struct Ringing {
-    pub(crate) leg: LegId,
-    pub(crate) until: Timestamp,
-    pub(crate) seconds: u64,
-    pub(crate) heard: bool,
-    pub(crate) told: Option<(u16, bool)>,
-}
-
-#[derive(Debug)]
-pub(crate) enum State {
-    /// Nothing has been done yet; the first `Timeout` begins.
-    New {
-        at: Timestamp,
-    },
-    /// What is next? This came of the last.
-    Asking(Option<StepOutcome>),
-    /// The caller is being answered; then comes this.
-    Answering {
-        then: Next,
-        until: Timestamp,
-    },
-    /// Legs ring, at least one.
-    Ringing {
-        legs: Vec<Ringing>,
-        /// More than one was rung at once: the caller hears none of them before it answers.
-        together: bool,
-        relayed: Option<(u16, bool)>,
-    },
-    /// The caller hears a prompt.
-    Saying {
-        playing: u32,
-        until: Timestamp,
-    },
-    /// The caller hears a menu, or has heard it.
-    Choosing {
-        playing: u32,
-        timeout: Duration,
-        until: Timestamp,
-    },
-    /// The caller hears what comes before its message.
-    Greeting {
-        playing: u32,
-        longest: Duration,
-        until: Timestamp,
-    },
-    /// The caller leaves a message.
-    Message {
-        until: Timestamp,
-        caller_left: bool,
-        /// We end it, for this reason.
-        ended_by_us: Option<String>,
-    },
-    Talking {
-        until: Timestamp,
-        held_by_caller: bool,
-        held_by_callee: bool,
-    },
-    /// Hung up; the recording is being closed.
-    Closing {
-        until: Timestamp,
-        ended: CallEventKind,
-    },
-    Over,
 }
 
 impl Call {
@@ -235,46 +155,6 @@ impl Call {
         }
     }
 
-    fn end_by_plan(&mut self, refusal: Option<Refusal>) {
-        let verdict = verdict::of_call(&self.outcomes, self.last_failure.as_deref(), refusal);
-        self.end_unanswered(
-            Party::Server,
-            verdict.disposition,
-            verdict.code,
-            verdict.reason,
-        );
-    }
-
-    /// The end of a call that nobody answered but us: the caller is refused, or hung up when `by` is not the caller.
-    pub(crate) fn end_unanswered(
-        &mut self,
-        by: Party,
-        disposition: Disposition,
-        code: u16,
-        reason: String,
-    ) {
-        let code = if self.caller_is_up {
-            if by != Party::Caller {
-                self.act(Action::HangUp {
-                    party: Party::Caller,
-                });
-            }
-            None
-        } else {
-            self.act(Action::RefuseCaller {
-                code,
-                reason: reason.clone(),
-            });
-            Some(code)
-        };
-        self.state = State::Over;
-        self.emit(CallEventKind::Ended {
-            disposition,
-            code,
-            reason,
-        });
-    }
-
     /// Tells the machine what happened. Anything may come at any time; what no longer matters is let go by.
     pub fn handle(&mut self, input: Input, now: Timestamp) {
         match input {
@@ -340,137 +220,6 @@ impl Call {
         }
     }
 
-    fn transfer_to(&mut self, candidate: Candidate, now: Timestamp) {
-        if !self.is_talking() || self.transfer.is_some() {
-            return;
-        }
-        self.emit(CallEventKind::Ringing {
-            leg: candidate.leg,
-            target: candidate.target,
-            name: candidate.name.clone(),
-            reason: candidate.reason.clone(),
-        });
-        let until = now + candidate.ring_timeout.min(self.options.max_ringing);
-        self.transfer = Some(Transfer {
-            leg: candidate.leg,
-            until,
-            seconds: until.since(now).as_secs(),
-            heard: false,
-        });
-        self.act(Action::Ring(candidate));
-    }
-
-    /// Nobody takes the callee's place; a callee that has left already leaves the caller alone.
-    pub(crate) fn transfer_ended(&mut self, now: Timestamp) {
-        self.transfer = None;
-        if self.callee_left {
-            self.emit(CallEventKind::HungUp { by: Party::Callee });
-            self.act(Action::HangUp {
-                party: Party::Caller,
-            });
-            let reason = "the callee hung up, and nobody took the transfer".to_owned();
-            self.finish(Disposition::Answered, None, reason, now);
-        }
-    }
-
-    /// The call ends: nobody is needed in the callee's place.
-    fn drop_transfer(&mut self, reason: &str) {
-        if let Some(transfer) = self.transfer.take() {
-            self.give_up(transfer.leg, LegOutcome::Cancelled, reason.to_owned());
-        }
-    }
-
-    fn caller_cancelled(&mut self) {
-        let reason = "the caller gave up before anybody answered";
-        self.break_ringing(Party::Caller, Disposition::Abandoned, 487, reason);
-    }
-
-    /// Ends a call that nobody has answered.
-    fn break_ringing(&mut self, by: Party, disposition: Disposition, code: u16, reason: &str) {
-        let legs = match &mut self.state {
-            State::Ringing { legs, .. } => std::mem::take(legs),
-            State::Message {
-                caller_left,
-                ended_by_us,
-                ..
-            } => {
-                // It is over when its message is on disk.
-                if by != Party::Caller {
-                    if !*caller_left && ended_by_us.is_none() {
-                        *ended_by_us = Some(reason.to_owned());
-                        self.act(Action::CloseRecording);
-                    }
-                } else if !*caller_left {
-                    *caller_left = true;
-                    self.emit(CallEventKind::HungUp { by });
-                }
-                return;
-            }
-            State::Talking { .. } | State::Closing { .. } | State::Over => return,
-            _ => Vec::new(),
-        };
-        self.emit(CallEventKind::HungUp { by });
-        for ringing in legs {
-            self.give_up(ringing.leg, LegOutcome::Cancelled, reason.to_owned());
-        }
-        self.end_unanswered(by, disposition, code, reason.to_owned());
-    }
-
-    fn hung_up(&mut self, by: Party, now: Timestamp) {
-        match self.state {
-            // Whoever put the caller through may go before that one answers.
-            State::Talking { .. } if by == Party::Callee && self.transfer.is_some() => {
-                self.callee_left = true;
-            }
-            State::Talking { .. } => {
-                self.drop_transfer("the call ended before anybody took the transfer");
-                self.emit(CallEventKind::HungUp { by });
-                let (other, who) = match by {
-                    Party::Caller => (Some(Party::Callee), "the caller hung up"),
-                    Party::Callee => (Some(Party::Caller), "the callee hung up"),
-                    Party::Server => (None, "the server hung up"),
-                };
-                match other {
-                    Some(Party::Callee) if self.callee_left => {}
-                    Some(party) => self.act(Action::HangUp { party }),
-                    None => self.hang_up_both(),
-                }
-                self.finish(Disposition::Answered, None, who.to_owned(), now);
-            }
-            // A BYE in an early dialog gives up as a CANCEL does (RFC 3261 §15.1.1).
-            _ if by == Party::Caller => self.caller_cancelled(),
-            _ => {}
-        }
-    }
-
-    fn hold(&mut self, by: Party, on: bool) {
-        let State::Talking {
-            held_by_caller,
-            held_by_callee,
-            ..
-        } = &mut self.state
-        else {
-            return;
-        };
-        let held = match by {
-            Party::Caller => held_by_caller,
-            Party::Callee => held_by_callee,
-            Party::Server => return,
-        };
-        if *held == on {
-            return;
-        }
-        *held = on;
-        self.hold_changes += 1;
-        if self.hold_changes <= MAX_HOLD_CHANGES {
-            self.emit(if on {
-                CallEventKind::Held { by }
-            } else {
-                CallEventKind::Resumed { by }
-            });
-        }
-    }
-
     fn timeout(&mut self, now: Timestamp) {
         match &self.state {
             State::New { at } if now >= *at => self.ask(None, now),
@@ -515,103 +264,6 @@ impl Call {
                 self.recording_closed(None);
             }
             _ => {}
-        }
-    }
-
-    fn stop(&mut self, now: Timestamp) {
-        let reason = "the server was stopped";
-        if self.is_talking() {
-            self.server_hangs_up(Disposition::Answered, reason.to_owned(), now);
-        } else {
-            self.break_ringing(Party::Server, Disposition::Failed, 503, reason);
-        }
-    }
-
-    fn break_off(&mut self, code: u16, reason: &str, now: Timestamp) {
-        if self.is_talking() {
-            self.server_hangs_up(Disposition::Failed, reason.to_owned(), now);
-        } else {
-            self.break_ringing(Party::Server, Disposition::Failed, code, reason);
-        }
-    }
-
-    fn server_hangs_up(&mut self, disposition: Disposition, reason: String, now: Timestamp) {
-        self.drop_transfer("the call ended before anybody took the transfer");
-        self.emit(CallEventKind::HungUp { by: Party::Server });
-        self.hang_up_both();
-        self.finish(disposition, None, reason, now);
-    }
-
-    fn hang_up_both(&mut self) {
-        self.act(Action::HangUp {
-            party: Party::Caller,
-        });
-        if !self.callee_left {
-            self.act(Action::HangUp {
-                party: Party::Callee,
-            });
-        }
-    }
-
-    pub(crate) fn give_up(&mut self, leg: LegId, outcome: LegOutcome, reason: String) {
-        self.act(Action::Cancel {
-            leg,
-            elsewhere: false,
-        });
-        self.given_up.push(leg);
-        self.end_leg(leg, outcome, None, reason);
-    }
-
-    pub(crate) fn end_leg(
-        &mut self,
-        leg: LegId,
-        outcome: LegOutcome,
-        code: Option<u16>,
-        reason: String,
-    ) {
-        self.outcomes.push(outcome);
-        self.last_failure = Some(reason.clone());
-        self.emit(CallEventKind::LegFailed {
-            leg,
-            outcome,
-            code,
-            reason,
-        });
-    }
-
-    fn finish(
-        &mut self,
-        disposition: Disposition,
-        code: Option<u16>,
-        reason: String,
-        now: Timestamp,
-    ) {
-        let ended = CallEventKind::Ended {
-            disposition,
-            code,
-            reason,
-        };
-        if self.recording {
-            self.act(Action::CloseRecording);
-            self.state = State::Closing {
-                until: now + self.options.closing,
-                ended,
-            };
-        } else {
-            self.state = State::Over;
-            self.emit(ended);
-        }
-    }
-
-    fn recording_closed(&mut self, whole: Option<RecordingId>) {
-        if !matches!(self.state, State::Closing { .. }) {
-            return;
-        }
-        if let Some(recording) = whole {
-            self.emit(CallEventKind::RecordingFinished { recording });
-        }
-        if let State::Closing { ended, .. } = std::mem::replace(&mut self.state, State::Over) {
-            self.emit(ended);
         }
     }
 

@@ -26,9 +26,12 @@
 //! | it broke: no common codec, no free port, an error of ours | what the driver says | failed |
 
 mod call;
+mod ending;
 mod next;
 mod ringing;
 mod saying;
+mod state;
+mod talking;
 mod types;
 mod verdict;
 

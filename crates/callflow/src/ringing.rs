@@ -3,7 +3,8 @@
 use ringfence_model::{CallEventKind, LegId, LegOutcome, Timestamp};
 use ringfence_routing::{Candidate, StepOutcome};
 
-use crate::call::{Call, Ringing, State};
+use crate::call::Call;
+use crate::state::{Ringing, State};
 use crate::types::{Action, Ear, LegFailure, Sound};
 use crate::verdict;
 

@@ -5,8 +5,9 @@ use std::time::Duration;
 use ringfence_model::{CallEventKind, Disposition, Party, RecordingId, Timestamp};
 use ringfence_routing::StepOutcome;
 
-use crate::call::{Call, State};
+use crate::call::Call;
 use crate::next::Next;
+use crate::state::State;
 use crate::types::{Action, Ear, MessageEnd, Played, Sound};
 
 /// No prompt is longer than ten minutes, with the numbers and pieces beside it; this is for when its end is not told.

@@ -1,0 +1,83 @@
+//! Where a call is.
+
+use std::time::Duration;
+
+use ringfence_model::{CallEventKind, LegId, Timestamp};
+use ringfence_routing::StepOutcome;
+
+use crate::next::Next;
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Transfer {
+    pub(crate) leg: LegId,
+    pub(crate) until: Timestamp,
+    pub(crate) seconds: u64,
+    pub(crate) heard: bool,
+}
+
+/// A leg that rings.
+#[derive(Debug)]
+pub(crate) struct Ringing {
+    pub(crate) leg: LegId,
+    pub(crate) until: Timestamp,
+    pub(crate) seconds: u64,
+    pub(crate) heard: bool,
+    pub(crate) told: Option<(u16, bool)>,
+}
+
+#[derive(Debug)]
+pub(crate) enum State {
+    /// Nothing has been done yet; the first `Timeout` begins.
+    New {
+        at: Timestamp,
+    },
+    /// What is next? This came of the last.
+    Asking(Option<StepOutcome>),
+    /// The caller is being answered; then comes this.
+    Answering {
+        then: Next,
+        until: Timestamp,
+    },
+    /// Legs ring, at least one.
+    Ringing {
+        legs: Vec<Ringing>,
+        /// More than one was rung at once: the caller hears none of them before it answers.
+        together: bool,
+        relayed: Option<(u16, bool)>,
+    },
+    /// The caller hears a prompt.
+    Saying {
+        playing: u32,
+        until: Timestamp,
+    },
+    /// The caller hears a menu, or has heard it.
+    Choosing {
+        playing: u32,
+        timeout: Duration,
+        until: Timestamp,
+    },
+    /// The caller hears what comes before its message.
+    Greeting {
+        playing: u32,
+        longest: Duration,
+        until: Timestamp,
+    },
+    /// The caller leaves a message.
+    Message {
+        until: Timestamp,
+        caller_left: bool,
+        /// We end it, for this reason.
+        ended_by_us: Option<String>,
+    },
+    Talking {
+        until: Timestamp,
+        held_by_caller: bool,
+        held_by_callee: bool,
+    },
+    /// Hung up; the recording is being closed.
+    Closing {
+        until: Timestamp,
+        ended: CallEventKind,
+    },
+    Over,
+}
