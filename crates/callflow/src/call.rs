@@ -6,12 +6,12 @@ use std::time::Duration;
 use ringfence_model::{CallEventKind, Disposition, LegId, LegOutcome, Party, Timestamp};
 use ringfence_routing::{Route, StepOutcome};
 
-use crate::next::Next;
+use crate::next::{Manner, Next};
 use crate::state::{State, Transfer};
-use crate::types::{Action, Input, Options, Output};
+use crate::types::{Action, Input, Options, Output, Sound};
 
 /// A caller that acknowledges nothing is told as broken after 32 s (RFC 3261 §13.3.1.4); this is for when that is not told.
-const ANSWERING_FOR: Duration = Duration::from_secs(40);
+pub(crate) const ANSWERING_FOR: Duration = Duration::from_secs(40);
 
 /// One call, from its beginning to its end.
 #[derive(Debug)]
@@ -37,17 +37,17 @@ pub struct Call {
     pub(crate) caller_is_up: bool,
     /// The number of what was played last.
     pub(crate) playing: u32,
-    /// The number of the ringback that the caller hears from us.
-    pub(crate) ringback: Option<u32>,
+    /// What the caller hears from us while others ring, and its number.
+    pub(crate) background: Option<(u32, Sound)>,
 }
 
 impl Call {
     /// A call that rings the candidates of `route`, from `now` on: the first [`Output::Timeout`] is at `now`. It never asks.
     pub fn new(route: Route, options: Options, now: Timestamp) -> Self {
-        let rings = route
-            .candidates
-            .into_iter()
-            .map(|one| Next::Ring(vec![one]));
+        let rings = route.candidates.into_iter().map(|one| Next::Ring {
+            candidates: vec![one],
+            manner: Manner::default(),
+        });
         let last = route.refuse.map(Next::Refuse);
         Self {
             script: Some(rings.chain(last).collect()),
@@ -72,7 +72,7 @@ impl Call {
             callee_left: false,
             caller_is_up: false,
             playing: 0,
-            ringback: None,
+            background: None,
         }
     }
 
@@ -103,6 +103,7 @@ impl Call {
                 Output::Timeout(first.unwrap_or(Timestamp::from_micros(0)))
             }
             State::Answering { until, .. }
+            | State::Consenting { until, .. }
             | State::Saying { until, .. }
             | State::Choosing { until, .. }
             | State::Greeting { until, .. }
@@ -120,7 +121,7 @@ impl Call {
         };
         let outcome = outcome.clone();
         match next {
-            Next::Ring(candidates) => self.ring(candidates, now),
+            Next::Ring { candidates, manner } => self.ring(candidates, manner, now),
             Next::Say(_) | Next::Menu { .. } | Next::TakeMessage { .. } if self.caller_is_up => {
                 self.play_step(next, now);
             }
@@ -206,8 +207,9 @@ impl Call {
                 lasting,
                 ended,
             } => self.message_taken(recording, lasting, &ended),
+            Input::LegDigit { leg, key } => self.leg_pressed(leg, key, now),
             // Nobody waits for these keys.
-            Input::Digit { .. } | Input::LegDigit { .. } => {}
+            Input::Digit { .. } => {}
             Input::Gone { party: _, reason } => {
                 if self.is_talking() {
                     self.server_hangs_up(Disposition::Answered, reason, now);
@@ -224,6 +226,7 @@ impl Call {
         match &self.state {
             State::New { at } if now >= *at => self.ask(None, now),
             State::Ringing { .. } => self.ringing_timeout(now),
+            State::Consenting { until, .. } if now >= *until => self.consent_timeout(now),
             State::Answering { until, .. }
             | State::Saying { until, .. }
             | State::Choosing { until, .. }

@@ -64,8 +64,12 @@ impl Call {
         code: u16,
         reason: &str,
     ) {
-        let legs = match &mut self.state {
-            State::Ringing { legs, .. } => std::mem::take(legs),
+        let legs: Vec<(LegId, bool)> = match &mut self.state {
+            State::Ringing { legs, .. } => std::mem::take(legs)
+                .into_iter()
+                .map(|ringing| (ringing.leg, ringing.picked_up.is_some()))
+                .collect(),
+            State::Consenting { leg, .. } => vec![(*leg, true)],
             State::Message {
                 caller_left,
                 ended_by_us,
@@ -87,8 +91,13 @@ impl Call {
             _ => Vec::new(),
         };
         self.emit(CallEventKind::HungUp { by });
-        for ringing in legs {
-            self.give_up(ringing.leg, LegOutcome::Cancelled, reason.to_owned());
+        for (leg, has_picked_up) in legs {
+            if has_picked_up {
+                self.act(Action::Release { leg });
+                self.end_leg(leg, LegOutcome::Cancelled, None, reason.to_owned());
+            } else {
+                self.give_up(leg, LegOutcome::Cancelled, reason.to_owned());
+            }
         }
         self.end_unanswered(by, disposition, code, reason.to_owned());
     }

@@ -26,17 +26,19 @@
 //! | it broke: no common codec, no free port, an error of ours | what the driver says | failed |
 
 mod call;
+mod consenting;
 mod ending;
 mod next;
 mod ringing;
 mod saying;
 mod state;
+mod taking;
 mod talking;
 mod types;
 mod verdict;
 
 pub use call::Call;
-pub use next::Next;
+pub use next::{Manner, Next, Recorded};
 pub use types::{
     Action, Ear, Input, LegFailure, MessageEnd, Options, Output, Piece, Played, Sound,
 };

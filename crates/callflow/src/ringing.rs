@@ -4,12 +4,13 @@ use ringfence_model::{CallEventKind, LegId, LegOutcome, Timestamp};
 use ringfence_routing::{Candidate, StepOutcome};
 
 use crate::call::Call;
+use crate::next::Manner;
 use crate::state::{Ringing, State};
-use crate::types::{Action, Ear, LegFailure, Sound};
+use crate::types::{Action, LegFailure};
 use crate::verdict;
 
 impl Call {
-    pub(crate) fn ring(&mut self, candidates: Vec<Candidate>, now: Timestamp) {
+    pub(crate) fn ring(&mut self, candidates: Vec<Candidate>, manner: Manner, now: Timestamp) {
         let most = self.options.max_ringing;
         let last = *self.ringing_until.get_or_insert(now + most);
         if now >= last {
@@ -20,11 +21,10 @@ impl Call {
             let reason = "there is nobody to ring".to_owned();
             return self.ask(Some(StepOutcome::NotAnswered { reason }), now);
         }
-        if self.caller_is_up && self.ringback.is_none() {
-            let ringback = Sound::repeated("builtin:ringback");
-            self.ringback = Some(self.play(ringback, Ear::Caller, false));
+        if self.caller_is_up {
+            self.hear_meanwhile(&manner.meanwhile);
         }
-        let together = candidates.len() > 1;
+        let unheard = candidates.len() > 1 || manner.comes_between();
         let mut legs = Vec::with_capacity(candidates.len());
         for candidate in candidates {
             self.emit(CallEventKind::Ringing {
@@ -40,12 +40,14 @@ impl Call {
                 seconds: until.since(now).as_secs(),
                 heard: false,
                 told: None,
+                picked_up: None,
             });
             self.act(Action::Ring(candidate));
         }
         self.state = State::Ringing {
             legs,
-            together,
+            manner,
+            unheard,
             relayed: None,
         };
     }
@@ -60,8 +62,9 @@ impl Call {
         }
         let State::Ringing {
             legs,
-            together,
+            unheard,
             relayed,
+            ..
         } = &mut self.state
         else {
             return;
@@ -72,13 +75,13 @@ impl Call {
         ringing.heard = true;
         // Once the caller hears the leg, a later response without SDP takes nothing back (RFC 3960 §3.1).
         let early_media =
-            !*together && (early_media || ringing.told.is_some_and(|(_, heard)| heard));
+            !*unheard && (early_media || ringing.told.is_some_and(|(_, heard)| heard));
         if !(180..=183).contains(&code) || ringing.told == Some((code, early_media)) {
             return;
         }
         ringing.told = Some((code, early_media));
-        // Of several the caller hears nothing: to it, it rings.
-        let relay = if *together {
+        // To the caller it rings.
+        let relay = if *unheard {
             (180, false)
         } else {
             (code, early_media)
@@ -109,32 +112,13 @@ impl Call {
             self.emit(CallEventKind::Answered { leg: from });
             return self.act(Action::HandOver { leg: from });
         }
-        match &mut self.state {
-            State::Ringing { legs, .. } if legs.iter().any(|ringing| ringing.leg == from) => {
-                let legs = std::mem::take(legs);
-                self.state = State::Talking {
-                    until: now + self.options.max_length,
-                    held_by_caller: false,
-                    held_by_callee: false,
-                };
-                self.emit(CallEventKind::Answered { leg: from });
-                self.act(Action::Bridge { leg: from });
-                for other in legs.iter().filter(|ringing| ringing.leg != from) {
-                    self.act(Action::Cancel {
-                        leg: other.leg,
-                        elsewhere: true,
-                    });
-                    self.given_up.push(other.leg);
-                    let reason = "answered elsewhere".to_owned();
-                    self.end_leg(other.leg, LegOutcome::Cancelled, None, reason);
-                }
-            }
-            _ => {
-                if let Some(position) = self.given_up.iter().position(|leg| *leg == from) {
-                    self.given_up.swap_remove(position);
-                    self.act(Action::Release { leg: from });
-                }
-            }
+        if let State::Ringing { legs, .. } = &self.state
+            && legs.iter().any(|ringing| ringing.leg == from)
+        {
+            self.picked_up(from, now);
+        } else if let Some(position) = self.given_up.iter().position(|leg| *leg == from) {
+            self.given_up.swap_remove(position);
+            self.act(Action::Release { leg: from });
         }
     }
 
@@ -147,6 +131,10 @@ impl Call {
             let (outcome, code, reason) = verdict::of_leg(failure);
             self.end_leg(from, outcome, code, reason);
             self.ask_when_none_rings(now);
+        } else if matches!(self.state, State::Consenting { leg, .. } if leg == from) {
+            let (outcome, code, reason) = verdict::of_leg(failure);
+            self.end_leg(from, outcome, code, reason.clone());
+            self.ask(Some(StepOutcome::NotAnswered { reason }), now);
         } else if self.transfer.is_some_and(|transfer| transfer.leg == from) {
             let (outcome, code, reason) = verdict::of_leg(failure);
             self.end_leg(from, outcome, code, reason);
@@ -155,14 +143,19 @@ impl Call {
     }
 
     pub(crate) fn ringing_timeout(&mut self, now: Timestamp) {
-        let State::Ringing { legs, .. } = &mut self.state else {
+        let State::Ringing { legs, manner, .. } = &mut self.state else {
             return;
         };
+        let key = manner.accept_key;
         let (over, rings): (Vec<Ringing>, Vec<Ringing>) = std::mem::take(legs)
             .into_iter()
             .partition(|ringing| now >= ringing.until);
         *legs = rings;
         for ringing in over {
+            if ringing.picked_up.is_some() {
+                self.did_not_accept(ringing.leg, key);
+                continue;
+            }
             let seconds = ringing.seconds;
             let (outcome, reason) = if ringing.heard {
                 (LegOutcome::NoAnswer, format!("no answer in {seconds} s"))

@@ -11,7 +11,7 @@ use crate::state::State;
 use crate::types::{Action, Ear, MessageEnd, Played, Sound};
 
 /// No prompt is longer than ten minutes, with the numbers and pieces beside it; this is for when its end is not told.
-const LONGEST_PROMPT: Duration = Duration::from_mins(15);
+pub(crate) const LONGEST_PROMPT: Duration = Duration::from_mins(15);
 
 /// A caller who says nothing for so long has said it all.
 const SILENCE: Duration = Duration::from_secs(5);
@@ -22,7 +22,7 @@ const SHORTEST_MESSAGE: Duration = Duration::from_secs(1);
 impl Call {
     /// Begins a step that the caller hears.
     pub(crate) fn play_step(&mut self, next: Next, now: Timestamp) {
-        self.ringback = None;
+        self.background = None;
         let until = now + LONGEST_PROMPT;
         match next {
             Next::Say(sound) => {
@@ -45,7 +45,7 @@ impl Call {
                     until,
                 };
             }
-            Next::Ring(_) | Next::Refuse(_) | Next::End { .. } => {}
+            Next::Ring { .. } | Next::Refuse(_) | Next::End { .. } => {}
         }
     }
 
@@ -63,6 +63,12 @@ impl Call {
     pub(crate) fn caller_answered(&mut self, now: Timestamp) {
         match std::mem::replace(&mut self.state, State::Over) {
             State::Answering { then, .. } => self.play_step(then, now),
+            State::Consenting {
+                leg,
+                sound,
+                playing,
+                ..
+            } if playing.is_empty() => self.tell_of_recording(leg, sound, now),
             other => self.state = other,
         }
     }
@@ -96,6 +102,8 @@ impl Call {
                     ended_by_us: None,
                 };
             }
+            State::Ringing { .. } => self.whispered(number, outcome, now),
+            State::Consenting { .. } => self.told_of_recording(number, outcome, now),
             _ => {}
         }
     }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use ringfence_model::{CallEventKind, LegId, Timestamp};
 use ringfence_routing::StepOutcome;
 
-use crate::next::Next;
+use crate::next::{Manner, Next};
+use crate::types::Sound;
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Transfer {
@@ -23,6 +24,14 @@ pub(crate) struct Ringing {
     pub(crate) seconds: u64,
     pub(crate) heard: bool,
     pub(crate) told: Option<(u16, bool)>,
+    pub(crate) picked_up: Option<PickedUp>,
+}
+
+/// A leg that answered and does not have the call yet.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PickedUp {
+    /// The whisper that it hears, until that is over.
+    pub(crate) whisper: Option<u32>,
 }
 
 #[derive(Debug)]
@@ -38,12 +47,23 @@ pub(crate) enum State {
         then: Next,
         until: Timestamp,
     },
-    /// Legs ring, at least one.
+    /// Legs ring, or have picked up and are whispered to, at least one.
     Ringing {
         legs: Vec<Ringing>,
-        /// More than one was rung at once: the caller hears none of them before it answers.
-        together: bool,
+        manner: Manner,
+        /// The caller hears none of them before they are joined: several were rung at once, or something comes before.
+        unheard: bool,
         relayed: Option<(u16, bool)>,
+    },
+    /// Both sides are told that they are recorded, before they are.
+    Consenting {
+        leg: LegId,
+        sound: Sound,
+        /// What is not over yet; nothing while the caller is being answered.
+        playing: Vec<u32>,
+        /// Why it was not heard.
+        failed: Option<String>,
+        until: Timestamp,
     },
     /// The caller hears a prompt.
     Saying {

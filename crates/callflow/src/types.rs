@@ -25,7 +25,7 @@
 //! hearing what it heard. Several legs may be whispered to at the same time.
 //!
 //! **Consent before a recording.** After `Answered { leg }`: `Play { to: Caller }` and `Play { to: Leg(leg) }` (the caller
-//! must have been answered: `AnswerCaller` first), then, when both were `Played`, `Bridge { leg }`, which begins to record.
+//! must have been answered: `AnswerCaller` first), then, when both were `Played`, `Bridge { leg, record: true }`.
 //!
 //! **A queue.** `AnswerCaller` → `CallerAnswered` → `Play { to: Caller, sound: music, repeated }`; every half minute
 //! `Play { to: Caller, sound: "you are number", Number(3) }`, which takes the music's place (`Played { Stopped }` for it),
@@ -353,10 +353,12 @@ pub enum Action {
         /// phone does not list the call as missed.
         elsewhere: bool,
     },
-    /// Join the caller with this leg, and begin to record. A caller that was not answered yet gets this leg's answer.
+    /// Join the caller with this leg. A caller that was not answered yet gets this leg's answer.
     Bridge {
         /// The leg.
         leg: LegId,
+        /// Begin to record, when there is a place for it.
+        record: bool,
     },
     /// Join the caller with this leg in the place of the one that is talked to, and hang that one up.
     HandOver {

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use ringfence_callflow::{
-    Action, Call, Ear, Input, LegFailure, MessageEnd, Next, Options, Output, Piece, Played, Sound,
+    Action, Call, Ear, Input, LegFailure, Manner, MessageEnd, Next, Options, Output, Piece, Played,
+    Recorded, Sound,
 };
 use ringfence_model::{
     CallEventKind, Disposition, LegId, LegOutcome, Party, RecordingId, TargetId, Timestamp,
@@ -29,12 +30,20 @@ fn candidate(n: u128) -> Candidate {
         name: format!("Target {n}"),
         uri: format!("sip:t{n}@example.com"),
         ring_timeout: Duration::from_secs(20),
+        shown: None,
         reason: "next".into(),
     }
 }
 
 fn ring(legs: std::ops::Range<u128>) -> Next {
-    Next::Ring(legs.map(candidate).collect())
+    ring_so(legs, Manner::default())
+}
+
+fn ring_so(legs: std::ops::Range<u128>, manner: Manner) -> Next {
+    Next::Ring {
+        candidates: legs.map(candidate).collect(),
+        manner,
+    }
 }
 
 fn say() -> Next {
@@ -136,6 +145,34 @@ impl Run {
     }
 }
 
+fn bridge(n: u128, record: bool) -> Action {
+    Action::Bridge {
+        leg: leg(n),
+        record,
+    }
+}
+
+fn whispered() -> Manner {
+    Manner {
+        whisper: Some(Sound::prompt("sales")),
+        ..Manner::default()
+    }
+}
+
+fn with_a_key() -> Manner {
+    Manner {
+        accept_key: Some('1'),
+        ..whispered()
+    }
+}
+
+fn after_consent() -> Manner {
+    Manner {
+        record: Recorded::AfterConsent(Sound::prompt("recorded")),
+        ..Manner::default()
+    }
+}
+
 fn hang_up_caller() -> Action {
     Action::HangUp {
         party: Party::Caller,
@@ -169,7 +206,7 @@ fn of_those_who_ring_at_once_the_first_has_the_call_and_the_others_are_told() {
     });
     run.give(Input::Answered { leg: leg(1) });
     assert!(run.call.is_talking());
-    assert!(run.did(&Action::Bridge { leg: leg(1) }));
+    assert!(run.did(&bridge(1, true)));
     let elsewhere = |n| Action::Cancel {
         leg: leg(n),
         elsewhere: true,
@@ -345,7 +382,7 @@ fn a_caller_who_leaves_a_menu_has_abandoned_the_call() {
 }
 
 fn any_next() -> impl Strategy<Value = u8> {
-    0..7u8
+    0..11u8
 }
 
 /// The `n`th answer of a run; its legs are its own.
@@ -360,7 +397,17 @@ fn next(kind: u8, n: u128) -> Next {
             code: 486,
             reason: "no".into(),
         }),
-        _ => ring(0..0),
+        6 => ring(0..0),
+        7 => ring_so(n * 3..n * 3 + 2, whispered()),
+        8 => ring_so(n * 3..n * 3 + 3, with_a_key()),
+        9 => ring_so(n * 3..n * 3 + 1, after_consent()),
+        _ => ring_so(
+            n * 3..n * 3 + 2,
+            Manner {
+                record: after_consent().record,
+                ..with_a_key()
+            },
+        ),
     }
 }
 
@@ -384,6 +431,8 @@ fn any_input() -> impl Strategy<Value = Input> {
         4 => Just(Input::CallerAnswered),
         6 => (1..6u32, any_played).prop_map(|(playing, outcome)| Input::Played { playing, outcome }),
         2 => Just(Input::Digit { by: Party::Caller, key: '5' }),
+        3 => (any_leg(), prop_oneof![Just('1'), Just('2')])
+            .prop_map(|(leg, key)| Input::LegDigit { leg, key }),
         2 => proptest::option::of(Just(recording())).prop_map(|recording| Input::MessageTaken {
             recording,
             lasting: Duration::from_secs(3),
@@ -443,5 +492,148 @@ proptest! {
         let refused = run.actions.iter().any(|action| matches!(action, Action::RefuseCaller { .. }));
         prop_assert!(!(ours && refused), "a caller that was answered was refused");
         prop_assert!(ours || refused || answered == 1);
+    }
+}
+
+/// Those that picked up and do not have the call are hung up, and no leg is joined before it has picked up.
+#[test]
+fn a_whisper_comes_before_the_conversation_and_the_caller_hears_it_ring_meanwhile() {
+    let mut run = Run::new([ring_so(0..2, whispered())]);
+    run.give(Input::Progress {
+        leg: leg(0),
+        code: 183,
+        early_media: true,
+    });
+    assert!(run.did(&Action::RelayProgress {
+        leg: leg(0),
+        code: 180,
+        early_media: false
+    }));
+    run.give(Input::Answered { leg: leg(0) });
+    assert!(run.did(&Action::Play {
+        playing: 1,
+        sound: Sound::prompt("sales"),
+        to: Ear::Leg(leg(0)),
+        stop_on_key: false,
+    }));
+    assert!(run.did(&Action::Cancel {
+        leg: leg(1),
+        elsewhere: true
+    }));
+    assert!(!run.call.is_talking() && !run.did(&Action::AnswerCaller));
+    run.played(1, Played::Finished);
+    assert!(run.call.is_talking());
+    assert!(run.did(&bridge(0, true)));
+}
+
+#[test]
+fn whoever_presses_the_key_first_has_the_call_and_whoever_presses_none_does_not() {
+    let mut run = Run::new([ring_so(0..3, with_a_key()), ring(3..4)]);
+    for n in 0..2 {
+        run.give(Input::Answered { leg: leg(n) });
+    }
+    run.played(1, Played::KeyPressed);
+    run.give(Input::LegDigit {
+        leg: leg(0),
+        key: '7',
+    });
+    assert!(!run.call.is_talking(), "a wrong key takes nothing");
+    run.give(Input::LegDigit {
+        leg: leg(1),
+        key: '1',
+    });
+    assert!(run.did(&bridge(1, true)));
+    assert!(
+        run.did(&Action::Release { leg: leg(0) }),
+        "it had picked up"
+    );
+    assert!(run.did(&Action::Cancel {
+        leg: leg(2),
+        elsewhere: true
+    }));
+
+    let mut run = Run::new([ring_so(0..1, with_a_key()), ring(1..2)]);
+    run.give(Input::Answered { leg: leg(0) });
+    run.played(1, Played::Finished);
+    run.time_out();
+    assert!(run.did(&Action::Release { leg: leg(0) }));
+    let outcome = run.asked.last().unwrap().clone();
+    assert_eq!(
+        outcome,
+        Some(StepOutcome::NotAnswered {
+            reason: "somebody picked up, and did not press 1 within 10 s".into()
+        })
+    );
+    run.give(Input::Answered { leg: leg(1) });
+    assert!(run.did(&bridge(1, true)));
+}
+
+#[test]
+fn a_callee_whose_whisper_cannot_be_played_has_the_call_all_the_same_and_it_is_told() {
+    let mut run = Run::new([ring_so(0..1, whispered())]);
+    run.give(Input::Answered { leg: leg(0) });
+    let reason = "no such prompt".to_owned();
+    run.played(1, Played::Failed { reason });
+    assert!(run.did(&bridge(0, true)));
+    let told = |event: &CallEventKind| matches!(event, CallEventKind::SoundFailed { reason } if reason.ends_with("no such prompt"));
+    assert!(run.events.iter().any(told), "{:?}", run.events);
+}
+
+#[test]
+fn nothing_is_recorded_before_both_sides_have_heard_that_it_will_be() {
+    for fails in [false, true] {
+        let mut run = Run::new([ring_so(0..1, after_consent())]);
+        run.give(Input::Answered { leg: leg(0) });
+        assert_eq!(run.actions.last(), Some(&Action::AnswerCaller));
+        run.give(Input::CallerAnswered);
+        for (playing, to) in [(1, Ear::Caller), (2, Ear::Leg(leg(0)))] {
+            assert!(run.did(&Action::Play {
+                playing,
+                sound: Sound::prompt("recorded"),
+                to,
+                stop_on_key: false,
+            }));
+        }
+        run.played(2, Played::Finished);
+        assert!(!run.call.is_talking());
+        let outcome = if fails {
+            Played::Failed { reason: "x".into() }
+        } else {
+            Played::Finished
+        };
+        run.played(1, outcome);
+        assert!(run.call.is_talking());
+        assert!(run.did(&bridge(0, !fails)), "{:?}", run.actions);
+    }
+}
+
+#[test]
+fn a_callee_who_leaves_before_it_is_joined_leaves_the_call_to_the_next() {
+    let manner = Manner {
+        record: Recorded::No,
+        ..Manner::default()
+    };
+    let mut run = Run::new([ring_so(0..1, after_consent()), ring_so(1..2, manner)]);
+    run.give(Input::Answered { leg: leg(0) });
+    run.give(Input::CallerAnswered);
+    run.give(Input::LegFailed {
+        leg: leg(0),
+        failure: LegFailure::HungUp,
+    });
+    let ringback = Sound::repeated("builtin:ringback");
+    let rings = |action: &Action| matches!(action, Action::Play { sound, to: Ear::Caller, .. } if *sound == ringback);
+    assert!(run.actions.iter().any(rings), "{:?}", run.actions);
+    run.give(Input::Answered { leg: leg(1) });
+    assert!(run.did(&bridge(1, false)));
+}
+
+#[test]
+fn a_caller_who_leaves_hangs_up_whoever_picked_up() {
+    for manner in [with_a_key(), after_consent()] {
+        let mut run = Run::new([ring_so(0..1, manner)]);
+        run.give(Input::Answered { leg: leg(0) });
+        run.give(Input::HungUp { by: Party::Caller });
+        assert!(run.did(&Action::Release { leg: leg(0) }));
+        assert_eq!(run.ended().0, Disposition::Abandoned);
     }
 }

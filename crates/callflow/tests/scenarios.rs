@@ -36,6 +36,7 @@ fn route(candidates: u128, refuse: Option<u16>) -> Route {
                 name: format!("Target {n}"),
                 uri: format!("sip:t{n}@example.com"),
                 ring_timeout: Duration::from_secs(20),
+                shown: None,
                 reason: "next".into(),
             })
             .collect(),
@@ -162,7 +163,7 @@ fn an_answered_call_ends_when_the_callee_hangs_up() {
                 code: 180,
                 early_media: false
             },
-            Action::Bridge { leg: leg(0) },
+            bridge(0),
             Action::HangUp {
                 party: Party::Caller
             },
@@ -268,7 +269,7 @@ fn an_answer_after_the_ring_timeout_does_not_disturb_the_next_target() {
     run.give(Input::Answered { leg: leg(0) });
     assert!(run.actions.contains(&Action::Release { leg: leg(0) }));
     run.give(Input::Answered { leg: leg(1) });
-    assert!(run.actions.contains(&Action::Bridge { leg: leg(1) }));
+    assert!(run.actions.contains(&bridge(1)));
 }
 
 #[test]
@@ -337,6 +338,13 @@ fn a_side_that_is_gone_ends_an_answered_call_on_both_sides() {
     assert_eq!(run.ended().0, Disposition::Answered);
     for party in [Party::Caller, Party::Callee] {
         assert!(run.actions.contains(&Action::HangUp { party }));
+    }
+}
+
+fn bridge(n: u128) -> Action {
+    Action::Bridge {
+        leg: leg(n),
+        record: true,
     }
 }
 

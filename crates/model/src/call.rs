@@ -218,7 +218,19 @@ pub enum CallEventKind {
         /// Why, in words that are shown.
         reason: String,
     },
-    /// A target answered.
+    /// A target picked up, and is not joined with the caller yet: it hears something first, or has to press a key.
+    PickedUp {
+        /// The leg.
+        leg: LegId,
+        /// What it has to do, in words that are shown.
+        reason: String,
+    },
+    /// Something that a side was to hear could not be played; the call goes on.
+    SoundFailed {
+        /// What and why, in words that are shown.
+        reason: String,
+    },
+    /// A target answered: both sides talk.
     Answered {
         /// The leg.
         leg: LegId,

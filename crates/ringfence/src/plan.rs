@@ -2,15 +2,15 @@
 //!
 //! Decides nothing: `platform` reads the files, `routing` checks and walks.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use ringfence_model::{AccountId, E164, PlanDocument, Source, SourceKind, TargetId, Timestamp};
 use ringfence_platform::arrangement::{
-    Names, PlanFile, PlanFindings, Reach, Shape, read_plan_file,
+    Holdings, Names, PlanFile, PlanFindings, Reach, Shape, read_plan_file,
 };
-use ringfence_platform::{now, prompts};
+use ringfence_platform::now;
 use ringfence_routing::{
     CallFacts, Chance, Destinations, Instruction, Loads, Stage, StepOutcome, View, trial,
 };
@@ -207,7 +207,7 @@ fn of_file(plans: &PlanFile, stood_in: bool) -> Known {
         .unwrap_or_else(|| "GB".to_owned());
     let reach = (!stood_in).then(|| shape.reach(&dialling, &home));
     Known {
-        not_yet: shape.not_carried_out(arrangement, &HashSet::new()),
+        not_yet: shape.not_carried_out(arrangement, Holdings::default()),
         shape,
         names,
         problems,
@@ -225,10 +225,8 @@ async fn of_account(
     let db = admin::database(config).await?;
     let account = admin::account(&db, source.account.as_deref()).await?;
     let own = ringfence_platform::arrangement::of_account(&db, &account).await?;
+    let holdings = Holdings::of_account(&db, account.id, &config.recordings_folder()).await?;
     db.close().await;
-    let folder = prompts::folder(&config.recordings_folder(), account.id);
-    let kept = prompts::kept(&folder)
-        .with_context(|| format!("expected to read prompts from {}", folder.display()))?;
     let arrangement = &plans.arrangement;
     let problems = if plans.alone {
         Vec::new()
@@ -246,7 +244,7 @@ async fn of_account(
     }
     shape.add(own.shape);
     Ok(Known {
-        not_yet: shape.not_carried_out(arrangement, &kept.into_keys().collect()),
+        not_yet: shape.not_carried_out(arrangement, holdings),
         shape,
         names,
         problems,

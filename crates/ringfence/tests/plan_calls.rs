@@ -121,13 +121,13 @@ async fn who_speaks_the_visitors_language_is_rung_and_a_closed_plan_refuses(engi
         &file,
         text.replace(
             "group = \"Sales\"\n",
-            "group = \"Sales\"\nwhisper = \"hello\"\n",
+            "group = \"Sales\"\nstrategy = \"performance\"\n",
         ),
     )
     .unwrap();
     let (code, said) = done(&["apply", file.to_str().unwrap()]);
     assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("step \"sales\": `ring.whisper`"), "{said}");
+    assert!(said.contains("step \"sales\": `ring.strategy`"), "{said}");
     std::fs::write(&file, text).unwrap();
     let (code, said) = done(&["apply", file.to_str().unwrap()]);
     assert_eq!(code, Some(0), "{said}");

@@ -8,6 +8,8 @@
 #[allow(dead_code, reason = "what the tests of telephony need beside")]
 #[path = "../../telephony/tests/calls/phone.rs"]
 mod phone;
+#[path = "support/shop.rs"]
+mod shop;
 mod support;
 
 /// What the phone calls.
@@ -15,18 +17,13 @@ mod harness {
     pub const NUMBER: &str = "+442079460001";
 }
 
-use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use ringfence_media::tone::{Tone, level};
-use ringfence_model::{AccountId, Call, CallEventKind, Disposition, LegOutcome, RecordingState};
-use ringfence_softphone::{
-    Behaviour, CallRequest, CallResult, HungUpBy, Softphone, SoftphoneConfig, Then,
-};
-use ringfence_store::{CallFilter, Db};
+use ringfence_model::{CallEventKind, Disposition, LegOutcome};
+use ringfence_softphone::{Behaviour, HungUpBy, Then};
 use ringfence_testing::sipp::Sipp;
 use ringfence_testing::{Engine, on_both_engines};
-use support::{Server, World, run};
+use shop::{CARRIER, Shop, applied, phone, scenario, talks};
 
 on_both_engines!(
     the_least_busy_is_rung_nobody_gets_more_than_their_cap_and_the_timeline_says_why,
@@ -35,160 +32,6 @@ on_both_engines!(
     a_key_leads_to_who_was_asked_for,
     a_call_is_forwarded_only_where_the_account_may_dial,
 );
-
-/// How long something of another process may take; it takes a second or two unless the machine is very busy.
-const PATIENCE: Duration = Duration::from_mins(1);
-
-const CARRIER: &str =
-    "[[trunk]]\nname = \"Carrier\"\naddresses = [\"127.0.0.1\"]\ncountry = \"GB\"\n";
-
-/// A server with an arrangement, its rows, and a caller.
-struct Shop {
-    world: World,
-    server: Server,
-    db: Db,
-    account: AccountId,
-    caller: Softphone,
-}
-
-impl Shop {
-    async fn open(engine: Engine, arrangement: &str) -> Self {
-        let world = World::new(engine.database().await);
-        let config = world.config();
-        let config = config.to_str().unwrap();
-        let user = [
-            "user",
-            "add",
-            "--email",
-            "owner@example.com",
-            "--config",
-            config,
-        ];
-        let (code, out, said) = run(&user, world.folder.path());
-        assert_eq!(code, Some(0), "{out}{said}");
-        tone_file(&world.folder.path().join("welcome.wav"));
-        let (code, said) = applied(&world, arrangement);
-        assert_eq!(code, Some(0), "{said}");
-        let db = world.db().await;
-        let account = db.first_account().await.unwrap().unwrap().id;
-        Self {
-            server: world.serve(),
-            caller: Softphone::start(SoftphoneConfig::default()).await.unwrap(),
-            world,
-            db,
-            account,
-        }
-    }
-
-    /// Calls the number and hangs up that long after the answer.
-    async fn call(&self, to: &str, talk: Duration) -> CallResult {
-        let call = CallRequest {
-            server: self.world.sip,
-            to: to.into(),
-            from: "01632960001".into(),
-            tone_hz: 440.0,
-            talk,
-            give_up_after: Some(Duration::from_secs(30)),
-            expect: vec![440.0, 620.0, 880.0],
-        };
-        self.caller.call(call).await.unwrap()
-    }
-
-    /// The calls, the oldest first, once there are so many that are over.
-    async fn ended(&self, count: usize) -> Vec<Call> {
-        let begun = Instant::now();
-        loop {
-            let all = CallFilter::default();
-            let page = self.db.calls(self.account, &all, None, 20);
-            let mut calls = page.await.unwrap().calls;
-            if calls.iter().filter(|call| call.ended_at.is_some()).count() == count {
-                calls.sort_by_key(|call| call.started_at);
-                return calls;
-            }
-            let said = self.world.said();
-            assert!(
-                begun.elapsed() < PATIENCE,
-                "{count} calls: {calls:#?}\n{said}"
-            );
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-
-    async fn events(&self, call: &Call) -> Vec<CallEventKind> {
-        let events = self.db.call_events(self.account, call.id).await.unwrap();
-        let ends = events
-            .iter()
-            .filter(|event| matches!(event.kind, CallEventKind::Ended { .. }));
-        assert_eq!(ends.count(), 1, "{events:?}");
-        events.into_iter().map(|event| event.kind).collect()
-    }
-
-    /// Who was rung, each with the reason; and everything that was decided.
-    async fn why(&self, call: &Call) -> (Vec<(String, String)>, String) {
-        let events = self.events(call).await;
-        let rung = events.iter().filter_map(|event| match event {
-            CallEventKind::Ringing { name, reason, .. } => Some((name.clone(), reason.clone())),
-            _ => None,
-        });
-        let decided = events.iter().filter_map(|event| match event {
-            CallEventKind::Decided { step, reason } => Some(format!("{step}: {reason}\n")),
-            _ => None,
-        });
-        (rung.collect(), decided.collect())
-    }
-
-    async fn close(self) {
-        self.db.close().await;
-        assert!(self.server.stop().success(), "{}", self.world.said());
-    }
-}
-
-/// Two seconds of 620 Hz, as somebody may have made it: 16 kHz, one channel.
-fn tone_file(path: &std::path::Path) {
-    let shape = hound::WavSpec {
-        channels: 1,
-        sample_rate: 16_000,
-        bits_per_sample: 16,
-        sample_format: hound::SampleFormat::Int,
-    };
-    let mut file = hound::WavWriter::create(path, shape).unwrap();
-    for sample in Tone::new(16_000, 620.0, 0.4).take(32_000) {
-        file.write_sample(sample).unwrap();
-    }
-    file.finalize().unwrap();
-}
-
-/// Applies an arrangement: the exit code, and what is said.
-fn applied(world: &World, arrangement: &str) -> (Option<i32>, String) {
-    let folder = world.folder.path();
-    let file = folder.join("arrangement.toml");
-    std::fs::write(&file, arrangement).unwrap();
-    let config = world.config();
-    let arguments = [
-        "apply",
-        file.to_str().unwrap(),
-        "--config",
-        config.to_str().unwrap(),
-    ];
-    let (code, out, said) = run(&arguments, folder);
-    (code, out + &said)
-}
-
-async fn phone(behaviour: Behaviour) -> Softphone {
-    let config = SoftphoneConfig {
-        behaviour,
-        ..SoftphoneConfig::default()
-    };
-    Softphone::start(config).await.unwrap()
-}
-
-async fn talks(phone: &Softphone) {
-    let begun = Instant::now();
-    while phone.counters().active == 0 {
-        assert!(begun.elapsed() < PATIENCE, "{:?}", phone.counters());
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
 
 async fn the_least_busy_is_rung_nobody_gets_more_than_their_cap_and_the_timeline_says_why(
     engine: Engine,
@@ -349,17 +192,9 @@ async fn what_a_plan_says_is_heard_and_a_message_is_left(engine: Engine) {
     let is_finished =
         |event: &CallEventKind| matches!(event, CallEventKind::RecordingFinished { .. });
     assert!(events.iter().any(is_finished), "{events:?}");
-    let recording = shop.db.recording_of_call(shop.account, call.id).await;
-    let recording = recording.unwrap().expect("the message has a row");
-    assert_eq!(recording.state, RecordingState::Closed);
-    let path = shop.world.recordings().join(&recording.path);
-    let mut file = hound::WavReader::open(path).unwrap();
-    let rate = file.spec().sample_rate;
-    let samples: Vec<i16> = file.samples::<i16>().map(Result::unwrap).collect();
-    let side = |first| -> Vec<i16> { samples.iter().copied().skip(first).step_by(2).collect() };
-    let caller = level(&side(0), rate, 440.0);
-    assert!(caller > 0.2, "{caller}");
-    assert!(side(1).iter().all(|sample| *sample == 0), "only the caller");
+    let sound = shop.recorded(call).await.expect("the message has a row");
+    assert!(sound.caller(440.0) > 0.2, "{}", sound.caller(440.0));
+    assert!(sound.callee_is_silent(), "only the caller");
     shop.close().await;
 }
 
@@ -475,8 +310,4 @@ async fn a_call_is_forwarded_only_where_the_account_may_dial(engine: Engine) {
     );
     assert_eq!(far.counters().offered, 1);
     shop.close().await;
-}
-
-fn scenario(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/calls/scenarios/{name}.xml"))
 }

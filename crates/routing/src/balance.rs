@@ -50,6 +50,7 @@ impl Choice {
             name: self.name.clone(),
             uri: self.uri.clone(),
             ring_timeout: self.ring_timeout,
+            shown: None,
             reason: self.reason.clone(),
         }
     }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use ringfence_model::{
-    GroupProfile, LegId, Target, TargetGroup, TargetGroupId, TargetId, TargetProfile, TrunkId,
+    E164, GroupProfile, LegId, Target, TargetGroup, TargetGroupId, TargetId, TargetProfile, TrunkId,
 };
 
 /// The most candidates of one route: a caller has hung up long before the last of them rings.
@@ -41,6 +41,8 @@ pub struct Candidate {
     pub uri: String,
     /// How long it rings before the next one does.
     pub ring_timeout: Duration,
+    /// The number that it sees, in the place of the caller's.
+    pub shown: Option<E164>,
     /// Why it is rung at this place, in words that are shown.
     pub reason: String,
 }

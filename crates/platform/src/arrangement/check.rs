@@ -2,12 +2,14 @@
 
 use std::collections::HashSet;
 use std::net::IpAddr;
+use std::path::Path;
 
-use ringfence_model::{Caps, E164, PlanDocument, Step, Strategy};
+use ringfence_model::{AccountId, Caps, E164, NumberState, PlanDocument, Step, Strategy};
 use ringfence_routing::{Destinations, PlanWarning, hours_problems, is_range, validate};
+use ringfence_store::Db;
 
 use super::shape::{Reach, Shape};
-use super::{Arrangement, GroupPart, TargetPart};
+use super::{Arrangement, ArrangementError, GroupPart, TargetPart};
 
 /// Two years.
 const MOST_QUARANTINE_DAYS: u32 = 730;
@@ -218,15 +220,44 @@ pub struct PlanFindings {
     pub warnings: Vec<String>,
 }
 
+/// What steps name beside groups, targets and trunks: what the account has, and what the arrangement brings.
+#[derive(Debug, Clone, Default)]
+pub struct Holdings {
+    /// Names of its prompts.
+    pub prompts: HashSet<String>,
+    /// Its tracking numbers, those that were released left out.
+    pub numbers: HashSet<E164>,
+}
+
+impl Holdings {
+    /// What an account has; its prompts are kept beside `recordings`.
+    ///
+    /// # Errors
+    /// When its rows or the folder of its prompts cannot be read.
+    pub async fn of_account(
+        db: &Db,
+        account: AccountId,
+        recordings: &Path,
+    ) -> Result<Self, ArrangementError> {
+        let folder = crate::prompts::folder(recordings, account);
+        let prompts = crate::prompts::kept(&folder).map_err(ArrangementError::Prompts)?;
+        let numbers = db.numbers(account).await?.into_iter();
+        let in_use = numbers.filter(|number| number.state != NumberState::Released);
+        Ok(Self {
+            prompts: prompts.into_keys().collect(),
+            numbers: in_use.map(|number| number.e164).collect(),
+        })
+    }
+}
+
 impl Shape {
-    /// What of it calls do not do yet, by step and field. `kept` are the names of prompts that the account has already.
-    pub fn not_carried_out(
-        &self,
-        arrangement: &Arrangement,
-        kept: &HashSet<String>,
-    ) -> Vec<String> {
+    /// What of it calls cannot do, by step and field. `own` is what the account has already.
+    pub fn not_carried_out(&self, arrangement: &Arrangement, mut own: Holdings) -> Vec<String> {
         let brought = arrangement.prompt.iter().map(|part| part.name.clone());
-        let own: HashSet<String> = brought.chain(kept.iter().cloned()).collect();
+        own.prompts.extend(brought);
+        let numbers = arrangement.number.iter();
+        own.numbers
+            .extend(numbers.filter_map(|part| part.e164.parse::<E164>().ok()));
         let told = |of: String, field: &str| format!("{of}: {}", super::steps::not_yet(field));
         let mut found = Vec::new();
         for (plan, document) in &self.plans {

@@ -20,7 +20,7 @@ use crate::{Platform, prompts, random};
 
 use apply::Work;
 pub(crate) use check::number_of;
-pub use check::{PlanFindings, check_plan};
+pub use check::{Holdings, PlanFindings, check_plan};
 pub use document::{
     Arrangement, GroupPart, NumberPart, PlanPart, PoolPart, PromptPart, RulePart, SitePart,
     TargetPart, TrunkPart,
@@ -75,9 +75,9 @@ impl Platform {
         };
         let findings = shape.check_plans(Some(&shape.reach(&dialling, &account.country)));
         let folder = prompts::folder(&self.settings.recordings_folder, account.id);
-        let kept = prompts::kept(&folder).map_err(ArrangementError::Prompts)?;
-        let kept = kept.into_keys().collect();
-        let not_yet = shape.not_carried_out(arrangement, &kept);
+        let recordings = &self.settings.recordings_folder;
+        let own = Holdings::of_account(&self.db, account.id, recordings).await?;
+        let not_yet = shape.not_carried_out(arrangement, own);
         let problems = [findings.problems, not_yet].concat();
         if !problems.is_empty() {
             return Err(ArrangementError::Problems(problems));

@@ -2,13 +2,14 @@
 //!
 //! A step that cannot be read is told, with its place, and a `reject` stands in for it: what leads to it is sound.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use ringfence_media::builtin_prompts;
 use ringfence_model::{CallerIdShown, PlanDocument, Step, Strategy, TargetGroupId};
 use serde_json::{Map, Value};
 
 use super::PlanPart;
+use super::check::Holdings;
 use super::shape::Names;
 
 /// The document of a plan with everything that is wrong with how it is written.
@@ -74,17 +75,11 @@ fn read(name: &str, written: &Value, names: &Names, problems: &mut Vec<String>) 
 }
 
 /// What a step asks for that calls do not do yet, by kind and field.
-pub(super) fn not_carried_out(step: &Step, own: &HashSet<String>) -> Vec<String> {
+pub(super) fn not_carried_out(step: &Step, own: &Holdings) -> Vec<String> {
     let kind = step.kind();
     let asked: Vec<(&str, bool)> = match step {
         Step::Queue(_) => vec![("", true)],
-        Step::Ring(ring) => vec![
-            ("strategy", ring.strategy == Some(Strategy::Performance)),
-            ("whisper", ring.whisper.is_some()),
-            ("accept_key", ring.accept_key.is_some()),
-            ("caller_id", ring.caller_id != CallerIdShown::Caller),
-            ("record", ring.record.is_some()),
-        ],
+        Step::Ring(ring) => vec![("strategy", ring.strategy == Some(Strategy::Performance))],
         _ => Vec::new(),
     };
     let asked = asked.into_iter().filter(|(_, asked)| *asked);
@@ -95,9 +90,9 @@ pub(super) fn not_carried_out(step: &Step, own: &HashSet<String>) -> Vec<String>
         })
         .collect();
     // Prompts of steps that are not carried out are not looked at.
-    if matches!(step, Step::Say(_) | Step::Menu(_) | Step::Voicemail(_)) {
+    if !matches!(step, Step::Queue(_)) {
         let unknown = step.prompts().into_iter().filter(|(_, prompt)| {
-            !own.contains(*prompt) && !builtin_prompts().any(|known| known == *prompt)
+            !own.prompts.contains(*prompt) && !builtin_prompts().any(|known| known == *prompt)
         });
         told.extend(unknown.map(|(field, prompt)| {
             format!(
@@ -105,6 +100,14 @@ pub(super) fn not_carried_out(step: &Step, own: &HashSet<String>) -> Vec<String>
                  builtin:en/closed, got {prompt:?}"
             )
         }));
+    }
+    if let Step::Ring(ring) = step
+        && let CallerIdShown::Number(number) = &ring.caller_id
+        && !own.numbers.contains(number)
+    {
+        told.push(format!(
+            "`{kind}.caller_id` expected caller, dialled, or one of the account's own numbers, got {number}"
+        ));
     }
     told
 }

@@ -1,18 +1,20 @@
 //! What a call needs to know of the number that was dialled: one read each, kept for a moment.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use ringfence_model::{
-    AccountId, Conditions, E164, PlanDocument, PlanId, Step, Strategy, Timestamp, TrackingNumber,
+    AccountId, Conditions, E164, NumberState, PlanDocument, PlanId, Step, Strategy, Timestamp,
+    TrackingNumber,
 };
 use ringfence_routing::Destinations;
 use ringfence_store::{Db, StoreError};
 use ringfence_tracking::{Attribution, attribute_fixed};
 
+use super::manner::shown_numbers;
 use super::withheld::Withheld;
 use crate::arrangement::{Reach, of_account};
 use crate::prompts;
@@ -36,6 +38,8 @@ pub struct NumberFacts {
     pub prompts: Arc<HashMap<String, PathBuf>>,
     /// Where calls may go out to.
     pub reach: Reach,
+    /// The account's own numbers that the plan shows to its targets.
+    pub shown: HashSet<E164>,
     /// What calls to it are attributed to when their visit is not known: it is a campaign's fixed number.
     pub fixed: Option<Attribution>,
     /// The plan or a target asks for what only the visit tells: its language, its device.
@@ -86,7 +90,12 @@ impl CallFacts {
         let destinations = own.shape.destinations();
         let rules = db.pool_rules_of_number(account, number.id).await?;
         let document = plan.as_ref().map(|(_, document)| &**document);
+        let shown = match document {
+            Some(document) => own_numbers(db, account, document).await?,
+            None => HashSet::new(),
+        };
         let facts = Arc::new(NumberFacts {
+            shown,
             asks_for_the_visit: document.is_some_and(asks_for_the_visit)
                 || destinations
                     .profiles
@@ -125,6 +134,24 @@ async fn prompts_of(recordings: &Path, account: AccountId) -> HashMap<String, Pa
         Err(error) => tracing::error!(%account, "an account's prompts were not read: {error}"),
     }
     HashMap::new()
+}
+
+/// Those numbers that a plan shows which are the account's now.
+async fn own_numbers(
+    db: &Db,
+    account: AccountId,
+    document: &PlanDocument,
+) -> Result<HashSet<E164>, StoreError> {
+    let mut own = HashSet::new();
+    for (_, number) in shown_numbers(document) {
+        if let Some(row) = db.number_by_e164(number).await?
+            && row.account == account
+            && row.state != NumberState::Released
+        {
+            own.insert(row.e164);
+        }
+    }
+    Ok(own)
 }
 
 fn conditions(document: &PlanDocument) -> impl Iterator<Item = &Conditions> {

@@ -6,6 +6,7 @@
 mod about;
 mod facts;
 mod journal;
+pub(crate) mod manner;
 mod planned;
 mod recovery;
 mod trunks;
@@ -211,6 +212,7 @@ async fn begin(
             document,
             Arc::clone(&known),
             about,
+            platform.settings.record_calls,
             now,
         ))
     };
@@ -312,7 +314,7 @@ fn opening_events(attribution: Attribution) -> [CallEventKind; 2] {
     [CallEventKind::Arrived, attributed]
 }
 
-/// Where the conversation goes, and a message when the plan may take one.
+/// Where the conversation goes when it may be recorded, and a message when the plan may take one.
 fn recording_plans(
     platform: &Platform,
     call: &Call,
@@ -327,7 +329,8 @@ fn recording_plans(
     let takes_messages = |step: &Step| matches!(step, Step::Voicemail(_));
     let takes_messages = document.steps.values().any(takes_messages);
     let message = takes_messages.then(|| plan(path.replace(".wav", "-message.wav")));
-    (platform.settings.record_calls.then(|| plan(path)), message)
+    let records = platform.settings.record_calls || manner::wants_recordings(document);
+    (records.then(|| plan(path)), message)
 }
 
 /// Below the recordings folder: a folder an account and a day, so that no folder grows without end.

@@ -7,18 +7,21 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ringfence_callflow::{Call, Input, Next, Options, Output, Piece, Sound};
+use ringfence_callflow::{Call, Input, Manner, Next, Options, Output, Piece, Sound};
 use ringfence_live::{AccountPlaces, Place};
 use ringfence_model::{
-    CallEventKind, Caps, E164, LegId, PlanDocument, TargetGroupId, TargetId, Timestamp, TrunkId,
+    CallEventKind, CallerIdShown, Caps, E164, LegId, PlanDocument, TargetGroupId, TargetId,
+    Timestamp, TrunkId,
 };
 use ringfence_routing::{
-    CallFacts, Candidate, Chance, Choice, Decision, Instruction, Refusal, StepOutcome, View, Walk,
+    CallFacts, Candidate, Chance, Choice, Decision, Instruction, Refusal, RingOptions, StepOutcome,
+    View, Walk,
 };
 use ringfence_telephony::Flow;
 use sha2::{Digest, Sha256};
 
 use super::facts::NumberFacts;
+use super::manner;
 use crate::arrangement::number_of;
 use crate::random;
 
@@ -35,6 +38,12 @@ pub(super) struct PlannedCall {
     places: AccountPlaces,
     /// Those who are rung next when nobody answers, of the step that is taken.
     rounds: VecDeque<Vec<Choice>>,
+    /// How they are rung.
+    manner: Manner,
+    /// The number that they see, when it is not the caller's.
+    shown: Option<E164>,
+    /// Whether the account wants conversations recorded.
+    records: bool,
     /// Its place in the group that it is rung for.
     group: Option<Place>,
     /// Its places at the targets that ring or talk.
@@ -45,12 +54,14 @@ pub(super) struct PlannedCall {
 }
 
 impl PlannedCall {
-    /// A call that begins `now` and holds places of `places`; `about` it is what the plan may ask.
+    /// A call that begins `now` and holds places of `places`; `about` it is what the plan may ask, and it is recorded
+    /// where the plan says nothing if the account `records`.
     pub(super) fn new(
         places: AccountPlaces,
         plan: &Arc<PlanDocument>,
         known: Arc<NumberFacts>,
         about: CallFacts,
+        records: bool,
         now: Timestamp,
     ) -> Self {
         Self {
@@ -60,6 +71,9 @@ impl PlannedCall {
             known,
             places,
             rounds: VecDeque::new(),
+            manner: Manner::default(),
+            shown: None,
+            records,
             group: None,
             held: HashMap::new(),
             outputs: VecDeque::new(),
@@ -102,7 +116,12 @@ impl PlannedCall {
                     trunk,
                     timeout,
                 } => match self.forward(&number, trunk, timeout) {
-                    Ok(candidate) => return Next::Ring(vec![candidate]),
+                    Ok(candidate) => {
+                        return Next::Ring {
+                            candidates: vec![candidate],
+                            manner: manner::of_forward(self.records),
+                        };
+                    }
                     Err(reason) => self.walk.outcome(StepOutcome::Failed { reason }),
                 },
                 instruction => match heard(instruction) {
@@ -124,7 +143,15 @@ impl PlannedCall {
         };
         let decision = self.walk.next(&view, self.now, &mut Chance::new(&mut bits));
         let mut full = None;
-        if let Instruction::Ring { group, choices, .. } = &decision.instruction {
+        let mut options = None;
+        if let Instruction::Ring {
+            group,
+            choices,
+            options: asked,
+            ..
+        } = &decision.instruction
+        {
+            options = Some((*group, asked));
             // It was not full a moment ago, and nobody has counted since.
             match deciding.take_group(*group, &self.known.group_caps(*group)) {
                 Ok(place) => {
@@ -136,11 +163,34 @@ impl PlannedCall {
         }
         drop(deciding);
         self.tell(&decision);
+        if let Some((group, options)) = options {
+            self.take_options(group, options);
+        }
         if let Some(reason) = full {
             self.tell_decided(reason);
         }
         self.has_begun = true;
         decision.instruction
+    }
+
+    /// How the targets of a step are rung, and what they see.
+    fn take_options(&mut self, group: TargetGroupId, options: &RingOptions) {
+        let profile = self.known.destinations.group_profiles.get(&group);
+        let language = profile.and_then(|profile| profile.languages.first());
+        self.manner = manner::of_step(options, self.records, language.map(String::as_str));
+        self.shown = match &options.caller_id {
+            CallerIdShown::Caller => None,
+            CallerIdShown::Dialled => self.about.dialled.clone(),
+            CallerIdShown::Number(number) if self.known.shown.contains(number) => {
+                Some(number.clone())
+            }
+            CallerIdShown::Number(number) => {
+                self.tell_decided(format!(
+                    "{number} is not the account's any more: the number that was dialled is shown"
+                ));
+                self.about.dialled.clone()
+            }
+        };
     }
 
     /// Tells the steps that were taken. What the next event says by itself is not told twice: a first step that rings its
@@ -180,7 +230,10 @@ impl PlannedCall {
                 }
             }
             if !ring.is_empty() {
-                return Some(Next::Ring(ring));
+                return Some(Next::Ring {
+                    candidates: ring,
+                    manner: self.manner.clone(),
+                });
             }
         }
         None
@@ -189,6 +242,7 @@ impl PlannedCall {
     /// Takes a place at a target; words when it cannot be rung.
     fn take(&mut self, choice: &Choice) -> Result<Candidate, String> {
         let mut candidate = choice.candidate(LegId::new(self.now, random()));
+        candidate.shown.clone_from(&self.shown);
         if let (Some(number), Some(trunk)) = (number_of(&choice.uri), choice.trunk) {
             candidate.uri = self.known.dial(&number, trunk)?;
         }
@@ -217,6 +271,7 @@ impl PlannedCall {
             name: number.to_string(),
             uri: self.known.dial(number, trunk)?,
             ring_timeout: timeout,
+            shown: None,
             reason: "the plan forwards to it".to_owned(),
         })
     }

@@ -1,5 +1,7 @@
 //! Places are taken in time and given back, however a call ends.
 
+use std::collections::HashSet;
+
 use ringfence_callflow::{Action, LegFailure};
 use ringfence_live::Live;
 use ringfence_model::{
@@ -81,6 +83,7 @@ fn known(strategy: Strategy) -> Arc<NumberFacts> {
         prompts: Arc::default(),
         reach: Reach::default(),
         fixed: None,
+        shown: HashSet::new(),
         asks_for_the_visit: false,
         withheld: crate::calls::withheld::Withheld::default(),
         asks_for_the_caller: false,
@@ -103,7 +106,7 @@ impl Run {
         let places = live.places(account());
         let about = CallFacts::default();
         let mut run = Self {
-            flow: PlannedCall::new(places, &plan, known(strategy), about, NOW),
+            flow: PlannedCall::new(places, &plan, known(strategy), about, true, NOW),
             rung: Vec::new(),
             told: Vec::new(),
         };

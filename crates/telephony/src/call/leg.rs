@@ -85,7 +85,12 @@ impl Running {
         let target = Uri::try_from(candidate.uri.as_str())
             .map_err(|_| "its URI is no SIP URI; correct it".to_owned())?;
         let (destination, transport) = shared.identity.destination(&target)?;
-        let from = from_value(self.identity.as_ref(), shared.identity.host());
+        let shown = candidate.shown.as_ref();
+        let shown = shown.map(|number| (number.as_str().to_owned(), None));
+        let from = from_value(
+            shown.as_ref().or(self.identity.as_ref()),
+            shared.identity.host(),
+        );
         let mut dialog = Dialog::outgoing(target, &from, transport);
         let (line, mut end) = self.sound.open_line()?;
         let offer = end.offer(

@@ -391,7 +391,7 @@ impl Running {
             Action::StopPlaying { playing } => self.stop_playing(playing),
             Action::TakeMessage { longest, silence } => self.take_message(longest, silence),
             Action::Cancel { leg, elsewhere } => self.cancel(leg, elsewhere),
-            Action::Bridge { leg } => self.bridge(leg),
+            Action::Bridge { leg, record } => self.bridge(leg, record),
             Action::HandOver { leg } => self.hand_over(leg),
             Action::Release { leg } => self.hang_up_leg(leg),
             Action::RefuseCaller { code, reason: _ } => {
@@ -432,7 +432,7 @@ impl Running {
         self.tell_progress(code, vec![contact], body);
     }
 
-    fn bridge(&mut self, leg: LegId) {
+    fn bridge(&mut self, leg: LegId, record: bool) {
         self.talking = Some(leg);
         let Some(said) = self.leg(leg).and_then(|leg| leg.said.clone()) else {
             return self.give(Input::Broken {
@@ -451,7 +451,7 @@ impl Running {
             FromUs::EarlySound => self.answer(&Description::anything()),
             FromUs::Answer => {}
         }
-        if let Some(input) = self.sound.start_recording() {
+        if record && let Some(input) = self.sound.start_recording() {
             self.give(input);
         }
     }

@@ -264,6 +264,7 @@ fn transfers(to: Option<String>) -> mpsc::Sender<TransferRequest> {
                     name: "Another".into(),
                     uri: uri.clone(),
                     ring_timeout: Duration::from_secs(2),
+                    shown: None,
                     reason: "the callee put the caller through".into(),
                 }),
             };
@@ -307,6 +308,7 @@ fn route(policy: &Policy) -> Route {
                 name: format!("Target {index}"),
                 uri: uri.clone(),
                 ring_timeout: *ring_timeout,
+                shown: None,
                 reason: "the next".into(),
             })
             .collect(),

@@ -53,7 +53,7 @@ impl Phone {
         let socket = || {
             let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
             socket
-                .set_read_timeout(Some(Duration::from_secs(10)))
+                .set_read_timeout(Some(Duration::from_secs(30)))
                 .expect("it can be set");
             socket
         };
@@ -148,8 +148,8 @@ impl Phone {
         self.request("ACK", 1, "", "");
     }
 
-    /// Is called, rings, and answers.
-    pub fn answers(&mut self) {
+    /// Is called, and answers; the INVITE.
+    pub fn answers(&mut self) -> String {
         let invite = self.hears("INVITE");
         self.sound_to = Some(sound(&invite));
         self.reply(&invite, "200 OK", &self.sdp("sendrecv"));
@@ -165,6 +165,7 @@ impl Phone {
         let uri = contact.split(['<', '>']).nth(1);
         uri.expect("a Contact has a URI")
             .clone_into(&mut self.target);
+        invite
     }
 
     fn reply(&self, request: &str, status: &str, body: &str) {
@@ -255,7 +256,7 @@ impl Phone {
         let mut heard = Heard::default();
         while heard.headers.len() < packets {
             assert!(
-                self.takes(Duration::from_secs(10), &mut heard),
+                self.takes(Duration::from_secs(30), &mut heard),
                 "expected {packets} packets, heard {}",
                 heard.headers.len()
             );

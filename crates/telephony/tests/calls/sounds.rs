@@ -138,7 +138,7 @@ async fn a_whisper_is_heard_by_the_callee_alone_and_a_key_of_theirs_takes_the_ca
                 actions
             }
             Input::Answered { .. } => vec![play(2, tone(1400), Ear::Leg(leg))],
-            Input::LegDigit { key: '1', .. } => vec![Action::Bridge { leg }],
+            Input::LegDigit { key: '1', .. } => vec![Action::Bridge { leg, record: true }],
             Input::HungUp { by: Party::Caller } => vec![Action::HangUp {
                 party: Party::Callee,
             }],
@@ -304,7 +304,10 @@ async fn two_targets_ring_at_once_the_first_takes_the_call_and_the_other_is_told
                 .map(Action::Ring)
                 .collect(),
             Input::Answered { leg } if *leg == quick => vec![
-                Action::Bridge { leg: quick },
+                Action::Bridge {
+                    leg: quick,
+                    record: true,
+                },
                 Action::Cancel {
                     leg: slow,
                     elsewhere: true,

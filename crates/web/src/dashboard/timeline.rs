@@ -64,6 +64,12 @@ pub(super) fn steps(events: &[CallEvent], now: Timestamp) -> Vec<Step> {
                     joined(&[&how, reason]),
                 );
             }
+            CallEventKind::PickedUp { reason, .. } => {
+                add("quiet", "ringing", "Picked up".into(), reason.clone());
+            }
+            CallEventKind::SoundFailed { reason } => {
+                add("failed", "recording", "Not heard".into(), reason.clone());
+            }
             CallEventKind::Answered { .. } => {
                 let talk = talk(&events[nth..], now);
                 add("answered", "talking", "Answered".into(), talk);
@@ -194,6 +200,8 @@ pub(super) fn in_words(kind: &CallEventKind) -> String {
             &format!("The target did not take it: {}", lost(*outcome, *code)),
             reason,
         ]),
+        CallEventKind::PickedUp { reason, .. } => joined(&["The target picked up", reason]),
+        CallEventKind::SoundFailed { reason } => joined(&["Something was not heard", reason]),
         CallEventKind::Answered { .. } => "The target answered".into(),
         CallEventKind::Held { by } => format!("Put on hold by {}", party(*by)),
         CallEventKind::Resumed { by } => format!("Resumed by {}", party(*by)),
