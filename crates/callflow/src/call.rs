@@ -8,7 +8,8 @@ use ringfence_routing::{Route, StepOutcome};
 
 use crate::next::{Manner, Next};
 use crate::state::{State, Transfer};
-use crate::types::{Action, Input, Options, Output, Sound};
+use crate::types::{Action, Input, Options, Output};
+use crate::waiting::Meanwhile;
 
 /// A caller that acknowledges nothing is told as broken after 32 s (RFC 3261 §13.3.1.4); this is for when that is not told.
 pub(crate) const ANSWERING_FOR: Duration = Duration::from_secs(40);
@@ -37,8 +38,8 @@ pub struct Call {
     pub(crate) caller_is_up: bool,
     /// The number of what was played last.
     pub(crate) playing: u32,
-    /// What the caller hears from us while others ring, and its number.
-    pub(crate) background: Option<(u32, Sound)>,
+    /// What the caller hears until somebody is there for it.
+    pub(crate) meanwhile: Meanwhile,
 }
 
 impl Call {
@@ -72,7 +73,7 @@ impl Call {
             callee_left: false,
             caller_is_up: false,
             playing: 0,
-            background: None,
+            meanwhile: Meanwhile::default(),
         }
     }
 
@@ -104,6 +105,7 @@ impl Call {
             }
             State::Answering { until, .. }
             | State::Consenting { until, .. }
+            | State::Waiting { until }
             | State::Saying { until, .. }
             | State::Choosing { until, .. }
             | State::Greeting { until, .. }
@@ -122,10 +124,12 @@ impl Call {
         let outcome = outcome.clone();
         match next {
             Next::Ring { candidates, manner } => self.ring(candidates, manner, now),
-            Next::Say(_) | Next::Menu { .. } | Next::TakeMessage { .. } if self.caller_is_up => {
+            Next::Say(_) | Next::Menu { .. } | Next::TakeMessage { .. } | Next::Wait { .. }
+                if self.caller_is_up =>
+            {
                 self.play_step(next, now);
             }
-            Next::Say(_) | Next::Menu { .. } | Next::TakeMessage { .. } => {
+            Next::Say(_) | Next::Menu { .. } | Next::TakeMessage { .. } | Next::Wait { .. } => {
                 self.caller_is_up = true;
                 self.act(Action::AnswerCaller);
                 self.state = State::Answering {
@@ -137,7 +141,7 @@ impl Call {
             Next::End { reason } if self.outcomes.is_empty() && reason.is_some() => {
                 // Who only heard something was sent away; who could not be put through was missed.
                 let disposition = match outcome {
-                    Some(StepOutcome::Done) => Disposition::Rejected,
+                    Some(StepOutcome::Done) if !self.meanwhile.has_waited => Disposition::Rejected,
                     _ => Disposition::Missed,
                 };
                 let reason = reason.unwrap_or_default();
@@ -217,6 +221,7 @@ impl Call {
                     self.break_ringing(Party::Server, Disposition::Abandoned, 480, &reason);
                 }
             }
+            Input::LookAgain => self.look_again(now),
             Input::Broken { code, reason } => self.break_off(code, &reason, now),
             Input::Stop => self.stop(now),
         }
@@ -227,6 +232,7 @@ impl Call {
             State::New { at } if now >= *at => self.ask(None, now),
             State::Ringing { .. } => self.ringing_timeout(now),
             State::Consenting { until, .. } if now >= *until => self.consent_timeout(now),
+            State::Waiting { until } if now >= *until => self.look_again(now),
             State::Answering { until, .. }
             | State::Saying { until, .. }
             | State::Choosing { until, .. }

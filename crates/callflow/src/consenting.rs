@@ -25,7 +25,7 @@ impl Call {
     }
 
     pub(crate) fn tell_of_recording(&mut self, leg: LegId, sound: Sound, now: Timestamp) {
-        self.background = None;
+        self.meanwhile.replaced();
         let ears = [Ear::Caller, Ear::Leg(leg)];
         let playing = ears.map(|ear| self.play(sound.clone(), ear, false));
         self.state = State::Consenting {

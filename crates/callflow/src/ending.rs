@@ -12,7 +12,10 @@ use crate::verdict;
 
 impl Call {
     pub(crate) fn end_by_plan(&mut self, refusal: Option<Refusal>) {
-        let verdict = verdict::of_call(&self.outcomes, self.last_failure.as_deref(), refusal);
+        let mut verdict = verdict::of_call(&self.outcomes, self.last_failure.as_deref(), refusal);
+        if self.meanwhile.has_waited && verdict.disposition == Disposition::Rejected {
+            verdict.disposition = Disposition::Missed;
+        }
         self.end_unanswered(
             Party::Server,
             verdict.disposition,

@@ -36,6 +36,7 @@ mod taking;
 mod talking;
 mod types;
 mod verdict;
+mod waiting;
 
 pub use call::Call;
 pub use next::{Manner, Next, Recorded};

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ringfence_model::Timestamp;
 use ringfence_routing::{Candidate, Refusal};
 
 use crate::Sound;
@@ -77,6 +78,16 @@ pub enum Next {
         greeting: Sound,
         /// The longest message.
         longest: Duration,
+    },
+    /// Let the caller wait: it hears music until that instant, or until [`Input::LookAgain`](crate::Input::LookAgain) comes.
+    /// `Done` comes of it.
+    Wait {
+        /// What it hears all the while, not begun anew when it hears it already.
+        music: Sound,
+        /// What it hears before; the music goes on after it, also while others ring.
+        announcement: Option<Sound>,
+        /// Until when.
+        until: Timestamp,
     },
     /// Refuse the call, or hang up a caller that was answered already.
     Refuse(Refusal),

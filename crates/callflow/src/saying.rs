@@ -22,7 +22,15 @@ const SHORTEST_MESSAGE: Duration = Duration::from_secs(1);
 impl Call {
     /// Begins a step that the caller hears.
     pub(crate) fn play_step(&mut self, next: Next, now: Timestamp) {
-        self.background = None;
+        if let Next::Wait {
+            music,
+            announcement,
+            until,
+        } = next
+        {
+            return self.wait(music, announcement, until, now);
+        }
+        self.meanwhile.replaced();
         let until = now + LONGEST_PROMPT;
         match next {
             Next::Say(sound) => {
@@ -45,7 +53,7 @@ impl Call {
                     until,
                 };
             }
-            Next::Ring { .. } | Next::Refuse(_) | Next::End { .. } => {}
+            Next::Ring { .. } | Next::Wait { .. } | Next::Refuse(_) | Next::End { .. } => {}
         }
     }
 
@@ -74,6 +82,9 @@ impl Call {
     }
 
     pub(crate) fn played(&mut self, number: u32, outcome: Played, now: Timestamp) {
+        if self.heard_meanwhile(number, &outcome) {
+            return;
+        }
         match &mut self.state {
             State::Saying { playing, .. } if *playing == number => {
                 self.ask(Some(of_prompt(outcome)), now);

@@ -65,6 +65,10 @@ pub(crate) enum State {
         failed: Option<String>,
         until: Timestamp,
     },
+    /// The caller waits.
+    Waiting {
+        until: Timestamp,
+    },
     /// The caller hears a prompt.
     Saying {
         playing: u32,

@@ -8,21 +8,12 @@ use crate::call::Call;
 use crate::next::Recorded;
 use crate::saying::LONGEST_PROMPT;
 use crate::state::{PickedUp, State};
-use crate::types::{Action, Ear, Played, Sound};
+use crate::types::{Action, Ear, Played};
 
 /// How long a callee may take to press its key, from the end of what it hears.
 const ACCEPT_WITHIN: Duration = Duration::from_secs(10);
 
 impl Call {
-    /// What the caller hears from us while others ring; not begun anew when it hears that already.
-    pub(crate) fn hear_meanwhile(&mut self, sound: &Sound) {
-        let hears = self.background.as_ref();
-        if hears.is_none_or(|(_, heard)| heard != sound) {
-            let playing = self.play(sound.clone(), Ear::Caller, false);
-            self.background = Some((playing, sound.clone()));
-        }
-    }
-
     /// A leg that rings answers.
     pub(crate) fn picked_up(&mut self, from: LegId, now: Timestamp) {
         let State::Ringing { legs, manner, .. } = &self.state else {
@@ -153,7 +144,7 @@ impl Call {
 
     /// Both sides talk.
     pub(crate) fn join(&mut self, leg: LegId, record: bool, now: Timestamp) {
-        self.background = None;
+        self.meanwhile.replaced();
         self.state = State::Talking {
             until: now + self.options.max_length,
             held_by_caller: false,

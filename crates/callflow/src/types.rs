@@ -300,6 +300,8 @@ pub enum Input {
         /// Why, in words that are shown.
         reason: String,
     },
+    /// What a caller waits for may have come ([`Next::Wait`](crate::Next::Wait)).
+    LookAgain,
     /// The server stops now.
     Stop,
 }

@@ -145,6 +145,19 @@ impl Run {
     }
 }
 
+/// Waits until so many seconds after the start.
+fn wait(announcement: Option<&str>, until: u64) -> Next {
+    Next::Wait {
+        music: music(),
+        announcement: announcement.map(Sound::prompt),
+        until: START + Duration::from_secs(until),
+    }
+}
+
+fn music() -> Sound {
+    Sound::repeated("builtin:music")
+}
+
 fn bridge(n: u128, record: bool) -> Action {
     Action::Bridge {
         leg: leg(n),
@@ -382,7 +395,7 @@ fn a_caller_who_leaves_a_menu_has_abandoned_the_call() {
 }
 
 fn any_next() -> impl Strategy<Value = u8> {
-    0..11u8
+    0..13u8
 }
 
 /// The `n`th answer of a run; its legs are its own.
@@ -401,6 +414,8 @@ fn next(kind: u8, n: u128) -> Next {
         7 => ring_so(n * 3..n * 3 + 2, whispered()),
         8 => ring_so(n * 3..n * 3 + 3, with_a_key()),
         9 => ring_so(n * 3..n * 3 + 1, after_consent()),
+        10 => wait(None, 20 + u64::try_from(n).expect("there are few")),
+        11 => wait(Some("you-are-number"), 30),
         _ => ring_so(
             n * 3..n * 3 + 2,
             Manner {
@@ -431,6 +446,7 @@ fn any_input() -> impl Strategy<Value = Input> {
         4 => Just(Input::CallerAnswered),
         6 => (1..6u32, any_played).prop_map(|(playing, outcome)| Input::Played { playing, outcome }),
         2 => Just(Input::Digit { by: Party::Caller, key: '5' }),
+        2 => Just(Input::LookAgain),
         3 => (any_leg(), prop_oneof![Just('1'), Just('2')])
             .prop_map(|(leg, key)| Input::LegDigit { leg, key }),
         2 => proptest::option::of(Just(recording())).prop_map(|recording| Input::MessageTaken {
@@ -557,7 +573,7 @@ fn whoever_presses_the_key_first_has_the_call_and_whoever_presses_none_does_not(
     run.played(1, Played::Finished);
     run.time_out();
     assert!(run.did(&Action::Release { leg: leg(0) }));
-    let outcome = run.asked.last().unwrap().clone();
+    let outcome = run.asked.last().expect("it asked").clone();
     assert_eq!(
         outcome,
         Some(StepOutcome::NotAnswered {
@@ -636,4 +652,75 @@ fn a_caller_who_leaves_hangs_up_whoever_picked_up() {
         assert!(run.did(&Action::Release { leg: leg(0) }));
         assert_eq!(run.ended().0, Disposition::Abandoned);
     }
+}
+
+/// What the caller was played, by its name.
+fn heard(run: &Run) -> Vec<String> {
+    let played = run.actions.iter().filter_map(|action| match action {
+        Action::Play {
+            sound,
+            to: Ear::Caller,
+            ..
+        } => match &sound.pieces[0] {
+            Piece::Prompt(name) => Some(name.clone()),
+            _ => None,
+        },
+        _ => None,
+    });
+    played.collect()
+}
+
+#[test]
+fn a_caller_who_waits_hears_its_place_and_music_that_goes_on_while_others_ring() {
+    let manner = Manner {
+        meanwhile: music(),
+        ..Manner::default()
+    };
+    let mut run = Run::new([
+        wait(Some("you-are-number"), 30),
+        wait(None, 30),
+        ring_so(0..1, manner.clone()),
+        wait(None, 60),
+        ring_so(1..2, manner),
+    ]);
+    assert_eq!(run.actions, [Action::AnswerCaller]);
+    run.give(Input::CallerAnswered);
+    run.give(Input::LookAgain);
+    run.give(Input::LookAgain);
+    // It rings, and the announcement is heard to its end all the same.
+    assert_eq!(heard(&run), ["you-are-number"]);
+    run.played(1, Played::Finished);
+    assert_eq!(heard(&run), ["you-are-number", "builtin:music"]);
+    run.give(Input::LegFailed {
+        leg: leg(0),
+        failure: LegFailure::HungUp,
+    });
+    run.time_out();
+    assert_eq!(run.asked.last(), Some(&Some(StepOutcome::Done)));
+    run.give(Input::Answered { leg: leg(1) });
+    assert_eq!(heard(&run).len(), 2, "the music is not begun anew");
+    assert!(run.did(&bridge(1, true)));
+}
+
+#[test]
+fn what_a_caller_waits_for_and_comes_before_it_waits_is_not_lost() {
+    let mut run = Run::new([wait(None, 30), ring(0..1)]);
+    run.give(Input::LookAgain);
+    run.give(Input::CallerAnswered);
+    assert_eq!(run.wake, Some(run.now));
+    run.time_out();
+    assert!(run.did(&Action::Ring(candidate(0))));
+}
+
+#[test]
+fn who_waited_in_vain_was_missed_and_who_left_has_abandoned() {
+    let mut run = Run::new([wait(None, 30)]);
+    run.give(Input::CallerAnswered);
+    run.time_out();
+    assert_eq!(run.ended(), (Disposition::Missed, None));
+    assert!(run.did(&hang_up_caller()));
+    let mut run = Run::new([wait(None, 30)]);
+    run.give(Input::CallerAnswered);
+    run.give(Input::HungUp { by: Party::Caller });
+    assert_eq!(run.ended(), (Disposition::Abandoned, None));
 }

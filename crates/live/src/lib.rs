@@ -1,4 +1,4 @@
-//! State that many requests share and that must be quick: pool leases, spent nonces, rate limits, places of calls.
+//! State that many requests share and that must be quick: pool leases, spent nonces, rate limits, places of calls, queues.
 //!
 //! In process; rebuilt from rows at start. Never the only copy of what must last.
 
@@ -6,6 +6,7 @@ mod limits;
 mod nonces;
 mod places;
 mod pools;
+mod queues;
 mod recent;
 
 use std::sync::Arc;
@@ -24,6 +25,7 @@ pub use limits::RateLimit;
 pub use nonces::SpendError;
 pub use places::{AccountPlaces, Deciding, Place};
 pub use pools::{LeaseOutcome, NewLease};
+pub use queues::Ticket;
 pub use ringfence_tracking::{Held, RecentLease};
 
 /// How much is held at most.

@@ -11,6 +11,8 @@ use parking_lot::{Mutex, MutexGuard};
 use ringfence_model::{AccountId, Caps, TargetGroupId, TargetId, Timestamp};
 use ringfence_routing::{Loads, Skip, full};
 
+use crate::queues::Queues;
+
 /// Every account's places.
 #[derive(Debug, Default)]
 pub(crate) struct Places(Mutex<HashMap<AccountId, AccountPlaces>>);
@@ -21,16 +23,24 @@ impl Places {
     }
 }
 
-/// The places of one account: its counts as [`Loads`]. Targets and groups that never had a call take no room.
+/// The places of one account: its counts as [`Loads`], and who waits for a place. Targets and groups that never had a
+/// call take no room.
 #[derive(Debug, Default, Clone)]
-pub struct AccountPlaces(Arc<Mutex<Loads>>);
+pub struct AccountPlaces(pub(crate) Arc<Mutex<Standing>>);
+
+/// How an account stands.
+#[derive(Debug, Default)]
+pub(crate) struct Standing {
+    pub loads: Loads,
+    pub queues: Queues,
+}
 
 impl AccountPlaces {
-    /// The counts, held still until the answer is dropped. Drop no [`Place`] of this account meanwhile: it would wait for
-    /// itself.
+    /// The counts, held still until the answer is dropped. Drop no [`Place`] and no [`Ticket`](crate::Ticket) of this
+    /// account meanwhile: it would wait for itself.
     pub fn decide(&self) -> Deciding<'_> {
         Deciding {
-            loads: self.0.lock(),
+            standing: self.0.lock(),
             of: self,
         }
     }
@@ -39,14 +49,14 @@ impl AccountPlaces {
 /// The counts of an account that nobody else changes now.
 #[derive(Debug)]
 pub struct Deciding<'a> {
-    loads: MutexGuard<'a, Loads>,
-    of: &'a AccountPlaces,
+    pub(crate) standing: MutexGuard<'a, Standing>,
+    pub(crate) of: &'a AccountPlaces,
 }
 
 impl Deciding<'_> {
     /// How targets and groups stand.
     pub fn loads(&self) -> &Loads {
-        &self.loads
+        &self.standing.loads
     }
 
     /// Counts that a group was asked to spread a call, and takes a place in it for that call.
@@ -54,7 +64,7 @@ impl Deciding<'_> {
     /// # Errors
     /// When it is full.
     pub fn take_group(&mut self, group: TargetGroupId, caps: &Caps) -> Result<Place, Skip> {
-        let load = self.loads.groups.entry(group).or_default();
+        let load = self.standing.loads.groups.entry(group).or_default();
         if let Some(skip) = full(caps, [load.active, load.hour, load.day, load.month]) {
             return Err(skip);
         }
@@ -74,13 +84,13 @@ impl Deciding<'_> {
         caps: &Caps,
         now: Timestamp,
     ) -> Result<Place, Skip> {
-        let load = self.loads.targets.entry(target).or_default();
+        let load = self.standing.loads.targets.entry(target).or_default();
         if let Some(skip) = full(caps, [load.active, load.hour, load.day, load.month]) {
             return Err(skip);
         }
         load.active += 1;
         load.last_rung_at = Some(now);
-        let group = self.loads.groups.entry(group).or_default();
+        let group = self.standing.loads.groups.entry(group).or_default();
         let cursor = group.cursor;
         group.turns.insert(target, cursor);
         Ok(self.place(Key::Target(target)))
@@ -118,7 +128,8 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut loads = self.of.0.lock();
+        let mut standing = self.of.0.lock();
+        let Standing { loads, queues } = &mut *standing;
         match self.key {
             Key::Group(group) => {
                 if let Some(load) = loads.groups.get_mut(&group) {
@@ -134,6 +145,7 @@ impl Drop for Place {
                 }
             }
         }
+        queues.changed();
     }
 }
 

@@ -9,7 +9,7 @@ use ringfence_callflow::{Call, Input, Output};
 use ringfence_media::RecordingReport;
 use ringfence_model::{CallEventKind, CallId, Party, RecordingId, Timestamp, TrunkId};
 use ringfence_routing::Candidate;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 /// A new call that waits for a decision. Dropping it refuses the call with 503.
 #[derive(Debug)]
@@ -79,6 +79,10 @@ pub trait Flow: Send + std::fmt::Debug {
     fn poll(&mut self) -> Output;
     /// See [`Call::is_talking`].
     fn is_talking(&self) -> bool;
+    /// Where the flow is told that what its caller waits for may have come ([`Input::LookAgain`]). Asked once.
+    fn wake(&self) -> Option<Arc<Notify>> {
+        None
+    }
 }
 
 impl Flow for Call {

@@ -78,29 +78,26 @@ fn read(name: &str, written: &Value, names: &Names, problems: &mut Vec<String>) 
 pub(super) fn not_carried_out(step: &Step, own: &Holdings) -> Vec<String> {
     let kind = step.kind();
     let asked: Vec<(&str, bool)> = match step {
-        Step::Queue(_) => vec![("", true)],
+        Step::Queue(queue) => vec![
+            ("strategy", queue.strategy == Some(Strategy::Performance)),
+            ("call_back_key", queue.call_back_key.is_some()),
+        ],
         Step::Ring(ring) => vec![("strategy", ring.strategy == Some(Strategy::Performance))],
         _ => Vec::new(),
     };
     let asked = asked.into_iter().filter(|(_, asked)| *asked);
     let mut told: Vec<String> = asked
-        .map(|(field, _)| match field {
-            "" => not_yet(kind),
-            field => not_yet(&format!("{kind}.{field}")),
-        })
+        .map(|(field, _)| not_yet(&format!("{kind}.{field}")))
         .collect();
-    // Prompts of steps that are not carried out are not looked at.
-    if !matches!(step, Step::Queue(_)) {
-        let unknown = step.prompts().into_iter().filter(|(_, prompt)| {
-            !own.prompts.contains(*prompt) && !builtin_prompts().any(|known| known == *prompt)
-        });
-        told.extend(unknown.map(|(field, prompt)| {
-            format!(
-                "`{kind}.{field}` expected the name of a [[prompt]], or one that every installation has such as \
-                 builtin:en/closed, got {prompt:?}"
-            )
-        }));
-    }
+    let unknown = step.prompts().into_iter().filter(|(_, prompt)| {
+        !own.prompts.contains(*prompt) && !builtin_prompts().any(|known| known == *prompt)
+    });
+    told.extend(unknown.map(|(field, prompt)| {
+        format!(
+            "`{kind}.{field}` expected the name of a [[prompt]], or one that every installation has such as \
+             builtin:en/closed, got {prompt:?}"
+        )
+    }));
     if let Step::Ring(ring) = step
         && let CallerIdShown::Number(number) = &ring.caller_id
         && !own.numbers.contains(number)

@@ -8,6 +8,7 @@ mod facts;
 mod journal;
 pub(crate) mod manner;
 mod planned;
+mod queueing;
 mod recovery;
 mod trunks;
 mod withheld;

@@ -19,9 +19,11 @@ use ringfence_routing::{
 };
 use ringfence_telephony::Flow;
 use sha2::{Digest, Sha256};
+use tokio::sync::Notify;
 
 use super::facts::NumberFacts;
 use super::manner;
+use super::queueing::Queueing;
 use crate::arrangement::number_of;
 use crate::random;
 
@@ -32,24 +34,28 @@ const MOST_AT_ONCE: usize = 16;
 #[derive(Debug)]
 pub(super) struct PlannedCall {
     call: Call,
-    walk: Walk,
-    about: CallFacts,
-    known: Arc<NumberFacts>,
-    places: AccountPlaces,
+    pub(super) walk: Walk,
+    pub(super) about: CallFacts,
+    pub(super) known: Arc<NumberFacts>,
+    pub(super) places: AccountPlaces,
     /// Those who are rung next when nobody answers, of the step that is taken.
-    rounds: VecDeque<Vec<Choice>>,
+    pub(super) rounds: VecDeque<Vec<Choice>>,
     /// How they are rung.
-    manner: Manner,
+    pub(super) manner: Manner,
     /// The number that they see, when it is not the caller's.
     shown: Option<E164>,
     /// Whether the account wants conversations recorded.
     records: bool,
     /// Its place in the group that it is rung for.
-    group: Option<Place>,
+    pub(super) group: Option<Place>,
+    /// The queue that it is in.
+    pub(super) waits: Option<Queueing>,
+    /// Notified when it may look again who is free.
+    wake: Arc<Notify>,
     /// Its places at the targets that ring or talk.
     held: HashMap<LegId, Place>,
     outputs: VecDeque<Output>,
-    now: Timestamp,
+    pub(super) now: Timestamp,
     has_begun: bool,
 }
 
@@ -75,6 +81,8 @@ impl PlannedCall {
             shown: None,
             records,
             group: None,
+            waits: None,
+            wake: Arc::default(),
             held: HashMap::new(),
             outputs: VecDeque::new(),
             now,
@@ -90,11 +98,20 @@ impl PlannedCall {
         // Nobody of the step is rung any more: its places are free before others are taken.
         self.group = None;
         self.held.clear();
-        if let Some(outcome) = outcome {
+        if self.waits.is_some() {
+            if let Some(next) = self.go_on_waiting() {
+                return next;
+            }
+        } else if let Some(outcome) = outcome {
             self.walk.outcome(outcome);
         }
         loop {
             match self.decide() {
+                Instruction::Queue { .. } => {
+                    if let Some(next) = self.go_on_waiting() {
+                        return next;
+                    }
+                }
                 Instruction::Ring { .. } => {
                     if let Some(ring) = self.next_round() {
                         return ring;
@@ -161,8 +178,18 @@ impl PlannedCall {
                 Err(skip) => full = Some(format!("the group is {skip}")),
             }
         }
+        // Who comes now stands behind all who were counted.
+        let ticket = match &decision.instruction {
+            Instruction::Queue { group, .. } => {
+                Some(deciding.join_queue(*group, Arc::clone(&self.wake)))
+            }
+            _ => None,
+        };
         drop(deciding);
         self.tell(&decision);
+        if let Some(ticket) = ticket {
+            self.begin_waiting(ticket, &decision.instruction);
+        }
         if let Some((group, options)) = options {
             self.take_options(group, options);
         }
@@ -174,7 +201,7 @@ impl PlannedCall {
     }
 
     /// How the targets of a step are rung, and what they see.
-    fn take_options(&mut self, group: TargetGroupId, options: &RingOptions) {
+    pub(super) fn take_options(&mut self, group: TargetGroupId, options: &RingOptions) {
         let profile = self.known.destinations.group_profiles.get(&group);
         let language = profile.and_then(|profile| profile.languages.first());
         self.manner = manner::of_step(options, self.records, language.map(String::as_str));
@@ -211,14 +238,14 @@ impl PlannedCall {
         }
     }
 
-    fn tell_decided(&mut self, reason: String) {
+    pub(super) fn tell_decided(&mut self, reason: String) {
         let step = self.walk.step().unwrap_or_default().to_owned();
         let decided = CallEventKind::Decided { step, reason };
         self.outputs.push_back(Output::Emit(decided));
     }
 
     /// The next of the step that can be rung, each with a place; who is full by now is passed over and told.
-    fn next_round(&mut self) -> Option<Next> {
+    pub(super) fn next_round(&mut self) -> Option<Next> {
         while let Some(round) = self.rounds.pop_front() {
             let mut ring = Vec::with_capacity(round.len());
             for choice in &round {
@@ -244,7 +271,13 @@ impl PlannedCall {
         let mut candidate = choice.candidate(LegId::new(self.now, random()));
         candidate.shown.clone_from(&self.shown);
         if let (Some(number), Some(trunk)) = (number_of(&choice.uri), choice.trunk) {
-            candidate.uri = self.known.dial(&number, trunk)?;
+            candidate.uri = match self.known.dial(&number, trunk) {
+                Ok(uri) => uri,
+                Err(why) => {
+                    self.leave_alone(choice.target);
+                    return Err(why);
+                }
+            };
         }
         let profile = self.known.destinations.profiles.get(&choice.target);
         let caps = profile.map_or_else(Caps::default, |profile| profile.caps);
@@ -278,6 +311,7 @@ impl PlannedCall {
 
     /// Gives places back when what they were taken for is over.
     fn note(&mut self, event: &CallEventKind) {
+        self.note_in_queue(event);
         match event {
             CallEventKind::LegFailed { leg, .. } => {
                 self.held.remove(leg);
@@ -315,7 +349,7 @@ impl Flow for PlannedCall {
                 }
                 Output::Emit(event) => {
                     self.note(&event);
-                    return Output::Emit(event);
+                    self.outputs.push_back(Output::Emit(event));
                 }
                 output => return output,
             }
@@ -324,6 +358,10 @@ impl Flow for PlannedCall {
 
     fn is_talking(&self) -> bool {
         self.call.is_talking()
+    }
+
+    fn wake(&self) -> Option<Arc<Notify>> {
+        Some(Arc::clone(&self.wake))
     }
 }
 
@@ -336,7 +374,7 @@ impl NumberFacts {
         })
     }
 
-    fn group_caps(&self, group: TargetGroupId) -> Caps {
+    pub(super) fn group_caps(&self, group: TargetGroupId) -> Caps {
         let profile = self.destinations.group_profiles.get(&group);
         profile.map_or_else(Caps::default, |profile| profile.caps)
     }
@@ -351,7 +389,7 @@ fn target_of(number: &E164) -> TargetId {
 }
 
 /// Choices by the rounds in which they are rung.
-fn rounds(choices: &[Choice]) -> VecDeque<Vec<Choice>> {
+pub(super) fn rounds(choices: &[Choice]) -> VecDeque<Vec<Choice>> {
     choices
         .chunk_by(|one, other| one.round == other.round)
         .flat_map(|round| round.chunks(MOST_AT_ONCE))
@@ -359,7 +397,7 @@ fn rounds(choices: &[Choice]) -> VecDeque<Vec<Choice>> {
         .collect()
 }
 
-/// What the caller is to hear; words for what calls do not do yet, which `apply` refuses and an old row may have.
+/// What the caller is to hear; words for what is nothing to be heard.
 fn heard(instruction: Instruction) -> Result<Next, String> {
     match instruction {
         Instruction::Say { prompt } => Ok(Next::Say(Sound::prompt(prompt))),
@@ -376,8 +414,8 @@ fn heard(instruction: Instruction) -> Result<Next, String> {
                 longest,
             })
         }
-        Instruction::Queue { .. } => Err("calls do not wait in queues yet".to_owned()),
-        Instruction::Ring { .. }
+        Instruction::Queue { .. }
+        | Instruction::Ring { .. }
         | Instruction::Forward { .. }
         | Instruction::Reject { .. }
         | Instruction::HangUp { .. } => Err("it is nothing to be heard".to_owned()),

@@ -43,7 +43,8 @@ impl Shop {
         ];
         let (code, out, said) = run(&user, world.folder.path());
         assert_eq!(code, Some(0), "{out}{said}");
-        tone_file(&world.folder.path().join("welcome.wav"));
+        tone_file(&world.folder.path().join("welcome.wav"), 620.0, 2);
+        tone_file(&world.folder.path().join("place.wav"), 760.0, 1);
         let (code, said) = applied(&world, arrangement);
         assert_eq!(code, Some(0), "{said}");
         let db = world.db().await;
@@ -160,8 +161,8 @@ impl Recorded {
     }
 }
 
-/// Two seconds of 620 Hz, as somebody may have made it: 16 kHz, one channel.
-pub fn tone_file(path: &std::path::Path) {
+/// Seconds of a tone, as somebody may have made it: 16 kHz, one channel.
+fn tone_file(path: &std::path::Path, hz: f64, seconds: usize) {
     let shape = hound::WavSpec {
         channels: 1,
         sample_rate: 16_000,
@@ -169,7 +170,7 @@ pub fn tone_file(path: &std::path::Path) {
         sample_format: hound::SampleFormat::Int,
     };
     let mut file = hound::WavWriter::create(path, shape).unwrap();
-    for sample in Tone::new(16_000, 620.0, 0.4).take(32_000) {
+    for sample in Tone::new(16_000, hz, 0.4).take(seconds * 16_000) {
         file.write_sample(sample).unwrap();
     }
     file.finalize().unwrap();

@@ -11,7 +11,7 @@ use ringfence_model::{CallEventKind, CallId, LegId, Party, Timestamp};
 use rsipstack::sip::{Header, Method, Request, SipMessage, StatusCodeKind};
 use rsipstack::transaction::Transaction;
 use rsipstack::transaction::transaction::TransactionEvent;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
@@ -106,6 +106,8 @@ pub(super) struct Running {
     pub inbox_sender: mpsc::Sender<Arrival>,
     clock: (Timestamp, Instant),
     wake: Option<Timestamp>,
+    /// The flow is told by it to look again.
+    flow_wake: Option<Arc<Notify>>,
     active: Option<ActiveCall>,
     /// When the call was over.
     over: Option<Instant>,
@@ -141,6 +143,7 @@ impl Running {
         let mut running = Self {
             shared,
             id: setup.call,
+            flow_wake: setup.flow.wake(),
             flow: setup.flow,
             identity,
             path,
@@ -237,6 +240,9 @@ impl Running {
                     }
                 }
                 decision = decided(self.deciding.as_mut()) => self.transfer_decided(decision),
+                () = notified(self.flow_wake.as_deref()), if self.over.is_none() => {
+                    self.give(Input::LookAgain);
+                }
                 () = self.outbox.ready(), if !self.outbox.is_empty() => {}
                 () = self.shared.stop.cancelled(), if !self.stopped => {
                     self.stopped = true;
@@ -660,6 +666,13 @@ impl Running {
 
     pub(super) fn leg_mut(&mut self, id: LegId) -> Option<&mut Leg> {
         self.legs.iter_mut().find(|leg| leg.id == id)
+    }
+}
+
+async fn notified(wake: Option<&Notify>) {
+    match wake {
+        Some(wake) => wake.notified().await,
+        None => std::future::pending().await,
     }
 }
 

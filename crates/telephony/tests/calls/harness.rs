@@ -110,6 +110,8 @@ impl Log {
                 CallEventKind::Ringing { .. } => "ringing",
                 CallEventKind::Progress { .. } => "progress",
                 CallEventKind::LegFailed { .. } => "leg failed",
+                CallEventKind::PickedUp { .. } => "picked up",
+                CallEventKind::SoundFailed { .. } => "not heard",
                 CallEventKind::Answered { .. } => "answered",
                 CallEventKind::Held { .. } => "held",
                 CallEventKind::Resumed { .. } => "resumed",
