@@ -1,6 +1,6 @@
 // The program under test: `ringfence demo` on free ports, with a data folder of its own that is removed at the end.
 import { execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -51,6 +51,13 @@ export class Demo {
         throw new Error(`the demo did not come up:\n${this.#output}`);
       }
     }
+  }
+
+  /** Runs a command of the program beside the demo, over its rows, and answers with what it printed. */
+  run(command, input = "") {
+    const config = join(this.#folder, "ringfence.toml");
+    writeFileSync(config, `data_folder = "${this.#folder}"\n`);
+    return execFileSync(program(), [...command, "--config", config], { cwd: this.#folder, input, encoding: "utf8" });
   }
 
   /** Stops it as Ctrl-C does, and answers with its exit code. */

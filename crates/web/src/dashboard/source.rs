@@ -7,6 +7,12 @@ use ringfence_model::CaseSignal;
 const SHOWN_MAX: usize = 128 * 1024;
 /// Characters of an excerpt below which a place would be found by chance.
 const SURE: usize = 12;
+/// Characters of a long excerpt that stand before what was seen, about.
+const BEFORE: usize = 40;
+/// Octets of a line that is marked as a whole.
+const LINE_MAX: usize = 200;
+/// Octets of a word by which a line is known.
+const WORD: usize = 5;
 
 /// A piece of the source.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +50,7 @@ pub(super) fn marked(octets: &[u8], signals: &[CaseSignal]) -> Source {
         .iter()
         .enumerate()
         .filter_map(|(signal, seen)| {
-            let (start, end) = folded.find(&seen.excerpt)?;
+            let (start, end) = line_of(&text, seen).or_else(|| folded.find(&seen.excerpt))?;
             Some((start, end, signal))
         })
         .collect();
@@ -104,7 +110,30 @@ fn misleads(character: char) -> bool {
         )
 }
 
-/// A text in which any white space is one space, as excerpts are written.
+/// The line that a signal names, when it is a short one of the page itself and has a word of the excerpt: excerpts begin
+/// before what was seen, and end behind it.
+fn line_of(text: &str, signal: &CaseSignal) -> Option<(usize, usize)> {
+    let own = !signal.part.starts_with("linked ") && !signal.part.contains(" in ");
+    let number = signal.line.filter(|_| own)?.checked_sub(1)?;
+    let mut start = 0;
+    for line in text.split_inclusive('\n').take(number as usize) {
+        start += line.len();
+    }
+    let line = text[start..].lines().next()?;
+    let trimmed = line.trim();
+    let lower = trimmed.to_lowercase();
+    let shared = signal
+        .excerpt
+        .split(|character: char| !character.is_alphanumeric())
+        .any(|word| word.len() >= WORD && lower.contains(&word.to_lowercase()));
+    if trimmed.len() > LINE_MAX || !shared {
+        return None;
+    }
+    start += line.len() - line.trim_start().len();
+    Some((start, start + trimmed.len()))
+}
+
+/// A text of lower-case letters and digits, anything else being one space, as the detector reads words.
 struct Folded {
     text: String,
     /// For each octet of `text` its place in the source, and the end last.
@@ -116,35 +145,42 @@ impl Folded {
         let mut text = String::with_capacity(source.len());
         let mut places = Vec::with_capacity(source.len() + 1);
         for (place, character) in source.char_indices() {
-            if character.is_whitespace() {
-                if text.ends_with(' ') {
-                    continue;
+            if character.is_alphanumeric() {
+                for lower in character.to_lowercase() {
+                    text.push(lower);
+                    places.extend(std::iter::repeat_n(place, lower.len_utf8()));
                 }
+            } else if !text.ends_with(' ') {
                 text.push(' ');
                 places.push(place);
-            } else {
-                text.push(character);
-                places.extend((0..character.len_utf8()).map(|octet| place + octet));
             }
         }
         places.push(source.len());
         Self { text, places }
     }
 
-    /// Where an excerpt stands in the source, or as much of its beginning as is found there.
+    /// Where an excerpt stands in the source, or as much of it as is found there, from what was seen onwards first.
     fn find(&self, excerpt: &str) -> Option<(usize, usize)> {
-        let words: Vec<&str> = excerpt.split_whitespace().collect();
-        let excerpt = words.join(" ");
-        let length = excerpt.chars().count();
-        for wanted in [length, length / 2, length / 4] {
-            if wanted < SURE.min(length) || wanted == 0 {
-                return None;
+        let excerpt = Self::of(excerpt).text;
+        let letters: Vec<char> = excerpt.trim().chars().collect();
+        let before = if letters.len() > 2 * BEFORE {
+            BEFORE
+        } else {
+            0
+        };
+        let parts = [
+            (0, letters.len()),
+            (before, letters.len()),
+            (before, before + 32),
+            (before, before + 16),
+            (0, letters.len() / 4),
+        ];
+        for (from, to) in parts {
+            let part: String = letters[from..to.min(letters.len())].iter().collect();
+            let part = part.trim();
+            if part.is_empty() || part.len() < SURE.min(letters.len()) {
+                continue;
             }
-            let end = excerpt
-                .char_indices()
-                .nth(wanted)
-                .map_or(excerpt.len(), |(end, _)| end);
-            let part = excerpt[..end].trim_end();
             if let Some(at) = self.text.find(part) {
                 return Some((self.places[at], self.places[at + part.len()]));
             }
@@ -164,30 +200,54 @@ mod tests {
             count: 1,
             weight: 1.0,
             part: "inline script 1".into(),
-            line: Some(1),
+            line: None,
             excerpt: excerpt.into(),
             why: String::new(),
         }
     }
 
     #[test]
-    fn signals_are_marked_where_they_stand_whatever_the_white_space() {
+    fn signals_are_marked_on_their_lines() {
         let page = "<script>\n  el.requestFullscreen();\n\n  navigator.keyboard.lock();\n</script>";
+        let at_line = |line, kind, excerpt| CaseSignal {
+            line: Some(line),
+            ..signal(kind, excerpt)
+        };
+        let whole = "<script> el.requestFullscreen(); navigator.keyboard.lock(); </script>";
         let source = marked(
             page.as_bytes(),
             &[
-                signal("keyboard_lock", "navigator.keyboard.lock(); </script>"),
-                signal("full_screen", "<script> el.requestFullscreen();"),
-                signal("speech", "speechSynthesis.speak(words)"),
+                at_line(4, "keyboard_lock", whole),
+                at_line(2, "full_screen", whole),
+                at_line(900, "speech", "speechSynthesis.speak(words)"),
             ],
         );
         assert_eq!(source.marks, [Some(2), Some(1), None]);
-        let whole: String = source.pieces.iter().map(|p| p.text.as_str()).collect();
-        assert_eq!(whole, page);
-        let first = &source.pieces[0];
-        assert_eq!(first.text, "<script>\n  el.requestFullscreen();");
+        let all: String = source.pieces.iter().map(|p| p.text.as_str()).collect();
+        assert_eq!(all, page);
+        let first = &source.pieces[1];
+        assert_eq!(first.text, "el.requestFullscreen();");
         assert_eq!(first.mark, Some((1, "full screen".into())));
         assert_eq!(source.shown, page.len() as u64);
+    }
+
+    #[test]
+    fn words_are_found_without_their_signs_and_tags() {
+        let page = "<h1>Warning! Your computer</h1>\n<p>is <b>BLOCKED</b>, call us.</p>";
+        let found = |excerpt| marked(page.as_bytes(), &[signal("threat_words", excerpt)]);
+        assert_eq!(
+            found("warning your computer").pieces[1].text,
+            "Warning! Your computer"
+        );
+        let begun = found("warning your computer is blocked call us");
+        assert_eq!(begun.marks, [Some(1)], "tags stand between");
+        assert_eq!(found("nothing of this is on it").marks, [None]);
+        let elsewhere = CaseSignal {
+            part: "linked https://else.test/a.js".into(),
+            line: Some(1),
+            ..signal("full_screen", "computer.requestFullscreen()")
+        };
+        assert_eq!(marked(page.as_bytes(), &[elsewhere]).marks, [None]);
     }
 
     #[test]
