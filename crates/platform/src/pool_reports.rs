@@ -30,11 +30,13 @@ pub struct PoolReport {
     pub hours: Vec<PoolHour>,
     /// Its leases now.
     pub in_use: u64,
-    /// What its busiest hour offered; `None` without any visit.
+    /// What its busiest whole hour offered; `None` before there was one.
     pub load: Option<OfferedLoad>,
+    /// When its first whole hour is over, where visits came and it is not yet.
+    pub measured_from: Option<Timestamp>,
     /// The fewest numbers with which at most [`BLOCKING`] of the visits of such an hour find none of their own.
     pub needed: Option<u64>,
-    /// The mean time for which a visit kept its number.
+    /// The mean time for which a visit of those hours kept its number.
     pub kept: Option<Duration>,
 }
 
@@ -101,9 +103,9 @@ impl PoolReport {
         self.hours.iter().map(|hour| hour.peak).max().unwrap_or(0)
     }
 
-    /// The most visits of one hour.
+    /// The most visits of one whole hour.
     pub fn busiest(&self) -> u64 {
-        self.hours.iter().map(|hour| hour.visits).max().unwrap_or(0)
+        busiest(whole(&self.hours))
     }
 
     /// The share of visits without a number of their own that `numbers` would leave in such an hour.
@@ -111,6 +113,23 @@ impl PoolReport {
         let numbers = u32::try_from(numbers).unwrap_or(u32::MAX);
         self.load.map(|load| load.share_without(numbers))
     }
+}
+
+/// The hours that are over, from the first with a visit on; none before one of them was whole. The present hour is not
+/// over, and the first one may have begun without the pool.
+fn whole(hours: &[PoolHour]) -> &[PoolHour] {
+    match first_used(hours) {
+        Some(first) if first + 2 < hours.len() => &hours[first..hours.len() - 1],
+        _ => &[],
+    }
+}
+
+fn first_used(hours: &[PoolHour]) -> Option<usize> {
+    hours.iter().position(|hour| hour.visits > 0)
+}
+
+fn busiest(hours: &[PoolHour]) -> u64 {
+    hours.iter().map(|hour| hour.visits).max().unwrap_or(0)
 }
 
 impl Platform {
@@ -150,7 +169,7 @@ impl Platform {
 fn measured(pool: Pool, size: u64, resting: u64, load: &PoolLoad, from: Timestamp) -> PoolReport {
     let first = minute_of(from);
     let mut leased = load.standing;
-    let mut kept = Duration::ZERO;
+    let mut lengths = Vec::new();
     let hours: Vec<PoolHour> = (0..i64::from(HOURS))
         .map(|nth| {
             let start = first + nth * HOUR_MINUTES;
@@ -160,6 +179,7 @@ fn measured(pool: Pool, size: u64, resting: u64, load: &PoolLoad, from: Timestam
                 visits: 0,
                 overflow: 0,
             };
+            let mut kept = Duration::ZERO;
             for (_, minute) in load.minutes.range(start..start + HOUR_MINUTES) {
                 let with_new = leased + minute.begun.saturating_sub(minute.overflow);
                 leased = with_new.saturating_sub(minute.ended);
@@ -169,11 +189,17 @@ fn measured(pool: Pool, size: u64, resting: u64, load: &PoolLoad, from: Timestam
                 hour.overflow += minute.overflow;
                 kept += minute.length;
             }
+            lengths.push(kept);
             hour
         })
         .collect();
-    let visits: u64 = hours.iter().map(|hour| hour.visits).sum();
-    let busiest = hours.iter().map(|hour| hour.visits).max().unwrap_or(0);
+    let first = first_used(&hours).unwrap_or(0);
+    let whole = whole(&hours);
+    let visits: u64 = whole.iter().map(|hour| hour.visits).sum();
+    let busiest = busiest(whole);
+    let kept: Duration = lengths.iter().skip(first).take(whole.len()).sum();
+    let measured_from = (whole.is_empty() && hours[first].visits > 0)
+        .then(|| hours[first].start + Duration::from_hours(2));
     let kept = u32::try_from(visits)
         .ok()
         .filter(|visits| *visits > 0)
@@ -193,6 +219,7 @@ fn measured(pool: Pool, size: u64, resting: u64, load: &PoolLoad, from: Timestam
         hours,
         in_use: leased,
         load: offered,
+        measured_from,
         needed: needed.map(u64::from),
         kept,
     }
@@ -253,6 +280,7 @@ mod tests {
             .collect();
         assert_eq!(shown, [(3, 2, 0), (4, 1, 0), (4, 4, 1), (2, 0, 0)]);
         assert_eq!((report.in_use, report.peak(), report.busiest()), (2, 4, 4));
+        assert_eq!(report.measured_from, None);
         assert_eq!(report.visits(), (7, 1));
         assert_eq!(report.kept, Some(Duration::from_mins(33)));
         assert_eq!(report.hours.len(), 168);
@@ -273,6 +301,31 @@ mod tests {
         assert!(enough.share_without(10).unwrap() > 0.9);
         assert_eq!(report(127, &load).state(), PoolState::Near);
         assert_eq!(report(0, &load).state(), PoolState::Shared);
+    }
+
+    #[test]
+    fn nothing_is_sized_by_an_hour_that_is_not_over_or_that_began_without_the_pool() {
+        let last = i64::from(HOURS) - 1;
+        let from = |first: i64| PoolLoad {
+            standing: 0,
+            minutes: (first..=last * 60 + 5)
+                .map(|at| (at, minute(4, 0, 0)))
+                .collect(),
+        };
+        let end_of = |hour: i64| Some(Timestamp::from_micros((hour + 1) * 3_600_000_000));
+        // They came in this hour first, or at the end of the one before it.
+        for (first, measured_from) in [(last * 60 + 1, last + 1), (last * 60 - 10, last)] {
+            let report = report(100, &from(first));
+            assert_eq!(
+                (report.needed, report.kept, report.busiest()),
+                (None, None, 0)
+            );
+            assert_eq!(report.measured_from, end_of(measured_from));
+        }
+        let report = report(100, &from((last - 1) * 60 - 10));
+        assert_eq!(report.measured_from, None);
+        assert_eq!(report.busiest(), 240);
+        assert!(report.needed > Some(100));
     }
 
     #[test]

@@ -136,7 +136,7 @@ fn view(nth: usize, report: &PoolReport, zone: &TimeZone) -> PoolView {
         anchor: nth,
         name: report.pool.name.clone(),
         state: state_of(report.state()),
-        advice: advice(report),
+        advice: advice(report, zone),
         figures: figures(report),
         top: count(top),
         middle: count(top / 2),
@@ -200,24 +200,43 @@ fn bar(nth: usize, hour: &PoolHour, top: u64, zone: &TimeZone, hours: usize) -> 
     }
 }
 
-fn advice(report: &PoolReport) -> String {
+fn advice(report: &PoolReport, zone: &TimeZone) -> String {
+    let state = report.state();
     let Some(needed) = report.needed.filter(|_| report.size > 0) else {
-        return match report.state() {
-            PoolState::Shared => {
-                "Every visit is shown the same number, so calls are told by their source alone."
-                    .into()
-            }
-            _ => "No visit came in the last seven days: nothing can be measured yet.".into(),
+        if state == PoolState::Shared {
+            return "Every visit is shown the same number, so calls are told by their source alone."
+                .into();
+        }
+        let Some(from) = report.measured_from else {
+            return "No visit came in the last seven days: nothing can be measured yet.".into();
+        };
+        let from = from
+            .to_jiff()
+            .to_zoned(zone.clone())
+            .strftime("%H:%M")
+            .to_string();
+        return match state {
+            PoolState::Exhausted => format!(
+                "Visits found no number of their own. How many more it takes is known when a whole hour was measured, at {from}."
+            ),
+            PoolState::Near => format!(
+                "Nearly all are in use. How many it takes is known when a whole hour was measured, at {from}."
+            ),
+            _ => format!("How many it takes is known when a whole hour was measured, at {from}."),
         };
     };
     let busiest = counted(report.busiest(), "visit", "visits");
     let kept = report.kept.map(length).unwrap_or_default();
     let measured =
-        format!("The busiest hour had {busiest}, each of which kept its number for {kept}");
+        format!("The busiest whole hour had {busiest}, each of which kept its number for {kept}");
     match needed.checked_sub(report.size) {
         Some(more @ 1..) => format!(
             "{measured}: {} more would leave at most 1 % of them without a number of their own.",
             counted(more, "number", "numbers")
+        ),
+        _ if state == PoolState::Exhausted => format!(
+            "{measured}: {} would do if they came evenly. They came together, and some found none of their own: add numbers until nobody does.",
+            counted(needed, "number", "numbers")
         ),
         _ => format!(
             "{measured}: {} are enough for that.",
@@ -273,7 +292,11 @@ fn figures(report: &PoolReport) -> Vec<Figure> {
                 .needed
                 .filter(|_| report.size > 0)
                 .map_or("–".into(), count),
-            "at the busiest".into(),
+            if report.measured_from.is_some() {
+                "not measured yet".into()
+            } else {
+                "at the busiest".into()
+            },
         ),
     ]
 }
