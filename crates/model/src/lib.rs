@@ -10,6 +10,7 @@ mod hours;
 mod id;
 mod number;
 mod page_look;
+mod phone;
 mod plan;
 mod pool_rule;
 mod records;
@@ -33,6 +34,7 @@ pub use id::{
 };
 pub use number::{E164, NumberError, masked};
 pub use page_look::{LookOutcome, LookedPage, PageLook, PageView};
+pub use phone::{Phone, Registration, SipTransport, TrunkLogin};
 pub use plan::{CallPlan, PlanDocument, Step};
 pub use pool_rule::{PoolRule, PoolWish};
 pub use records::{

@@ -11,6 +11,7 @@ pub mod keys;
 pub mod number_import;
 pub mod number_life;
 pub mod numbers;
+pub mod phones;
 pub mod pool_reports;
 pub mod prompts;
 pub mod reports;
@@ -72,6 +73,8 @@ pub struct Platform {
     pub trunks: calls::Trunks,
     /// Pages that ask for numbers, and looks at them that are under way.
     pub page_looks: fence::PageLooks,
+    /// Every account's phones, and where they are registered.
+    pub phones: phones::Phones,
     /// Failed sign-ins and one-time links.
     pub sign_ins: accounts::SignIns,
     /// Cancelled when the server stops: what streams without end ends then.
@@ -111,6 +114,7 @@ impl Platform {
             call_facts: calls::CallFacts::default(),
             trunks: calls::Trunks::default(),
             page_looks: fence::PageLooks::new(own.clone()),
+            phones: phones::Phones::default(),
             sign_ins: accounts::SignIns::new(),
             stopping: CancellationToken::new(),
             db,

@@ -233,6 +233,13 @@ section! {
         max_calls: NonZeroU32 = at_least_one(2000);
         /// New calls a second; those above it get 503 with Retry-After.
         max_new_calls_per_second: NonZeroU32 = at_least_one(500);
+        /// Seconds: the shortest time that a phone may register for; shorter ones get 423. See docs/phones.md.
+        phone_expiry_min: NonZeroU32 = at_least_one(60);
+        /// Seconds: the longest time that a phone is registered for without asking again; less behind NAT and over streams.
+        phone_expiry_max: NonZeroU32 = at_least_one(3600);
+        /// Whether phones are asked for MD5 digests alone, for those that stumble over SHA-256 (RFC 8760). They are
+        /// asked for both otherwise.
+        phone_md5_only: bool = false;
     }
 }
 

@@ -105,6 +105,11 @@ pub fn plan(config: &Config) -> anyhow::Result<ServerPlan> {
             nat: config.media.nat,
             max_calls: config.sip.max_calls.get() as usize,
             max_new_calls_per_second: config.sip.max_new_calls_per_second.get(),
+            phone_expiry: (
+                Duration::from_secs(config.sip.phone_expiry_min.get().into()),
+                Duration::from_secs(config.sip.phone_expiry_max.get().into()),
+            ),
+            phone_md5_only: config.sip.phone_md5_only,
             ..TelephonyConfig::default()
         },
         media: MediaConfig {

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::metrics::Metrics;
 
-/// Trunks that were added or changed take effect within this time.
+/// Trunks and phones that were added or changed take effect within this time.
 const TRUNKS_EVERY: Duration = Duration::from_secs(5);
 /// How often numbers are looked for whose quarantine is over.
 const QUARANTINES_EVERY: Duration = Duration::from_secs(30);
@@ -66,6 +66,7 @@ pub struct Server {
     calls: JoinHandle<()>,
     web: JoinHandle<std::io::Result<()>>,
     webhooks: JoinHandle<()>,
+    registrations: JoinHandle<()>,
     drained: CancellationToken,
     stop: CancellationToken,
 }
@@ -114,7 +115,14 @@ impl Server {
             .load_trunks(&trunks)
             .await
             .context("reading the trunks")?;
-        let (telephony, incoming) = Telephony::start(plan.telephony, trunks.clone(), media)
+        platform.load_phones().await.context("reading the phones")?;
+        platform
+            .restore_registrations(now())
+            .await
+            .context("reading where phones were registered")?;
+        let phones = platform.phones.directory.clone();
+        let registrations = tokio::spawn(Arc::clone(&platform).keep_registrations());
+        let (telephony, incoming) = Telephony::start(plan.telephony, trunks.clone(), phones, media)
             .await
             .context("starting SIP")?;
 
@@ -145,6 +153,7 @@ impl Server {
             calls,
             web,
             webhooks,
+            registrations,
             drained,
             stop,
         })
@@ -183,6 +192,13 @@ impl Server {
         {
             tracing::warn!("some webhooks were cut; they are sent again");
         }
+        // What phones registered last is in the rows before these are closed.
+        if tokio::time::timeout(ROWS_PATIENCE, self.registrations)
+            .await
+            .is_err()
+        {
+            tracing::warn!("some phones have to register again");
+        }
         self.platform.db.close().await;
     }
 }
@@ -217,6 +233,12 @@ async fn keep_trunks(platform: Arc<Platform>, directory: TrunkDirectory, stop: C
     while stop.run_until_cancelled(beat.tick()).await.is_some() {
         if let Err(error) = platform.load_trunks(&directory).await {
             tracing::warn!("the trunks stay as they were: {error}");
+        }
+        if let Err(error) = platform.load_phones().await {
+            tracing::warn!("the phones stay as they were: {error}");
+        }
+        if let Err(error) = platform.tend_registrations(now()).await {
+            tracing::warn!("registrations that have ended are not cleared yet: {error}");
         }
     }
 }

@@ -29,6 +29,7 @@ migrations! {
     12 "0012_pools",
     13 "0013_webhooks",
     15 "0015_page_looks",
+    17 "0017_phones",
 }
 
 pub(crate) async fn run(db: &Db) -> Result<(), StoreError> {

@@ -1,5 +1,6 @@
 //! What comes out of a statement, the same for both engines.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use ringfence_model::{E164, Timestamp};
@@ -151,6 +152,13 @@ impl<'r> Reader<'r> {
                 .map(Some)
                 .ok_or_else(|| self.bad("a known word", &word)),
         }
+    }
+
+    /// An IP address with a port.
+    pub fn address(&mut self) -> Result<SocketAddr, StoreError> {
+        let text = self.text()?;
+        text.parse()
+            .map_err(|_| self.bad("an address and a port", &text))
     }
 
     pub fn e164(&mut self) -> Result<E164, StoreError> {

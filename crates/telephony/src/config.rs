@@ -70,6 +70,11 @@ pub struct TelephonyConfig {
     /// The shortest such interval that a side may ask for, in whole seconds; shorter ones get 422. RFC 4028 §4
     /// says 90 s and no less; less is for tests.
     pub session_minimum: Duration,
+    /// The shortest time that a phone may register for (shorter ones get 423) and the longest that it is granted, in
+    /// whole seconds.
+    pub phone_expiry: (Duration, Duration),
+    /// Challenge phones with MD5 alone, for those that stumble over SHA-256 (RFC 8760).
+    pub phone_md5_only: bool,
     /// How long the decision about a new call may take before it is refused with 503.
     pub decision_timeout: Duration,
 }
@@ -88,6 +93,8 @@ impl Default for TelephonyConfig {
             max_finished_transactions: 100_000,
             session_interval: Duration::from_mins(30),
             session_minimum: Duration::from_secs(90),
+            phone_expiry: (Duration::from_mins(1), Duration::from_hours(1)),
+            phone_md5_only: false,
             decision_timeout: Duration::from_secs(5),
         }
     }

@@ -6,8 +6,77 @@
 use std::fmt::Write as _;
 
 use md5::Digest as _;
+use rsipstack::sip::Header;
 use rsipstack::transaction::random_text;
 use sha2::Digest as _;
+
+/// The realm that we challenge for, where nobody named another.
+pub(crate) const REALM: &str = "ringfence";
+
+/// What stands for a password in our own realm: H(A1) of each algorithm (RFC 7616 §3.4.2). Whoever has it can register,
+/// and nothing else: it does not say the password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PhoneSecret {
+    sha256: [u8; 32],
+    md5: [u8; 16],
+}
+
+impl PhoneSecret {
+    /// Of a user's password.
+    pub fn new(user: &str, password: &str) -> Self {
+        let text = format!("{user}:{REALM}:{password}");
+        Self {
+            sha256: sha2::Sha256::digest(&text).into(),
+            md5: md5::Md5::digest(&text).into(),
+        }
+    }
+
+    /// As it is kept: 48 octets.
+    pub fn to_octets(&self) -> Vec<u8> {
+        [self.sha256.as_slice(), &self.md5].concat()
+    }
+
+    /// As it was kept; `None` for anything but 48 octets.
+    pub fn from_octets(octets: &[u8]) -> Option<Self> {
+        let (sha256, md5) = octets.split_at_checked(32)?;
+        Some(Self {
+            sha256: sha256.try_into().ok()?,
+            md5: md5.try_into().ok()?,
+        })
+    }
+
+    fn of(&self, algorithm: Algorithm) -> String {
+        match algorithm {
+            Algorithm::Sha256 => hex(&self.sha256),
+            Algorithm::Md5 => hex(&self.md5),
+        }
+    }
+}
+
+/// Stays out of logs.
+impl std::fmt::Debug for PhoneSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PhoneSecret(…)")
+    }
+}
+
+/// The challenges that ask for a password, the best first (RFC 8760 §2.4).
+pub(crate) fn challenges(realm: &str, nonce: &str, stale: bool, md5_only: bool) -> Vec<Header> {
+    let algorithms: &[Algorithm] = if md5_only {
+        &[Algorithm::Md5]
+    } else {
+        &[Algorithm::Sha256, Algorithm::Md5]
+    };
+    let challenge = |algorithm: &Algorithm| {
+        let stale = if stale { ", stale=true" } else { "" };
+        let name = algorithm.name();
+        let value = format!(
+            "Digest realm=\"{realm}\", nonce=\"{nonce}\", qop=\"auth\", algorithm={name}{stale}"
+        );
+        Header::WwwAuthenticate(value.into())
+    };
+    algorithms.iter().map(challenge).collect()
+}
 
 /// What a hash is made with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -169,14 +238,28 @@ impl Credentials {
     }
 
     /// Whether it proves that its sender knows the password.
-    pub(crate) fn proves(&self, realm: &str, password: &str, method: &str) -> bool {
-        let Self {
-            user, algorithm, ..
-        } = self;
-        let secret = algorithm.hash(&format!("{user}:{realm}:{password}"));
+    pub(crate) fn proves_password(&self, realm: &str, password: &str, method: &str) -> bool {
+        let secret = self
+            .algorithm
+            .hash(&format!("{}:{realm}:{password}", self.user));
+        self.proves(realm, &secret, method)
+    }
+
+    /// Whether it proves that its sender knows a phone's password.
+    pub(crate) fn proves_phone(&self, secret: &PhoneSecret, method: &str) -> bool {
+        self.proves(REALM, &secret.of(self.algorithm), method)
+    }
+
+    /// How often the nonce was used, this time included.
+    pub(crate) fn count(&self) -> Option<u32> {
+        u32::from_str_radix(&self.count, 16).ok()
+    }
+
+    /// `secret` is H(A1).
+    fn proves(&self, realm: &str, secret: &str, method: &str) -> bool {
         let expected = response(
-            *algorithm,
-            &secret,
+            self.algorithm,
+            secret,
             &self.nonce,
             method,
             &self.uri,
@@ -296,11 +379,36 @@ mod tests {
             let credentials = Credentials::parse(&answer).expect("it is complete");
             assert_eq!(credentials.user, "us\"er");
             let realm = "a \"realm\"";
-            assert!(credentials.proves(realm, "secret", "INVITE"));
-            assert!(!credentials.proves(realm, "Secret", "INVITE"));
-            assert!(!credentials.proves(realm, "secret", "BYE"));
-            assert!(!credentials.proves("other", "secret", "INVITE"));
+            assert!(credentials.proves_password(realm, "secret", "INVITE"));
+            assert!(!credentials.proves_password(realm, "Secret", "INVITE"));
+            assert!(!credentials.proves_password(realm, "secret", "BYE"));
+            assert!(!credentials.proves_password("other", "secret", "INVITE"));
         }
+    }
+
+    #[test]
+    fn a_phones_secret_proves_what_its_password_does_and_comes_back_as_it_was_kept() {
+        let secret = PhoneSecret::new("ann", "correct horse");
+        let kept = secret.to_octets();
+        assert_eq!(PhoneSecret::from_octets(&kept), Some(secret.clone()));
+        assert_eq!(PhoneSecret::from_octets(&kept[1..]), None);
+        assert_eq!(format!("{secret:?}"), "PhoneSecret(…)");
+        for challenge in challenges(REALM, "n", true, false) {
+            let Header::WwwAuthenticate(value) = challenge else {
+                panic!("expected a challenge");
+            };
+            let asked = Challenge::parse(value.value()).expect("it can be answered");
+            assert!(asked.stale);
+            let uri = "sip:example.com";
+            let right = asked.answer("ann", "correct horse", "REGISTER", uri, 2);
+            let right = Credentials::parse(&right).expect("it is complete");
+            assert_eq!(right.count(), Some(2));
+            assert!(right.proves_phone(&secret, "REGISTER"));
+            assert!(!right.proves_phone(&secret, "INVITE"));
+            let other = PhoneSecret::new("bob", "correct horse");
+            assert!(!right.proves_phone(&other, "REGISTER"));
+        }
+        assert_eq!(challenges(REALM, "n", false, true).len(), 1);
     }
 
     #[test]

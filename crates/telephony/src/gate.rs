@@ -2,7 +2,6 @@
 //!
 //! Strangers get no answer. New calls beyond what the server takes get 503 here, where that costs least.
 
-use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
@@ -18,6 +17,7 @@ use crate::dialogs::Dialogs;
 use crate::fold;
 use crate::guard::{Guard, Proof};
 use crate::message::{self, Flaw};
+use crate::phones::{Admission, Door, Flow, PhoneDirectory, hide_nat};
 use crate::{TelephonyConfig, TrunkDirectory};
 
 /// How late the scheduler may be before new calls are refused: by then callers wait longer than for a 503.
@@ -113,14 +113,14 @@ impl Drop for ActiveCall {
 }
 
 /// A token bucket that holds one second's worth.
-struct Bucket {
+pub(crate) struct Bucket {
     per_second: f64,
     tokens: f64,
     filled: Instant,
 }
 
 impl Bucket {
-    fn new(per_second: u32, now: Instant) -> Self {
+    pub(crate) fn new(per_second: u32, now: Instant) -> Self {
         let per_second = f64::from(per_second);
         Self {
             per_second,
@@ -129,7 +129,7 @@ impl Bucket {
         }
     }
 
-    fn take(&mut self, now: Instant) -> bool {
+    pub(crate) fn take(&mut self, now: Instant) -> bool {
         let since = now.saturating_duration_since(self.filled).as_secs_f64();
         self.filled = now;
         self.tokens = (self.tokens + since * self.per_second).min(self.per_second);
@@ -147,6 +147,8 @@ pub(crate) struct Gate {
     pub dialogs: Dialogs,
     pub load: Arc<Load>,
     pub guard: Guard,
+    pub phones: PhoneDirectory,
+    pub door: Arc<Door>,
     pub endpoint: Arc<OnceLock<Weak<EndpointInner>>>,
 }
 
@@ -162,10 +164,17 @@ impl TransportEventInspector for Gate {
                 SipMessage::Response(response) => fold::plain(&mut response.headers),
             }
         }
-        let Ok(source) = from.get_socketaddr() else {
-            return None;
-        };
+        let flow = Flow::of(&from)?;
         let flaw = message::flaw(&message);
+        let phone = self.phones.flow(flow);
+        if phone.is_some_and(|facts| facts.behind_nat) {
+            match &mut message {
+                // Of a REGISTER it says whether the phone is behind NAT, and what it wants to be known by.
+                SipMessage::Request(request) if request.method == Method::Register => {}
+                SipMessage::Request(request) => hide_nat(&mut request.headers, flow),
+                SipMessage::Response(response) => hide_nat(&mut response.headers, flow),
+            }
+        }
         let request = match message {
             SipMessage::Request(request) => request,
             // The stack lets go of responses that belong to no request of ours.
@@ -181,7 +190,7 @@ impl TransportEventInspector for Gate {
             let stream = connection.is_reliable();
             stream.then(|| message::stream_flaw(&request)).flatten()
         });
-        match self.judge(&request, flaw, source.ip()) {
+        match self.judge(&request, flaw, flow, phone.is_some()) {
             Judgement::Pass => {
                 return Some(TransportEvent::Incoming(request.into(), connection, from));
             }
@@ -210,8 +219,26 @@ enum Judgement {
 }
 
 impl Gate {
-    fn judge(&self, request: &Request, flaw: Option<Flaw>, source: IpAddr) -> Judgement {
-        let known = self.trunks.contains(source);
+    fn judge(
+        &self,
+        request: &Request,
+        flaw: Option<Flaw>,
+        flow: Flow,
+        is_phone: bool,
+    ) -> Judgement {
+        if request.method == Method::Register && self.phones.is_open() {
+            return self.judge_register(request, flaw, flow);
+        }
+        if is_phone && message::is_new_invite(request) {
+            let why = "399 ringfence \"Phones take calls here, and make none yet\"";
+            return Judgement::Refuse {
+                code: 403,
+                reason: "phone_calls_out",
+                extra: vec![Header::Warning(why.to_owned().into())],
+            };
+        }
+        let source = flow.address.ip();
+        let known = is_phone || self.trunks.contains(source);
         if !known && !self.is_expected(request) {
             return Judgement::Drop("unknown_address");
         }
@@ -260,6 +287,26 @@ impl Gate {
             }
         }
         Judgement::Pass
+    }
+
+    /// Whoever sends one is a stranger until it has proved its password: all get the same answer, and those who make no
+    /// sense get none.
+    fn judge_register(&self, request: &Request, flaw: Option<Flaw>, flow: Flow) -> Judgement {
+        if flaw.is_some() {
+            return Judgement::Drop("malformed");
+        }
+        if self.is_retransmission(request) {
+            return Judgement::Pass;
+        }
+        match self.door.judge(request, flow) {
+            Admission::Good => Judgement::Pass,
+            Admission::Ask(challenges) => Judgement::Refuse {
+                code: 401,
+                reason: "no_password",
+                extra: challenges,
+            },
+            Admission::Silence(reason) => Judgement::Drop(reason),
+        }
     }
 
     /// A target's address is no trunk's: what it sends is let in when it belongs to a dialog or a transaction of

@@ -1,35 +1,30 @@
 //! The guard of trunks that prove themselves by a password: challenges that cost nothing to make, and an end to
 //! guessing.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant, SystemTime};
 
-use hmac::{Hmac, Mac};
-use parking_lot::Mutex;
 use rsipstack::sip::{Header, Request};
-use sha2::Sha256;
 
-use crate::digest::{Algorithm, Credentials, hex};
+use crate::digest::{self, Credentials};
+use crate::guesses::{Guesses, Patience};
 use crate::message;
+use crate::nonces::Nonces;
 use crate::trunks::TrunkAccount;
 
 /// How long a nonce may be used, in seconds. It is bound to its address and Call-ID, so that one that was
 /// overheard begins no other call.
 const NONCE_LIFETIME: u64 = 60;
-/// Wrong answers of an address before it is not heard any more.
-const MAX_GUESSES: u32 = 10;
-/// For how long; the count begins afresh then.
-const SILENCE: Duration = Duration::from_mins(5);
-/// Addresses that are remembered for guessing; beyond it, those that guessed longest ago are forgotten.
-const MAX_GUESSERS: usize = 10_000;
-/// The realm that we challenge for, where the account names none.
-const REALM: &str = "ringfence";
-
+/// Wrong answers of an address before it is not heard any more, and for how long.
+const PATIENCE: Patience = Patience {
+    most: 10,
+    window: Duration::from_mins(5),
+    remembered: 10_000,
+};
 /// Challenges and judges.
 pub(crate) struct Guard {
-    secret: [u8; 32],
-    guesses: Mutex<HashMap<IpAddr, (u32, Instant)>>,
+    nonces: Nonces,
+    guesses: Guesses<IpAddr>,
 }
 
 /// What a request's credentials are worth.
@@ -46,8 +41,8 @@ pub(crate) enum Proof {
 impl Guard {
     pub(crate) fn new() -> Self {
         Self {
-            secret: rand::random(),
-            guesses: Mutex::default(),
+            nonces: Nonces::new(),
+            guesses: Guesses::new(PATIENCE),
         }
     }
 
@@ -59,100 +54,45 @@ impl Guard {
         accounts: &[TrunkAccount],
     ) -> Proof {
         let call_id = message::call_id(request).unwrap_or_default();
-        if self.is_silenced(source) {
+        if self.guesses.is_banned(&source, Instant::now()) {
             return Proof::Silence;
         }
-        let now = SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .map_or(0, |since| since.as_secs());
+        let now = seconds();
         let mut stale = false;
         if let Some(credentials) = credentials(request) {
             let account = accounts.iter().find(|a| a.user == credentials.user);
             let proves = account.is_some_and(|account| {
                 let method = request.method.to_string();
-                credentials.proves(realm(account), &account.password, &method)
+                credentials.proves_password(realm(account), &account.password, &method)
             });
-            match self.age(&credentials.nonce, source, call_id, now) {
+            match self.nonces.age(&credentials.nonce, source, call_id, now) {
                 Some(age) if proves && age <= NONCE_LIFETIME => {
-                    self.guesses.lock().remove(&source);
+                    self.guesses.forget(&source);
                     return Proof::Good;
                 }
                 // A nonce of before our last start, or of another call: no guess.
                 _ if proves => stale = true,
-                _ => self.count_guess(source),
+                _ => {
+                    metrics::counter!("ringfence_sip_refused_total", "reason" => "password")
+                        .increment(1);
+                    self.guesses.count(&source, Instant::now());
+                }
             }
         }
         let Some(account) = accounts.first() else {
             return Proof::Good;
         };
-        let nonce = self.nonce(source, call_id, now);
-        let algorithms: &[Algorithm] = if account.md5_only {
-            &[Algorithm::Md5]
-        } else {
-            &[Algorithm::Sha256, Algorithm::Md5]
-        };
-        let challenges = algorithms.iter().map(|algorithm| {
-            let stale = if stale { ", stale=true" } else { "" };
-            let value = format!(
-                "Digest realm=\"{}\", nonce=\"{nonce}\", qop=\"auth\", algorithm={}{stale}",
-                realm(account),
-                algorithm.name()
-            );
-            Header::WwwAuthenticate(value.into())
-        });
-        Proof::Ask(challenges.collect())
+        let nonce = self.nonces.make(source, call_id, now);
+        let challenges = digest::challenges(realm(account), &nonce, stale, account.md5_only);
+        Proof::Ask(challenges)
     }
+}
 
-    fn is_silenced(&self, source: IpAddr) -> bool {
-        let guesses = self.guesses.lock();
-        guesses
-            .get(&source)
-            .is_some_and(|(count, last)| *count >= MAX_GUESSES && last.elapsed() < SILENCE)
-    }
-
-    fn count_guess(&self, source: IpAddr) {
-        metrics::counter!("ringfence_sip_refused_total", "reason" => "password").increment(1);
-        let now = Instant::now();
-        let mut guesses = self.guesses.lock();
-        if guesses.len() >= MAX_GUESSERS && !guesses.contains_key(&source) {
-            guesses.retain(|_, (_, last)| last.elapsed() < SILENCE);
-            let oldest = guesses.iter().min_by_key(|(_, (_, last))| *last);
-            if let Some(oldest) = oldest.map(|(address, _)| *address)
-                && guesses.len() >= MAX_GUESSERS
-            {
-                guesses.remove(&oldest);
-            }
-        }
-        let (count, last) = guesses.entry(source).or_insert((0, now));
-        *count = if last.elapsed() < SILENCE {
-            *count + 1
-        } else {
-            1
-        };
-        *last = now;
-    }
-
-    /// The instant, and a seal over it and what it is for.
-    fn nonce(&self, source: IpAddr, call_id: &str, now: u64) -> String {
-        let seal = Hmac::<Sha256>::new_from_slice(&self.secret)
-            .expect("HMAC takes keys of any length")
-            .chain_update(now.to_be_bytes())
-            .chain_update(source.to_canonical().to_string())
-            .chain_update([0])
-            .chain_update(call_id)
-            .finalize()
-            .into_bytes();
-        format!("{now:x}.{}", hex(&seal[..16]))
-    }
-
-    /// How old a nonce of ours is, in seconds.
-    fn age(&self, nonce: &str, source: IpAddr, call_id: &str, now: u64) -> Option<u64> {
-        let (made, _) = nonce.split_once('.')?;
-        let made = u64::from_str_radix(made, 16).ok()?;
-        let ours = self.nonce(source, call_id, made);
-        let same = subtle::ConstantTimeEq::ct_eq(ours.as_bytes(), nonce.as_bytes());
-        bool::from(same).then(|| now.saturating_sub(made))
-    }
+/// The seconds of the system's clock, for nonces.
+pub(crate) fn seconds() -> u64 {
+    SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
 }
 
 /// Whose request it says that it is.
@@ -164,7 +104,7 @@ pub(crate) fn credentials(request: &Request) -> Option<Credentials> {
 }
 
 fn realm(account: &TrunkAccount) -> &str {
-    account.realm.as_deref().unwrap_or(REALM)
+    account.realm.as_deref().unwrap_or(digest::REALM)
 }
 
 #[cfg(test)]
@@ -235,7 +175,7 @@ mod tests {
         let guard = Guard::new();
         let here = [192, 0, 2, 9].into();
         let accounts = [account()];
-        for _ in 0..MAX_GUESSES {
+        for _ in 0..PATIENCE.most {
             let asked = challenge(guard.judge(&request("c", None), here, &accounts));
             let wrong = asked.answer("trunk", "guess", "INVITE", "sip:a@192.0.2.1", 1);
             let proof = guard.judge(&request("c", Some(&wrong)), here, &accounts);

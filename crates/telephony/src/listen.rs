@@ -1,11 +1,12 @@
 //! The sockets: bound by ourselves, so that their buffers are large and their errors have names.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use metrics::counter;
+use ringfence_model::SipTransport;
 use rsipstack::platform::net::UdpSocket as StackSocket;
 use rsipstack::sip::Transport;
 use rsipstack::transaction::endpoint::EndpointInnerRef;
@@ -17,7 +18,9 @@ use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use crate::{TelephonyError, TrunkDirectory, fold, unknown};
+use crate::phones::Flow;
+use crate::streams::{Entrance, Visit};
+use crate::{PhoneDirectory, TelephonyError, TrunkDirectory, fold, unknown};
 
 /// Room for bursts: the system's default of 208 kB holds about 200 messages, and at 1,000 calls/s it was seen
 /// to lose some.
@@ -79,9 +82,14 @@ pub(crate) async fn hand_over(
     socket: UdpSocket,
     advertised: SocketAddr,
     trunks: TrunkDirectory,
+    phones: PhoneDirectory,
     stop: CancellationToken,
 ) -> Result<SipConnection, TelephonyError> {
-    let guarded = Arc::new(GuardedSocket { socket, trunks });
+    let guarded = Arc::new(GuardedSocket {
+        socket,
+        trunks,
+        phones,
+    });
     UdpConnection::from_socket(guarded, Some(advertised), Some(stop))
         .await
         .map(SipConnection::Udp)
@@ -92,6 +100,18 @@ pub(crate) async fn hand_over(
 struct GuardedSocket {
     socket: UdpSocket,
     trunks: TrunkDirectory,
+    phones: PhoneDirectory,
+}
+
+impl GuardedSocket {
+    /// Whether it is worth an answer what comes from there.
+    fn knows(&self, from: SocketAddr) -> bool {
+        let flow = Flow {
+            transport: SipTransport::Udp,
+            address: from,
+        };
+        self.trunks.contains(from.ip()) || self.phones.flow(flow).is_some()
+    }
 }
 
 #[async_trait::async_trait]
@@ -104,13 +124,13 @@ impl StackSocket for GuardedSocket {
                 continue;
             }
             // The stack answers keep-alives (RFC 5626 §3.5.1) of anybody; a stranger gets no answer at all.
-            if length <= 4 && !self.trunks.contains(from.ip()) {
+            if length <= 4 && !self.knows(from) {
                 counter!("ringfence_sip_dropped_total", "reason" => "unknown_address").increment(1);
                 continue;
             }
             if let Some(answer) = unknown::answer(&buffer[..length]) {
                 counter!("ringfence_sip_dropped_total", "reason" => "first_line").increment(1);
-                if !answer.is_empty() && self.trunks.contains(from.ip()) {
+                if !answer.is_empty() && self.knows(from) {
                     // An answer that cannot be sent is asked for again.
                     let _ = self.socket.send_to(answer.as_bytes(), from).await;
                 }
@@ -136,20 +156,24 @@ impl StackSocket for GuardedSocket {
     }
 }
 
-/// Accepts streams from trunks and from the targets of calls under way, until told to stop.
+/// Accepts streams from whoever may open one, until told to stop.
 pub(crate) async fn accept_streams(
     listener: TcpListener,
     advertised: SocketAddr,
     endpoint: EndpointInnerRef,
-    may_connect: impl Fn(IpAddr) -> bool,
+    entrance: Entrance,
     stop: CancellationToken,
 ) {
     let local = SipAddr::new(Transport::Tcp, advertised.into());
-    while let Some((stream, _)) = accept(&listener, &endpoint, &may_connect, &stop).await {
-        match TcpConnection::from_stream(stream, local.clone(), Some(stop.child_token())) {
-            Ok(connection) => endpoint
-                .transport_layer
-                .add_connection(SipConnection::Tcp(connection)),
+    while let Some((stream, visit)) = accept(&listener, &endpoint, &entrance, &stop).await {
+        let token = visit.token.clone();
+        match TcpConnection::from_stream(stream, local.clone(), Some(token)) {
+            Ok(connection) => {
+                visit.stays(SipTransport::Tcp);
+                endpoint
+                    .transport_layer
+                    .add_connection(SipConnection::Tcp(connection));
+            }
             Err(error) => debug!(%error, "a SIP stream was gone as soon as it came"),
         }
     }
@@ -159,9 +183,9 @@ pub(crate) async fn accept_streams(
 pub(crate) async fn accept(
     listener: &TcpListener,
     endpoint: &EndpointInnerRef,
-    may_connect: &impl Fn(IpAddr) -> bool,
+    entrance: &Entrance,
     stop: &CancellationToken,
-) -> Option<(TcpStream, SocketAddr)> {
+) -> Option<(TcpStream, Visit)> {
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => return None,
@@ -176,19 +200,26 @@ pub(crate) async fn accept(
                 continue;
             }
         };
-        if !may_connect(from.ip()) {
-            counter!("ringfence_sip_dropped_total", "reason" => "unknown_address").increment(1);
-            continue;
-        }
         if endpoint.transport_layer.connections_count() >= MAX_STREAMS {
-            counter!("ringfence_sip_dropped_total", "reason" => "streams").increment(1);
+            dropped("streams");
             continue;
         }
+        let (stream, visit) = match entrance.enter(stream, from, stop) {
+            Ok(entered) => entered,
+            Err(reason) => {
+                dropped(reason);
+                continue;
+            }
+        };
         if let Err(error) = stream.set_nodelay(true) {
             debug!(%error, "TCP_NODELAY was refused");
         }
-        return Some((stream, from));
+        return Some((stream, visit));
     }
+}
+
+fn dropped(reason: &'static str) {
+    counter!("ringfence_sip_dropped_total", "reason" => reason).increment(1);
 }
 
 #[cfg(test)]

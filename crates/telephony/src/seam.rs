@@ -114,6 +114,8 @@ pub struct CallSetup {
     /// The account's own prompts: names, and the audio files that they stand for. Those that every installation has
     /// (`builtin:…`) need not be among them.
     pub prompts: Arc<HashMap<String, PathBuf>>,
+    /// The trunks whose passwords may answer the challenges of those that it rings.
+    pub logins: Vec<TrunkId>,
     /// Where its notices go. The call never waits for it; what does not fit is kept until it does.
     pub notices: mpsc::Sender<CallNotice>,
     /// Where the callee's wishes to put the caller through go; `None` refuses them (603).

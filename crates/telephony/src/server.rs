@@ -23,11 +23,13 @@ use crate::gate::{Gate, Load};
 use crate::guard::Guard;
 use crate::loops::Loops;
 use crate::peers::Peers;
+use crate::phones::{self, Door};
+use crate::streams::Entrance;
 use crate::tls::{self, Shown};
 use crate::wire::Identity;
 use crate::{
-    Certificate, IncomingCall, TelephonyConfig, TelephonyError, TrunkDirectory, call, listen,
-    message,
+    Certificate, IncomingCall, PhoneDirectory, TelephonyConfig, TelephonyError, TrunkDirectory,
+    call, listen, message,
 };
 
 /// New calls that may wait for the platform to look at them.
@@ -69,6 +71,7 @@ impl std::fmt::Debug for Telephony {
 pub(crate) struct Shared {
     pub config: TelephonyConfig,
     pub trunks: TrunkDirectory,
+    pub phones: PhoneDirectory,
     pub media: MediaEngine,
     pub endpoint: EndpointInnerRef,
     pub identity: Identity,
@@ -87,18 +90,15 @@ impl Shared {
         &self,
         plain: Option<TcpListener>,
         secured: Option<(TcpListener, Shown)>,
+        entrance: Entrance,
         shutdown: &CancellationToken,
     ) {
-        let may_connect = {
-            let (peers, trunks) = (self.peers.clone(), self.trunks.clone());
-            move |address| trunks.contains(address) || peers.contains(address)
-        };
         if let (Some(listener), Some(advertised)) = (plain, self.identity.tcp) {
             tokio::spawn(listen::accept_streams(
                 listener,
                 advertised,
                 Arc::clone(&self.endpoint),
-                may_connect.clone(),
+                entrance.clone(),
                 shutdown.clone(),
             ));
         }
@@ -108,7 +108,7 @@ impl Shared {
                 advertised,
                 shown,
                 Arc::clone(&self.endpoint),
-                may_connect,
+                entrance,
                 shutdown.clone(),
             ));
         }
@@ -124,6 +124,7 @@ impl Telephony {
     pub async fn start(
         config: TelephonyConfig,
         trunks: TrunkDirectory,
+        phones: PhoneDirectory,
         media: MediaEngine,
     ) -> Result<(Self, mpsc::Receiver<IncomingCall>), TelephonyError> {
         let udp_socket = config.udp.map(listen::bind_udp).transpose()?;
@@ -153,12 +154,21 @@ impl Telephony {
             tls::believe(&transport, tls);
         }
         if let (Some(socket), Some(advertised)) = (udp_socket, identity.udp) {
+            let (trunks, phones) = (trunks.clone(), phones.clone());
             let connection =
-                listen::hand_over(socket, advertised, trunks.clone(), shutdown.clone()).await?;
+                listen::hand_over(socket, advertised, trunks, phones, shutdown.clone()).await?;
             transport.add_transport(connection);
         }
         let dialogs = Dialogs::default();
         let load = Arc::new(Load::new(&config));
+        let door = Arc::new(Door::new(phones.clone(), config.phone_md5_only));
+        let peers = Peers::default();
+        let entrance = Entrance::new(
+            trunks.clone(),
+            peers.clone(),
+            phones.clone(),
+            Arc::clone(&door),
+        );
         let backlink = Arc::new(OnceLock::new());
         let endpoint = EndpointBuilder::new()
             .with_user_agent(message::PRODUCT)
@@ -169,6 +179,8 @@ impl Telephony {
                 dialogs: dialogs.clone(),
                 load: Arc::clone(&load),
                 guard: Guard::new(),
+                phones: phones.clone(),
+                door,
                 endpoint: Arc::clone(&backlink),
             }))
             .build();
@@ -180,19 +192,20 @@ impl Telephony {
         let (incoming, incoming_calls) = mpsc::channel(INCOMING_QUEUE);
         let shared = Arc::new(Shared {
             config,
-            trunks: trunks.clone(),
+            trunks,
+            phones,
             media,
             endpoint: Arc::clone(&endpoint.inner),
             identity,
             dialogs,
-            peers: Peers::default(),
+            peers,
             loops: Loops::new(),
             incoming,
             load,
             stop: CancellationToken::new(),
         });
         let tls = tls.zip(secured.as_ref().map(|(_, shown)| shown.clone()));
-        shared.accept(tcp_listener, secured, &shutdown);
+        shared.accept(tcp_listener, secured, entrance, &shutdown);
         tokio::spawn(async move { endpoint.serve().await });
         let watch = (Arc::clone(&shared.load), shutdown.clone());
         tokio::spawn(async move { watch.1.run_until_cancelled(watch.0.watch_lag()).await });
@@ -301,6 +314,7 @@ async fn dispatch(
     shutdown: CancellationToken,
 ) {
     let bystanders = Arc::new(Semaphore::new(MAX_BYSTANDERS));
+    let registering = Arc::new(Semaphore::new(phones::MAX_REGISTERING));
     loop {
         let request = tokio::select! {
             () = shutdown.cancelled() => return,
@@ -326,6 +340,17 @@ async fn dispatch(
                         continue;
                     }
                     counter!("ringfence_sip_refused_total", "reason" => "calls").increment(1);
+                    (transaction, 503)
+                }
+                Method::Register if shared.phones.is_open() => {
+                    if let Ok(permit) = Arc::clone(&registering).try_acquire_owned() {
+                        let shared = Arc::clone(&shared);
+                        tokio::spawn(async move {
+                            phones::answer(shared, transaction, permit).await;
+                        });
+                        continue;
+                    }
+                    counter!("ringfence_sip_refused_total", "reason" => "registering").increment(1);
                     (transaction, 503)
                 }
                 Method::Options if message::max_forwards(request) == 0 => (transaction, 483),

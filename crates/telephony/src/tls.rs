@@ -1,11 +1,12 @@
 //! SIP over TLS (RFC 3261 §26.2.1, RFC 5630): our certificate, replaced while calls run, and streams that prove it.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use metrics::counter;
+use ringfence_model::SipTransport;
 use rsipstack::sip::Transport;
 use rsipstack::transaction::endpoint::EndpointInnerRef;
 use rsipstack::transport::tls::TlsConnection;
@@ -20,6 +21,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
+use crate::streams::{Entrance, Visit};
 use crate::{Certificate, TelephonyError, TlsConfig, listen};
 
 /// How long a peer has for its part of the handshake.
@@ -87,29 +89,28 @@ fn read(certificate: &Certificate) -> Result<Arc<CertifiedKey>, TelephonyError> 
         .map_err(|error| wrong(error.to_string()))
 }
 
-/// Accepts TLS streams from trunks and from the targets of calls under way, until told to stop.
+/// Accepts TLS streams from whoever may open one, until told to stop.
 pub(crate) async fn accept_streams(
     listener: TcpListener,
     advertised: SocketAddr,
     shown: Shown,
     endpoint: EndpointInnerRef,
-    may_connect: impl Fn(IpAddr) -> bool,
+    entrance: Entrance,
     stop: CancellationToken,
 ) -> Result<(), TelephonyError> {
     let acceptor = shown.acceptor()?;
     let local = SipAddr::new(Transport::Tls, advertised.into());
     // Handshakes are the dear part of a stream: so many at once are enough for any trunk.
     let handshakes = Arc::new(tokio::sync::Semaphore::new(64));
-    while let Some((stream, from)) = listen::accept(&listener, &endpoint, &may_connect, &stop).await
-    {
+    while let Some((stream, visit)) = listen::accept(&listener, &endpoint, &entrance, &stop).await {
         let Ok(permit) = Arc::clone(&handshakes).try_acquire_owned() else {
             counter!("ringfence_sip_dropped_total", "reason" => "handshakes").increment(1);
             continue;
         };
         let (acceptor, local) = (acceptor.clone(), local.clone());
-        let (endpoint, stop) = (endpoint.clone(), stop.child_token());
+        let endpoint = endpoint.clone();
         tokio::spawn(async move {
-            shake_hands(acceptor, stream, from, local, endpoint, stop).await;
+            shake_hands(acceptor, stream, visit, local, endpoint).await;
             drop(permit);
         });
     }
@@ -119,11 +120,11 @@ pub(crate) async fn accept_streams(
 async fn shake_hands(
     acceptor: TlsAcceptor,
     stream: TcpStream,
-    from: SocketAddr,
+    visit: Visit,
     local: SipAddr,
     endpoint: EndpointInnerRef,
-    stop: CancellationToken,
 ) {
+    let from = visit.from;
     let stream = match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => {
@@ -136,10 +137,14 @@ async fn shake_hands(
         }
     };
     let remote = SipAddr::new(Transport::Tls, from.into());
-    match TlsConnection::from_server_stream(stream, local, remote, Some(stop)).await {
-        Ok(connection) => endpoint
-            .transport_layer
-            .add_connection(SipConnection::Tls(connection)),
+    let token = visit.token.clone();
+    match TlsConnection::from_server_stream(stream, local, remote, Some(token)).await {
+        Ok(connection) => {
+            visit.stays(SipTransport::Tls);
+            endpoint
+                .transport_layer
+                .add_connection(SipConnection::Tls(connection));
+        }
         Err(error) => debug!(%error, "a SIP stream was gone as soon as it came"),
     }
 }

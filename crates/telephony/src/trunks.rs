@@ -78,11 +78,17 @@ impl TrunkDirectory {
         self.accounts.store(Arc::new(accounts));
     }
 
-    /// With what a challenge of a host is answered.
-    pub(crate) fn account_at(&self, host: &str, realm: &str) -> Option<TrunkAccount> {
+    /// With what a challenge of a host is answered, in a call that may use the passwords of these trunks.
+    pub(crate) fn account_at(
+        &self,
+        host: &str,
+        realm: &str,
+        may_use: &[TrunkId],
+    ) -> Option<TrunkAccount> {
         let accounts = self.accounts.load();
         let at_host = accounts
             .iter()
+            .filter(|account| may_use.contains(&account.trunk))
             .filter(|account| !account.host.is_empty() && account.host.eq_ignore_ascii_case(host));
         let mut candidates =
             at_host.filter(|account| account.realm.as_deref().is_none_or(|named| named == realm));
@@ -183,10 +189,12 @@ mod tests {
         assert_eq!(challenged("198.51.100.1"), ["user1", "user2"]);
         assert_eq!(challenged("192.0.2.7"), [""; 0]);
         let found = directory
-            .account_at("H2.example.com", "any")
+            .account_at("H2.example.com", "any", &[account(2).trunk])
             .expect("it is known");
         assert_eq!(found.user, "user2");
-        assert_eq!(directory.account_at("example.com", "any"), None);
+        let nobody = |host, trunk| directory.account_at(host, "any", &[account(trunk).trunk]);
+        assert_eq!(nobody("example.com", 2), None);
+        assert_eq!(nobody("h2.example.com", 1), None, "another account's call");
         assert!(!format!("{found:?}").contains("secret"));
     }
 

@@ -19,7 +19,20 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Events that nobody has asked for yet.
 const EVENTS: usize = 1024;
 
-/// A running baresip with one account and no registration. It plays a tone and throws away what it hears.
+/// Where a baresip registers.
+#[derive(Debug, Clone)]
+pub struct Registrar {
+    /// The registrar's address.
+    pub address: SocketAddr,
+    /// The password of the user, without spaces.
+    pub password: String,
+    /// `udp` or `tcp`.
+    pub transport: &'static str,
+    /// Seconds between registrations.
+    pub interval: u32,
+}
+
+/// A running baresip with one account. It plays a tone and throws away what it hears.
 #[derive(Debug)]
 pub struct Baresip {
     address: SocketAddr,
@@ -43,9 +56,35 @@ impl Baresip {
     /// # Panics
     /// When baresip cannot be started: it is Debian's package of that name.
     pub async fn start(address: SocketAddr, user: &str, tone_hz: u32) -> Self {
+        let account = format!("<sip:{user}@127.0.0.1>;regint=0;answermode=manual\n");
+        Self::with_account(address, account, tone_hz).await
+    }
+
+    /// The same, but it registers as `user`, at once: what comes of that is there before its events can be heard.
+    ///
+    /// # Panics
+    /// As [`Baresip::start`] does.
+    pub async fn registered(
+        address: SocketAddr,
+        user: &str,
+        registrar: &Registrar,
+        tone_hz: u32,
+    ) -> Self {
+        let Registrar {
+            address: at,
+            password,
+            transport,
+            interval,
+        } = registrar;
+        let account = format!(
+            "<sip:{user}@{at};transport={transport}>;auth_pass={password};regint={interval};answermode=manual\n"
+        );
+        Self::with_account(address, account, tone_hz).await
+    }
+
+    async fn with_account(address: SocketAddr, account: String, tone_hz: u32) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let control = SocketAddr::from((Ipv4Addr::LOCALHOST, crate::ports::free_port()));
-        let account = format!("<sip:{user}@127.0.0.1>;regint=0;answermode=manual\n");
         for (name, text) in [
             ("config", configuration(address, control, tone_hz)),
             ("accounts", account),

@@ -106,6 +106,7 @@ impl Arrangement {
             }
         }
         self.rule_problems(&mut problems);
+        self.login_problems(&mut problems);
         self.values(&mut problems);
         problems
     }
@@ -367,8 +368,9 @@ fn of_target(target: &TargetPart, problems: &mut Vec<String>) {
         .strip_prefix("sip:")
         .filter(|rest| !rest.is_empty() && !rest.contains(char::is_whitespace));
     match (host, number_of(&target.uri)) {
+        _ if target.phone.is_some() => {}
         (None, None) => problems.push(of(format!(
-            "expected a SIP URI such as sip:desk@192.0.2.10 or a number such as tel:+442079460123, got {:?}",
+            "expected a SIP URI such as sip:desk@192.0.2.10 or a number such as tel:+442079460123, or `phone` for one that registers, got {:?}",
             target.uri
         ))),
         (_, Some(_)) if target.trunk.is_none() => problems.push(of(
@@ -472,6 +474,7 @@ mod tests {
                 addresses: vec!["here".into()],
                 country: None,
                 send_to: Some("sip:me@here".into()),
+                ..TrunkPart::default()
             }],
             dialling: Some(Dialling {
                 prefixes: vec!["44".into()],

@@ -7,6 +7,8 @@ use ringfence_model::{Caps, Dialling, Hours, LanguageUse, MemberProfile, PoolWis
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::logins::Secret;
+
 /// What an account should have. Everything is known by its name.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -45,6 +47,24 @@ pub struct TrunkPart {
     /// Where it takes calls: a SIP URI without a user, `sip:sbc.example.com:5060`. Without one no call goes out over it.
     #[serde(default)]
     pub send_to: Option<String>,
+    /// Who we are there, or they are here, when a password proves it.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// The password.
+    #[serde(default)]
+    pub password: Option<Secret>,
+    /// A file that holds the password instead, beside the arrangement when it says no folder.
+    #[serde(default)]
+    pub password_file: Option<PathBuf>,
+    /// The only realm of theirs that is answered; of calls that come in, the one that is challenged for.
+    #[serde(default)]
+    pub realm: Option<String>,
+    /// Calls from it must prove the password.
+    #[serde(default)]
+    pub challenge: bool,
+    /// Challenge with MD5 alone, for a far side that stumbles over SHA-256.
+    #[serde(default)]
+    pub md5_only: bool,
 }
 
 /// `[[target]]`
@@ -54,7 +74,17 @@ pub struct TargetPart {
     /// Its name.
     pub name: String,
     /// A SIP URI, `sip:desk@192.0.2.10`, or a number over a trunk, `tel:+442079460123`.
+    #[serde(default)]
     pub uri: String,
+    /// In the place of a URI: the user as which a phone registers here.
+    #[serde(default)]
+    pub phone: Option<String>,
+    /// The phone's password.
+    #[serde(default)]
+    pub password: Option<Secret>,
+    /// A file that holds the phone's password instead, beside the arrangement when it says no folder.
+    #[serde(default)]
+    pub password_file: Option<PathBuf>,
     /// Paused targets are passed over.
     #[serde(default)]
     pub paused: bool,

@@ -53,8 +53,11 @@ pub fn read_arrangement(text: &str, path: &Path) -> Result<Arrangement, FileErro
     Ok(beside(arrangement, path))
 }
 
-/// Files of prompts are beside the file that names them.
+/// Files of prompts and passwords are beside the file that names them.
 fn beside(mut arrangement: Arrangement, path: &Path) -> Arrangement {
+    if let Some(folder) = path.parent() {
+        super::logins::beside(&mut arrangement, folder);
+    }
     for prompt in &mut arrangement.prompt {
         if let Some(folder) = path.parent() {
             prompt.file = folder.join(&prompt.file);

@@ -5,6 +5,7 @@ mod apply;
 mod check;
 mod document;
 mod file;
+mod logins;
 mod numbers;
 mod rules;
 mod shape;
@@ -26,6 +27,8 @@ pub use document::{
     TargetPart, TrunkPart,
 };
 pub use file::{FileError, PlanFile, read_arrangement, read_plan_file};
+pub use logins::Secret;
+pub(crate) use logins::host_of;
 pub use shape::{Names, Reach, Shape};
 
 /// Why an arrangement was not applied.
@@ -78,7 +81,8 @@ impl Platform {
         let recordings = &self.settings.recordings_folder;
         let own = Holdings::of_account(&self.db, account.id, recordings).await?;
         let not_yet = shape.not_carried_out(arrangement, own);
-        let problems = [findings.problems, not_yet].concat();
+        let logins = self.login_conflicts(account.id, arrangement, &names);
+        let problems = [findings.problems, not_yet, logins.await?].concat();
         if !problems.is_empty() {
             return Err(ArrangementError::Problems(problems));
         }
@@ -89,8 +93,10 @@ impl Platform {
             changes: Vec::new(),
         };
         work.trunks(&shape.trunks).await?;
+        work.trunk_logins(&arrangement.trunk, &names).await?;
         work.dialling(arrangement.dialling.as_ref()).await?;
         work.targets(&shape.targets).await?;
+        work.phones(&arrangement.target, &names).await?;
         work.groups(&shape.groups).await?;
         work.prompts(&folder, &arrangement.prompt)
             .map_err(ArrangementError::Prompts)?;

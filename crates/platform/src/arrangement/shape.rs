@@ -11,6 +11,7 @@ use ringfence_model::{
 use ringfence_routing::Destinations;
 
 use super::{Arrangement, GroupPart, TargetPart, steps};
+use crate::phones;
 
 /// The names of an account's trunks, targets and groups, and the identifiers behind them.
 #[derive(Debug, Clone, Default)]
@@ -183,7 +184,10 @@ fn target(part: &TargetPart, account: AccountId, names: &Names) -> Option<(Targe
         id: *names.targets.get(&part.name)?,
         account,
         name: part.name.clone(),
-        uri: part.uri.clone(),
+        uri: match &part.phone {
+            Some(user) => format!("{}{user}", phones::SCHEME),
+            None => part.uri.clone(),
+        },
         enabled: !part.paused,
     };
     let trunk = part.trunk.as_ref();

@@ -37,6 +37,7 @@ use journal::Journal;
 use planned::PlannedCall;
 pub use recovery::Recovered;
 pub use trunks::Trunks;
+pub(crate) use trunks::login_place;
 pub use withheld::Withheld;
 
 /// Notices of one call that may wait for their rows; a call makes a few dozen.
@@ -212,6 +213,7 @@ async fn begin(
             platform.live.places(call.account),
             document,
             Arc::clone(&known),
+            platform.phones.directory.clone(),
             about,
             platform.settings.record_calls,
             now,
@@ -220,6 +222,7 @@ async fn begin(
     Ok((
         CallSetup {
             transfers: None,
+            logins: known.destinations.trunks.iter().copied().collect(),
             call: call.id,
             flow,
             recording,

@@ -3,7 +3,7 @@
 //!
 //! Synchronous, and without a message: it runs in the call's own task, between two packets of its signalling.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use ringfence_routing::{
     CallFacts, Candidate, Chance, Choice, Decision, Instruction, Refusal, RingOptions, StepOutcome,
     View, Walk,
 };
-use ringfence_telephony::Flow;
+use ringfence_telephony::{Flow, PhoneDirectory};
 use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 
@@ -25,6 +25,7 @@ use super::facts::NumberFacts;
 use super::manner;
 use super::queueing::Queueing;
 use crate::arrangement::number_of;
+use crate::phones::user_of;
 use crate::random;
 
 /// As many ring at once as a call's sound has lines (decision 13); those after them are the next round.
@@ -38,6 +39,7 @@ pub(super) struct PlannedCall {
     pub(super) about: CallFacts,
     pub(super) known: Arc<NumberFacts>,
     pub(super) places: AccountPlaces,
+    phones: PhoneDirectory,
     /// Those who are rung next when nobody answers, of the step that is taken.
     pub(super) rounds: VecDeque<Vec<Choice>>,
     /// How they are rung.
@@ -52,8 +54,8 @@ pub(super) struct PlannedCall {
     pub(super) waits: Option<Queueing>,
     /// Notified when it may look again who is free.
     wake: Arc<Notify>,
-    /// Its places at the targets that ring or talk.
-    held: HashMap<LegId, Place>,
+    /// Its places at the targets that ring or talk, each with the legs that it was taken for.
+    held: Vec<(Vec<LegId>, Place)>,
     outputs: VecDeque<Output>,
     pub(super) now: Timestamp,
     has_begun: bool,
@@ -66,6 +68,7 @@ impl PlannedCall {
         places: AccountPlaces,
         plan: &Arc<PlanDocument>,
         known: Arc<NumberFacts>,
+        phones: PhoneDirectory,
         about: CallFacts,
         records: bool,
         now: Timestamp,
@@ -76,6 +79,7 @@ impl PlannedCall {
             about,
             known,
             places,
+            phones,
             rounds: VecDeque::new(),
             manner: Manner::default(),
             shown: None,
@@ -83,7 +87,7 @@ impl PlannedCall {
             group: None,
             waits: None,
             wake: Arc::default(),
-            held: HashMap::new(),
+            held: Vec::new(),
             outputs: VecDeque::new(),
             now,
             has_begun: false,
@@ -248,9 +252,10 @@ impl PlannedCall {
     pub(super) fn next_round(&mut self) -> Option<Next> {
         while let Some(round) = self.rounds.pop_front() {
             let mut ring = Vec::with_capacity(round.len());
-            for choice in &round {
-                match self.take(choice) {
-                    Ok(candidate) => ring.push(candidate),
+            for (others, choice) in (0..round.len()).rev().zip(&round) {
+                let room = MOST_AT_ONCE.saturating_sub(ring.len() + others).max(1);
+                match self.take(choice, room) {
+                    Ok(candidates) => ring.extend(candidates),
                     Err(reason) => {
                         self.tell_decided(format!("{} is passed over: {reason}", choice.name));
                     }
@@ -266,10 +271,29 @@ impl PlannedCall {
         None
     }
 
-    /// Takes a place at a target; words when it cannot be rung.
-    fn take(&mut self, choice: &Choice) -> Result<Candidate, String> {
+    /// Takes a place at a target; words when it cannot be rung. A phone that is registered at several places rings at all of
+    /// them, at most `room`.
+    fn take(&mut self, choice: &Choice, room: usize) -> Result<Vec<Candidate>, String> {
         let mut candidate = choice.candidate(LegId::new(self.now, random()));
         candidate.shown.clone_from(&self.shown);
+        let mut others = Vec::new();
+        if let Some(user) = user_of(&choice.uri) {
+            let places = self.phones.reached(choice.target, self.now);
+            let mut uris = places
+                .unwrap_or_default()
+                .into_iter()
+                .map(|place| place.uri);
+            let first = uris.next();
+            candidate.uri = first.ok_or_else(|| format!("the phone {user} is not registered"))?;
+            others = uris
+                .take(room.saturating_sub(1))
+                .map(|uri| Candidate {
+                    leg: LegId::new(self.now, random()),
+                    uri,
+                    ..candidate.clone()
+                })
+                .collect();
+        }
         if let (Some(number), Some(trunk)) = (number_of(&choice.uri), choice.trunk) {
             candidate.uri = match self.known.dial(&number, trunk) {
                 Ok(uri) => uri,
@@ -286,8 +310,10 @@ impl PlannedCall {
             .decide()
             .take_target(choice.target, choice.group, &caps, self.now)
             .map_err(|skip| skip.to_string())?;
-        self.held.insert(candidate.leg, place);
-        Ok(candidate)
+        let candidates = [vec![candidate], others].concat();
+        let legs = candidates.iter().map(|candidate| candidate.leg).collect();
+        self.held.push((legs, place));
+        Ok(candidates)
     }
 
     /// A number that the plan names, over its trunk; words when it may not be dialled. What was allowed when the plan was
@@ -314,10 +340,14 @@ impl PlannedCall {
         self.note_in_queue(event);
         match event {
             CallEventKind::LegFailed { leg, .. } => {
-                self.held.remove(leg);
+                for (legs, _) in &mut self.held {
+                    legs.retain(|held| held != leg);
+                }
+                self.held.retain(|(legs, _)| !legs.is_empty());
             }
             CallEventKind::Answered { leg } => {
-                if let Some(place) = self.held.get_mut(leg) {
+                let mut held = self.held.iter_mut();
+                if let Some((_, place)) = held.find(|(legs, _)| legs.contains(leg)) {
                     place.answered();
                 }
                 self.rounds.clear();

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use ringfence_callflow::{Action, LegFailure};
 use ringfence_live::Live;
 use ringfence_model::{
-    AccountId, GroupProfile, NumberId, NumberState, Party, Step, Strategy, Target, TargetGroup,
-    TargetGroupMember, TargetProfile, TrackingNumber,
+    AccountId, GroupProfile, NumberId, NumberState, Party, Registration, SipTransport, Step,
+    Strategy, Target, TargetGroup, TargetGroupMember, TargetProfile, TrackingNumber,
 };
 use ringfence_routing::Destinations;
 
@@ -99,6 +99,10 @@ struct Run {
 
 impl Run {
     fn new(live: &Live, strategy: Strategy) -> Self {
+        Self::with(live, known(strategy), PhoneDirectory::default())
+    }
+
+    fn with(live: &Live, known: Arc<NumberFacts>, phones: PhoneDirectory) -> Self {
         let plan = Arc::new(PlanDocument {
             start: "sales".into(),
             steps: [("sales".into(), Step::ring(group(), None))].into(),
@@ -106,7 +110,7 @@ impl Run {
         let places = live.places(account());
         let about = CallFacts::default();
         let mut run = Self {
-            flow: PlannedCall::new(places, &plan, known(strategy), about, true, NOW),
+            flow: PlannedCall::new(places, &plan, known, phones, about, true, NOW),
             rung: Vec::new(),
             told: Vec::new(),
         };
@@ -205,4 +209,69 @@ fn however_a_call_ends_its_places_are_given_back() {
             assert_eq!(active(&live), [0, 0, 0], "{strategy:?}");
         }
     }
+}
+
+/// The first target is a phone that is registered at so many places.
+fn with_phone(places: u16) -> (Arc<NumberFacts>, PhoneDirectory) {
+    let mut known = Arc::into_inner(known(Strategy::Priority)).unwrap();
+    let phone = known.destinations.targets.get_mut(&target(1)).unwrap();
+    phone.uri = "phone:ann".into();
+    let phones = PhoneDirectory::default();
+    phones.replace(vec![ringfence_telephony::Phone {
+        target: target(1),
+        user: "ann".into(),
+        secret: ringfence_telephony::PhoneSecret::new("ann", "correct horse"),
+    }]);
+    let registrations = (1..=places).map(|place| Registration {
+        target: target(1),
+        contact: format!("sip:ann@192.0.2.9:{place}"),
+        instance: None,
+        transport: SipTransport::Udp,
+        address: ([192, 0, 2, 9], place).into(),
+        call_id: "c".into(),
+        sequence: 1,
+        agent: None,
+        registered_at: NOW,
+        expires_at: NOW + Duration::from_secs(60),
+    });
+    phones.restore(registrations.collect());
+    (Arc::new(known), phones)
+}
+
+#[test]
+fn a_phone_rings_at_all_its_places_as_one_call_of_its_target() {
+    let live = Live::new();
+    let (known, phones) = with_phone(3);
+    let mut run = Run::with(&live, known, phones);
+    assert_eq!(run.rung.len(), 3);
+    assert_eq!(
+        active(&live),
+        [1, 0, 1],
+        "it has one place, and that is one call"
+    );
+    let failure = || LegFailure::Response {
+        code: 486,
+        phrase: "Busy Here".into(),
+    };
+    let rung = run.rung.clone();
+    run.give(Input::LegFailed {
+        leg: rung[0],
+        failure: failure(),
+    });
+    assert_eq!(active(&live), [1, 0, 1], "it still rings elsewhere");
+    run.give(Input::Answered { leg: rung[1] });
+    assert_eq!(active(&live), [1, 0, 1]);
+    run.give(Input::HungUp { by: Party::Caller });
+    assert_eq!(active(&live), [0, 0, 0]);
+}
+
+#[test]
+fn a_phone_that_is_nowhere_is_passed_over_and_the_next_one_rings() {
+    let live = Live::new();
+    let (known, phones) = with_phone(0);
+    let run = Run::with(&live, known, phones);
+    assert_eq!(run.rung.len(), 1);
+    assert_eq!(active(&live), [0, 1, 1]);
+    let told = "Target 1 is passed over: the phone ann is not registered";
+    assert!(run.told.iter().any(|one| one == told), "{:?}", run.told);
 }

@@ -4,6 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use ringfence_model::{Account, NumberState, Timestamp};
+use ringfence_platform::now;
+use ringfence_platform::phones::user_of;
 use ringfence_store::{Db, StoreError};
 use tokio::net::lookup_host;
 use tokio::time::timeout;
@@ -118,6 +120,7 @@ async fn of_account(db: &Db, account: &Account) -> Result<Vec<Finding>, StoreErr
         Finding::wrong(what, format!("no addresses: {}", wrong.join(", ")), remedy)
     });
     findings.push(targets(db, account).await?);
+    findings.extend(phones(db, account).await?);
     findings.push(numbers(db, account).await?);
     Ok(findings)
 }
@@ -131,6 +134,10 @@ async fn targets(db: &Db, account: &Account) -> Result<Finding, StoreError> {
         .filter(|target| target.enabled)
         .take(MOST_TARGETS)
     {
+        // Numbers are the trunk's to reach, and phones say themselves where they are.
+        if target.uri.starts_with("tel:") || user_of(&target.uri).is_some() {
+            continue;
+        }
         if let Err(why) = reachable(&target.uri).await {
             wrong.push(format!("{}: {why}", target.name));
         }
@@ -150,6 +157,41 @@ async fn targets(db: &Db, account: &Account) -> Result<Finding, StoreError> {
             "mend their SIP URIs, or the DNS of this machine",
         )
     })
+}
+
+/// Who is registered; nothing when the account has no phones.
+async fn phones(db: &Db, account: &Account) -> Result<Option<Finding>, StoreError> {
+    let phones = db.phones(account.id).await?;
+    if phones.is_empty() {
+        return Ok(None);
+    }
+    let what = format!("phones of {}", account.name);
+    let registered = db.registrations(account.id, now()).await?;
+    let (mut here, mut away) = (Vec::new(), Vec::new());
+    for phone in &phones {
+        let of_phone = registered.iter().filter(|one| one.target == phone.target);
+        let places: Vec<String> = of_phone.map(|one| one.address.to_string()).collect();
+        if places.is_empty() {
+            away.push(phone.user.as_str());
+        } else {
+            here.push(format!("{} at {}", phone.user, places.join(" and ")));
+        }
+    }
+    let found = format!("{} of {} registered", here.len(), phones.len());
+    let found = if here.is_empty() {
+        found
+    } else {
+        format!("{found}: {}", here.join(", "))
+    };
+    Ok(Some(if away.is_empty() {
+        Finding::fine(what, found)
+    } else {
+        let remedy = format!(
+            "calls pass by {}; docs/phones.md says how a phone is set up",
+            away.join(", ")
+        );
+        Finding::doubtful(what, found, remedy)
+    }))
 }
 
 async fn reachable(uri: &str) -> Result<(), String> {

@@ -18,6 +18,7 @@ mod number_states;
 mod numbers;
 mod page_looks;
 mod paging;
+mod phones;
 mod plans;
 mod pool_load;
 mod pool_rules;

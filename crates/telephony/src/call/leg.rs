@@ -20,6 +20,7 @@ use crate::dialogs::{DialogOf, Registration};
 use crate::digest::Challenge;
 use crate::message;
 use crate::peers::Peer;
+use crate::phones::Flow;
 use crate::sdp::{Description, LocalEnd};
 use crate::session::{self, Limits, Session};
 use crate::wire::{Heard, Identity, Wire};
@@ -93,6 +94,14 @@ impl Running {
         );
         let mut dialog = Dialog::outgoing(target, &from, transport);
         let (line, mut end) = self.sound.open_line()?;
+        if let Some(flow) = Flow::of(&destination)
+            && shared
+                .phones
+                .flow(flow)
+                .is_some_and(|facts| facts.behind_nat)
+        {
+            self.sound.is_behind_nat(line, flow.address.ip());
+        }
         let offer = end.offer(
             self.caller
                 .said
@@ -317,12 +326,13 @@ impl Running {
             _ => None,
         });
         let trunks = self.shared.trunks.clone();
+        let logins = self.logins.clone();
         let Some(leg) = self.leg_mut(id) else {
             return false;
         };
         let host = leg.dialog.target().host_with_port.host.to_string();
         let mut answerable = challenges.filter_map(|challenge| {
-            let account = trunks.account_at(&host, &challenge.realm)?;
+            let account = trunks.account_at(&host, &challenge.realm, &logins)?;
             Some((challenge, account))
         });
         let Some((challenge, account)) = answerable.next() else {

@@ -7,7 +7,7 @@ use futures::StreamExt;
 use metrics::counter;
 use ringfence_callflow::{Action, Ear, Input, LegFailure, MessageEnd, Output, Played};
 use ringfence_media as media;
-use ringfence_model::{CallEventKind, CallId, LegId, Party, Timestamp};
+use ringfence_model::{CallEventKind, CallId, LegId, Party, Timestamp, TrunkId};
 use rsipstack::sip::{Header, Method, Request, SipMessage, StatusCodeKind};
 use rsipstack::transaction::Transaction;
 use rsipstack::transaction::transaction::TransactionEvent;
@@ -94,6 +94,8 @@ pub(super) struct Running {
     pub offering: Option<Party>,
     /// By which way the caller's keys come.
     pub caller_keys_by: Option<KeysBy>,
+    /// The trunks whose passwords may be used.
+    pub logins: Vec<TrunkId>,
     /// Where transfers are decided.
     pub transfers: Option<mpsc::Sender<TransferRequest>>,
     pub transfer: Option<Transfer>,
@@ -169,6 +171,7 @@ impl Running {
             renegotiation: None,
             offering: None,
             caller_keys_by: None,
+            logins: setup.logins,
             transfers: setup.transfers,
             transfer: None,
             deciding: None,

@@ -1,5 +1,6 @@
 //! The call's sound: its session with the media engine, what is played into whose ear, and its recordings.
 
+use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,8 +25,10 @@ pub(super) struct Sound {
     notices: Option<mpsc::Receiver<Notice>>,
     plan: Option<RecordingPlan>,
     message_plan: Option<RecordingPlan>,
-    address: std::net::IpAddr,
+    address: IpAddr,
     nat: bool,
+    /// Lines of phones behind NAT, each with the address that its phone is seen at.
+    behind_nat: Vec<(Line, IpAddr)>,
     library: Library,
     prompts: Prompts,
     /// At most one an ear.
@@ -94,6 +97,7 @@ impl Sound {
             message_plan,
             address: shared.identity.media,
             nat: shared.config.nat,
+            behind_nat: Vec::new(),
             library: shared.media.library().clone(),
             prompts,
             playing: Vec::new(),
@@ -150,9 +154,25 @@ impl Sound {
         }
     }
 
+    /// The phone on a line is behind NAT: its sound comes from the address that its messages come from, whatever its SDP
+    /// says, and from nowhere else.
+    pub(super) fn is_behind_nat(&mut self, line: Line, address: IpAddr) {
+        self.behind_nat.push((line, address));
+    }
+
     pub(super) fn set_remote(&self, ear: Ear, said: &Description) {
+        let mut remote = said.remote(self.nat);
+        let seen = self
+            .behind_nat
+            .iter()
+            .find(|(line, _)| ear == Ear::Callee(*line));
+        if let Some((_, address)) = seen
+            && !remote.rtp.ip().is_unspecified()
+        {
+            remote.rtp.set_ip(*address);
+        }
         if let Ok(session) = &self.session {
-            session.set_remote(ear, said.remote(self.nat));
+            session.set_remote(ear, remote);
         }
     }
 

@@ -14,8 +14,9 @@ use ringfence_model::{
 };
 use ringfence_routing::{Candidate, Route};
 use ringfence_telephony::{
-    CallDecision, CallNotice, CallSetup, IncomingCall, InviteFacts, RecordingPlan, RecordingReport,
-    Telephony, TelephonyConfig, TransferDecision, TransferRequest, TrunkAddress, TrunkDirectory,
+    CallDecision, CallNotice, CallSetup, IncomingCall, InviteFacts, PhoneDirectory, RecordingPlan,
+    RecordingReport, Telephony, TelephonyConfig, TransferDecision, TransferRequest, TrunkAddress,
+    TrunkDirectory,
 };
 use ringfence_testing::sipp::Sipp;
 use tempfile::TempDir;
@@ -128,6 +129,7 @@ impl Log {
 pub struct Server {
     pub telephony: Telephony,
     pub trunks: TrunkDirectory,
+    pub phones: PhoneDirectory,
     pub address: SocketAddr,
     pub folder: TempDir,
     pub media: MediaEngine,
@@ -152,15 +154,17 @@ impl Server {
             trunk: TrunkId::new(now(), rand::random()),
             country: Some("GB".into()),
         }]);
+        let phones = PhoneDirectory::default();
         let first = 14_000 + rand::random_range(0..16) * 1_000;
         let media = MediaEngine::new(MediaConfig {
             ports: first..=first + 999,
             ..MediaConfig::default()
         })
         .expect("there are ports");
-        let (telephony, incoming) = Telephony::start(config, trunks.clone(), media.clone())
-            .await
-            .expect("free ports can be bound");
+        let (telephony, incoming) =
+            Telephony::start(config, trunks.clone(), phones.clone(), media.clone())
+                .await
+                .expect("free ports can be bound");
         let folder = tempfile::tempdir().expect("a temporary folder");
         let (logs, calls) = mpsc::unbounded_channel();
         tokio::spawn(decide(incoming, policy, folder.path().to_owned(), logs));
@@ -168,6 +172,7 @@ impl Server {
             address: telephony.udp_address().expect("it listens on UDP"),
             telephony,
             trunks,
+            phones,
             folder,
             media,
             calls,
@@ -244,6 +249,7 @@ async fn decide(
                 path: folder.join(format!("{call}.wav")),
             }),
             notices,
+            logins: vec![facts.trunk],
             transfers: (!policy.no_transfers).then(|| transfers(policy.transfer_to.clone())),
         };
         decision

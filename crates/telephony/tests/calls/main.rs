@@ -15,6 +15,7 @@ mod keys;
 mod limits;
 mod lossy;
 mod phone;
+mod registering;
 mod script;
 mod scripted;
 mod secured;

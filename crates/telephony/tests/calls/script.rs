@@ -376,6 +376,13 @@ Contact: <sip:peer@[local_ip]:[local_port];transport=[transport]>
         self.gets("BYE").answers("200 OK", "", false)
     }
 
+    /// Says another contact than the address that it speaks from.
+    pub fn with_contact(mut self, contact: &str) -> Self {
+        let own = "Contact: <sip:peer@[local_ip]:[local_port];transport=[transport]>";
+        self.steps = self.steps.replace(own, &format!("Contact: {contact}"));
+        self
+    }
+
     /// SIPp with this scenario, on a free port.
     pub fn sipp(&self) -> Sipp {
         let variables = self.variables.join(",");

@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use ringfence_model::{Disposition, LegOutcome};
-use ringfence_telephony::{Certificate, TelephonyConfig, TelephonyError, TlsConfig};
+use ringfence_telephony::{
+    Certificate, PhoneDirectory, TelephonyConfig, TelephonyError, TlsConfig,
+};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
@@ -186,7 +188,9 @@ async fn a_certificate_without_its_key_is_told_before_anything_runs() {
         ..config(&mixed, &one)
     };
     let trunks = ringfence_telephony::TrunkDirectory::default();
-    let started = ringfence_telephony::Telephony::start(config, trunks, media).await;
+    let started =
+        ringfence_telephony::Telephony::start(config, trunks, PhoneDirectory::default(), media)
+            .await;
     let error = started
         .expect_err("they do not belong together")
         .to_string();
