@@ -13,8 +13,9 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use ringfence_model::Disposition;
-use ringfence_store::CallFilter;
+use ringfence_model::{AccountId, Call, Disposition};
+use ringfence_store::{CallFilter, Db};
+use ringfence_testing::sipp::Sipp;
 use ringfence_testing::{Engine, on_both_engines};
 use script::Script;
 use support::{World, run};
@@ -34,12 +35,10 @@ fn calls(password: &str) -> Script {
         ))
 }
 
-async fn a_trunk_proves_its_password_both_ways(engine: Engine) {
-    let world = World::new(engine.database().await);
-    let config = world.config().to_str().unwrap().to_owned();
-    let folder = world.folder.path();
+/// A carrier that asks for the password of the INVITE and of the BYE.
+fn asks() -> Sipp {
     let proof = r"username=.ringfence., realm=.sip.example.com., nonce=.n1.";
-    let carrier = Script::target(&[("CSeq", "1 INVITE"), ("!Authorization", "")])
+    Script::target(&[("CSeq", "1 INVITE"), ("!Authorization", "")])
         .answers_invite(
             "401 Unauthorized",
             "WWW-Authenticate: Digest realm=\"sip.example.com\", nonce=\"n1\", algorithm=MD5, qop=\"auth\"",
@@ -51,7 +50,31 @@ async fn a_trunk_proves_its_password_both_ways(engine: Engine) {
         .gets("ACK")
         .gets_proved("BYE", "ringfence", PASSWORD, &[("Authorization", proof)])
         .answers("200 OK", "", false)
-        .sipp();
+        .sipp()
+}
+
+/// The only call there is, once it has ended.
+async fn only_call(db: &Db, world: &World, account: AccountId) -> Call {
+    let until = Instant::now() + Duration::from_mins(1);
+    loop {
+        let page = db.calls(account, &CallFilter::default(), None, 10).await;
+        let calls = page.unwrap().calls;
+        if let [call] = calls.as_slice()
+            && call.ended_at.is_some()
+        {
+            return call.clone();
+        }
+        assert!(calls.len() < 2, "the one without the password is no call");
+        assert!(Instant::now() < until, "{}", world.said());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn a_trunk_proves_its_password_both_ways(engine: Engine) {
+    let world = World::new(engine.database().await);
+    let config = world.config().to_str().unwrap().to_owned();
+    let folder = world.folder.path();
+    let carrier = asks();
     let arrangement = |login: &str| {
         format!(
             "[[trunk]]\nname = \"Carrier\"\naddresses = [\"127.0.0.1\"]\ncountry = \"GB\"\nsend_to = \"sip:{}\"\n{login}\
@@ -120,24 +143,7 @@ async fn a_trunk_proves_its_password_both_ways(engine: Engine) {
     let right = right.sipp().remote(world.sip, NUMBER).run().await;
     right.unwrap_or_else(|error| panic!("the caller's side: {error}\n{}", world.said()));
     carrier.finish().await.expect("the carrier's side");
-    let until = Instant::now() + Duration::from_mins(1);
-    let call = loop {
-        let page = db
-            .calls(account, &CallFilter::default(), None, 10)
-            .await
-            .unwrap();
-        if let [call] = page.calls.as_slice()
-            && call.ended_at.is_some()
-        {
-            break call.clone();
-        }
-        assert!(
-            page.calls.len() < 2,
-            "the one without the password is no call"
-        );
-        assert!(Instant::now() < until, "{}", world.said());
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    };
+    let call = only_call(&db, &world, account).await;
     assert_eq!(call.disposition, Some(Disposition::Answered));
     assert!(!world.said().contains(PASSWORD), "a password was logged");
     assert!(server.stop().success(), "{}", world.said());

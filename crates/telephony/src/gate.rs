@@ -164,15 +164,15 @@ impl TransportEventInspector for Gate {
                 SipMessage::Response(response) => fold::plain(&mut response.headers),
             }
         }
-        let flow = Flow::of(&from)?;
+        let way = Flow::of(&from)?;
         let flaw = message::flaw(&message);
-        let phone = self.phones.flow(flow);
+        let phone = self.phones.flow(way);
         if phone.is_some_and(|facts| facts.behind_nat) {
             match &mut message {
                 // Of a REGISTER it says whether the phone is behind NAT, and what it wants to be known by.
                 SipMessage::Request(request) if request.method == Method::Register => {}
-                SipMessage::Request(request) => hide_nat(&mut request.headers, flow),
-                SipMessage::Response(response) => hide_nat(&mut response.headers, flow),
+                SipMessage::Request(request) => hide_nat(&mut request.headers, way),
+                SipMessage::Response(response) => hide_nat(&mut response.headers, way),
             }
         }
         let request = match message {
@@ -190,7 +190,7 @@ impl TransportEventInspector for Gate {
             let stream = connection.is_reliable();
             stream.then(|| message::stream_flaw(&request)).flatten()
         });
-        match self.judge(&request, flaw, flow, phone.is_some()) {
+        match self.judge(&request, flaw, way, phone.is_some()) {
             Judgement::Pass => {
                 return Some(TransportEvent::Incoming(request.into(), connection, from));
             }
@@ -219,15 +219,9 @@ enum Judgement {
 }
 
 impl Gate {
-    fn judge(
-        &self,
-        request: &Request,
-        flaw: Option<Flaw>,
-        flow: Flow,
-        is_phone: bool,
-    ) -> Judgement {
+    fn judge(&self, request: &Request, flaw: Option<Flaw>, way: Flow, is_phone: bool) -> Judgement {
         if request.method == Method::Register && self.phones.is_open() {
-            return self.judge_register(request, flaw, flow);
+            return self.judge_register(request, flaw, way);
         }
         if is_phone && message::is_new_invite(request) {
             let why = "399 ringfence \"Phones take calls here, and make none yet\"";
@@ -237,7 +231,7 @@ impl Gate {
                 extra: vec![Header::Warning(why.to_owned().into())],
             };
         }
-        let source = flow.address.ip();
+        let source = way.address.ip();
         let known = is_phone || self.trunks.contains(source);
         if !known && !self.is_expected(request) {
             return Judgement::Drop("unknown_address");
@@ -291,14 +285,14 @@ impl Gate {
 
     /// Whoever sends one is a stranger until it has proved its password: all get the same answer, and those who make no
     /// sense get none.
-    fn judge_register(&self, request: &Request, flaw: Option<Flaw>, flow: Flow) -> Judgement {
+    fn judge_register(&self, request: &Request, flaw: Option<Flaw>, way: Flow) -> Judgement {
         if flaw.is_some() {
             return Judgement::Drop("malformed");
         }
         if self.is_retransmission(request) {
             return Judgement::Pass;
         }
-        match self.door.judge(request, flow) {
+        match self.door.judge(request, way) {
             Admission::Good => Judgement::Pass,
             Admission::Ask(challenges) => Judgement::Refuse {
                 code: 401,

@@ -136,17 +136,7 @@ impl Telephony {
         if udp.is_none() && tcp.is_none() && tls.is_none() {
             return Err(TelephonyError::NoListener);
         }
-        let advertise = |bound: SocketAddr| {
-            let bound = SipConnection::resolve_bind_address(bound);
-            SocketAddr::new(config.advertised.unwrap_or(bound.ip()), bound.port())
-        };
-        let identity = Identity {
-            udp: udp.map(advertise),
-            tcp: tcp.map(advertise),
-            tls: tls.map(advertise),
-            media: media_address(&config, media.address()),
-            bound: udp.into_iter().chain(tcp).chain(tls).collect(),
-        };
+        let identity = identity(&config, [udp, tcp, tls], media.address());
 
         let shutdown = CancellationToken::new();
         let transport = TransportLayer::new(shutdown.clone());
@@ -297,6 +287,25 @@ impl Telephony {
             }
             ended.await;
         }
+    }
+}
+
+/// What we are known by at the addresses of UDP, TCP and TLS.
+fn identity(
+    config: &TelephonyConfig,
+    [udp, tcp, tls]: [Option<SocketAddr>; 3],
+    media: IpAddr,
+) -> Identity {
+    let advertise = |bound: SocketAddr| {
+        let bound = SipConnection::resolve_bind_address(bound);
+        SocketAddr::new(config.advertised.unwrap_or(bound.ip()), bound.port())
+    };
+    Identity {
+        udp: udp.map(advertise),
+        tcp: tcp.map(advertise),
+        tls: tls.map(advertise),
+        media: media_address(config, media),
+        bound: udp.into_iter().chain(tcp).chain(tls).collect(),
     }
 }
 

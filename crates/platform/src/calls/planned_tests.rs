@@ -232,7 +232,7 @@ fn with_phone(places: u16) -> (Arc<NumberFacts>, PhoneDirectory) {
         sequence: 1,
         agent: None,
         registered_at: NOW,
-        expires_at: NOW + Duration::from_secs(60),
+        expires_at: NOW + Duration::from_mins(1),
     });
     phones.restore(registrations.collect());
     (Arc::new(known), phones)

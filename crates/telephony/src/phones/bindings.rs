@@ -325,7 +325,7 @@ mod tests {
                 contacts.dedup();
                 prop_assert_eq!(contacts.len(), known.len());
                 for one in &known {
-                    prop_assert!(one.expires_at <= at(now) + Duration::from_secs(3600));
+                    prop_assert!(one.expires_at <= at(now) + Duration::from_hours(1));
                 }
             }
         }

@@ -364,7 +364,7 @@ mod tests {
             sequence: 1,
             agent: None,
             registered_at: now,
-            expires_at: now + Duration::from_secs(60),
+            expires_at: now + Duration::from_mins(1),
         }]);
         for host in 1..=10 {
             for _ in 0..5 {

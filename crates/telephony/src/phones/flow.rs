@@ -66,16 +66,12 @@ pub(crate) fn hide_nat(headers: &mut Headers, flow: Flow) {
             let end = start + value[start..].find('>')?;
             Some((start, end))
         });
-        let (before, uri, after) = match bracketed {
-            Some((start, end)) => (
-                &value[..=start],
-                &value[start + 1..end],
-                value[end..].to_owned(),
-            ),
-            None => {
-                let end = value.find(';').unwrap_or(value.len());
-                ("<", &value[..end], format!(">{}", &value[end..]))
-            }
+        let (before, uri, after) = if let Some((start, end)) = bracketed {
+            let after = value[end..].to_owned();
+            (&value[..=start], &value[start + 1..end], after)
+        } else {
+            let end = value.find(';').unwrap_or(value.len());
+            ("<", &value[..end], format!(">{}", &value[end..]))
         };
         if let Some(uri) = reached(uri, flow) {
             *header = Header::Contact(format!("{before}{uri}{after}").into());

@@ -70,7 +70,7 @@ impl Registers {
             lines.push_str(line);
             lines.push('\n');
         }
-        self.steps.push_str(&format!(
+        let step = format!(
             r#"<send retrans="500"><![CDATA[
 
 REGISTER sip:[remote_ip]:[remote_port] SIP/2.0
@@ -85,7 +85,8 @@ Content-Length: 0
 
 ]]></send>
 "#
-        ));
+        );
+        self.steps.push_str(&step);
         self
     }
 
@@ -99,8 +100,8 @@ Content-Length: 0
                 r#"<action><ereg regexp="{pattern}" search_in="msg" check_it="true" assign_to="{name}"/></action><!--{name}-->"#
             )
         };
-        self.steps
-            .push_str(&format!("<recv response=\"{code}\"{auth}>{check}</recv>\n"));
+        let step = format!("<recv response=\"{code}\"{auth}>{check}</recv>\n");
+        self.steps.push_str(&step);
         self
     }
 
