@@ -209,14 +209,12 @@ async fn begin(
     let flow: Box<dyn Flow> = if stopped {
         Box::new(withheld::flow(now))
     } else {
+        let places = platform.live.places(call.account);
+        let phones = platform.phones.directory.clone();
+        let (plan, known) = (document, Arc::clone(&known));
+        let records = platform.settings.record_calls;
         Box::new(PlannedCall::new(
-            platform.live.places(call.account),
-            document,
-            Arc::clone(&known),
-            platform.phones.directory.clone(),
-            about,
-            platform.settings.record_calls,
-            now,
+            places, plan, known, phones, about, records, now,
         ))
     };
     Ok((
