@@ -170,14 +170,14 @@ async fn sounds_right(db: &Db, world: &World, call: &Call) {
     );
 }
 
-async fn call(world: &World, db: &Db, callee: &mut Baresip, known: usize) -> Call {
+async fn call(world: &World, db: &Db, phone: &mut Baresip, known: usize) -> Call {
     let mut caller = Baresip::start(free_ports(), CALLER, 440).await;
     caller.dial(&format!("sip:{NUMBER}@{}", world.sip)).await;
-    callee.answer().await;
+    phone.answer().await;
     caller.event("CALL_ESTABLISHED").await;
     tokio::time::sleep(Duration::from_millis(1_200)).await;
     caller.hang_up().await;
-    callee.event("CALL_CLOSED").await;
+    phone.event("CALL_CLOSED").await;
     let call = ended(db, world, known).await;
     assert_eq!(
         call.disposition,
