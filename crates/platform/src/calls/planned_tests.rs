@@ -99,13 +99,18 @@ struct Run {
 
 impl Run {
     fn new(live: &Live, strategy: Strategy) -> Self {
-        Self::with(live, known(strategy), PhoneDirectory::default())
+        let step = Step::ring(group(), None);
+        Self::of(live, known(strategy), PhoneDirectory::default(), step)
     }
 
     fn with(live: &Live, known: Arc<NumberFacts>, phones: PhoneDirectory) -> Self {
+        Self::of(live, known, phones, Step::ring(group(), None))
+    }
+
+    fn of(live: &Live, known: Arc<NumberFacts>, phones: PhoneDirectory, step: Step) -> Self {
         let plan = Arc::new(PlanDocument {
             start: "sales".into(),
-            steps: [("sales".into(), Step::ring(group(), None))].into(),
+            steps: [("sales".into(), step)].into(),
         });
         let places = live.places(account());
         let about = CallFacts::default();
@@ -119,7 +124,11 @@ impl Run {
     }
 
     fn give(&mut self, input: Input) {
-        self.flow.handle(input, NOW);
+        self.give_at(NOW, input);
+    }
+
+    fn give_at(&mut self, now: Timestamp, input: Input) {
+        self.flow.handle(input, now);
         loop {
             match self.flow.poll() {
                 Output::Do(Action::Ring(candidate)) => self.rung.push(candidate.leg),
@@ -274,4 +283,66 @@ fn a_phone_that_is_nowhere_is_passed_over_and_the_next_one_rings() {
     assert_eq!(active(&live), [0, 1, 1]);
     let told = "Target 1 is passed over: the phone ann is not registered";
     assert!(run.told.iter().any(|one| one == told), "{:?}", run.told);
+}
+
+#[test]
+fn who_did_not_answer_a_caller_in_a_queue_is_left_alone_for_a_while_and_free_for_the_next() {
+    let live = Live::new();
+    let queue = || {
+        let step = Step::Queue(ringfence_model::QueueStep::of(group()));
+        Run::of(
+            &live,
+            known(Strategy::Priority),
+            PhoneDirectory::default(),
+            step,
+        )
+    };
+    let mut first = queue();
+    first.last_fails();
+    first.last_fails();
+    assert_eq!(first.rung.len(), 2, "both were rung once");
+    first.give(Input::CallerAnswered);
+    first.give(Input::LookAgain);
+    first.give(Input::LookAgain);
+    assert_eq!(first.rung.len(), 2, "and are left alone");
+    assert_eq!(active(&live), [0, 0, 0]);
+    let second = queue();
+    assert_eq!((second.rung.len(), active(&live)), (1, [1, 0, 1]));
+    let later = NOW + Duration::from_secs(30);
+    first.give_at(later, Input::Timeout);
+    assert_eq!((first.rung.len(), active(&live)), (3, [1, 1, 2]));
+    drop((first, second));
+    let waiting = |live: &Live| {
+        let places = live.places(account());
+        let deciding = places.decide();
+        deciding.loads().groups[&group()].waiting
+    };
+    assert_eq!((waiting(&live), active(&live)), (0, [0, 0, 0]));
+}
+
+#[test]
+fn a_caller_who_hangs_up_leaves_the_queue_and_it_is_told_at_which_place() {
+    let live = Live::new();
+    let queue = || {
+        let step = Step::Queue(ringfence_model::QueueStep::of(group()));
+        Run::of(
+            &live,
+            known(Strategy::Priority),
+            PhoneDirectory::default(),
+            step,
+        )
+    };
+    let _busy = [0, 1].map(|_| Run::new(&live, Strategy::Priority));
+    let mut runs = [0, 1].map(|_| queue());
+    let [first, second] = &mut runs;
+    for run in [&mut *first, &mut *second] {
+        run.give(Input::CallerAnswered);
+        assert!(run.rung.is_empty());
+    }
+    let left = |place| format!("the caller hung up after 7 s in the queue, at place {place}");
+    for (run, place) in [(second, 2), (first, 1)] {
+        let by = Party::Caller;
+        run.give_at(NOW + Duration::from_secs(7), Input::HungUp { by });
+        assert_eq!(run.told.last(), Some(&left(place)), "{:?}", run.told);
+    }
 }
