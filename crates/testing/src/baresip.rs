@@ -15,6 +15,8 @@ use tokio::sync::mpsc;
 
 /// How long a telephone may take to start, and an event to come.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// The first packet of sound came.
+const MEDIA: &str = "CALL_RTPESTAB";
 
 /// Events that nobody has asked for yet.
 const EVENTS: usize = 1024;
@@ -38,6 +40,8 @@ pub struct Baresip {
     address: SocketAddr,
     control: OwnedWriteHalf,
     events: mpsc::Receiver<Value>,
+    /// The first sound of the call, when it came before anybody waited for it.
+    hears: Option<Value>,
     _child: Child,
     folder: TempDir,
 }
@@ -128,6 +132,7 @@ impl Baresip {
             address,
             control,
             events,
+            hears: None,
             _child: child,
             folder,
         }
@@ -140,12 +145,14 @@ impl Baresip {
 
     /// Calls somebody.
     pub async fn dial(&mut self, uri: &str) {
+        self.hears = None;
         self.tell("dial", uri).await;
     }
 
     /// Waits for a call and takes it.
     pub async fn answer(&mut self) {
         self.event("CALL_INCOMING").await;
+        self.hears = None;
         self.tell("accept", "").await;
     }
 
@@ -164,11 +171,17 @@ impl Baresip {
         self.tell("hangup", "").await;
     }
 
-    /// Waits for the next event of this type, such as `CALL_ESTABLISHED` or `CALL_CLOSED`, and forgets those before.
+    /// Waits for the next event of this type, such as `CALL_ESTABLISHED` or `CALL_CLOSED`, and forgets those before; but
+    /// for the first sound (`CALL_RTPESTAB`), which may come before the answer that it belongs to.
     ///
     /// # Panics
     /// When it does not come.
     pub async fn event(&mut self, kind: &str) -> Value {
+        if kind == MEDIA
+            && let Some(event) = self.hears.take()
+        {
+            return event;
+        }
         let mut before = Vec::new();
         let wanted = async {
             while let Some(event) = self.events.recv().await {
@@ -176,6 +189,9 @@ impl Baresip {
                     return Some(event);
                 }
                 before.push(event["type"].as_str().unwrap_or_default().to_owned());
+                if event["type"] == MEDIA {
+                    self.hears = Some(event);
+                }
             }
             None
         };
