@@ -19,12 +19,11 @@ export function followGoogle(kinds: string[], decided: (granted: boolean) => voi
   const known: Record<string, unknown> = {};
   let last: boolean | undefined;
   const read = (entry: any) => {
-    if (entry?.[0] !== "consent" || !/^(default|update)$/.test(entry[1])) return;
+    if (entry?.[0] !== "consent") return;
     Object.assign(known, entry[2]);
-    if (!kinds.every((kind) => known[kind])) return;
     const granted = kinds.every((kind) => known[kind] === "granted");
     // Denied by default only means that nobody was asked yet.
-    if (granted === last || (last === undefined && !granted && entry[1] === "default")) return;
+    if (granted === last || !kinds.every((kind) => known[kind]) || (last === undefined && !granted && entry[1] === "default")) return;
     decided((last = granted));
   };
   layer.slice().forEach(read);

@@ -9,29 +9,33 @@ export interface PhoneNumber {
 }
 
 /** Writes the number in place of the target wherever the text has it; the rest of the text stays as it is. */
-export type Rewrite = (text: string, link?: boolean) => string;
+export interface Rewrite {
+  (text: string, link?: boolean): string;
+  /** The target was found at least once. */
+  found?: boolean;
+}
 
 /** Stands between the texts of neighbouring elements while they are looked at as one. */
 export const JOINT = "\x01";
 
-// Spaces of all kinds, brackets, dots, slashes, dashes, and the invisible marks that word processors leave.
+// Spaces of all kinds, brackets, dots, bullets, slashes, dashes, and the invisible marks that word processors leave. Elements
+// on lines of their own have as much white space between them as the page's source is indented.
 const BETWEEN =
-  "[\\s\\x01()[\\]./~_\\xb7\\xad\\u200b-\\u2015\\u202a-\\u202e\\u2060-\\u2069\\u2212\\ufe63\\uff08\\uff09\\uff0d-]{0,30}";
+  "[\\s\\x01()[\\]./~_\\xb7\\xad\\u2000-\\u206f\\u2212\\ufe63\\uff08-\\uff0f-]{0,99}";
 // ITU-T E.164 country codes: one digit, the two-digit ones, and three for all the rest.
 const COUNTRY = /^(1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|...)/;
 // National prefixes that are not 0.
 const TRUNKS: Record<string, string> = { 1: "1", 7: "8", 36: "06" };
 
-// The letters of the keys (ITU-T E.161).
-const KEYS = ["", "", "abc", "def", "ghi", "jkl", "mno", "pqrs", "tuv", "wxyz"];
-const toKeys = (text: string) => text.replace(/[a-z]/gi, (letter) => String(KEYS.findIndex((key) => key.includes(letter.toLowerCase()))));
-// Full-width digits, as East Asian pages write them.
-const WIDE = /[\uff10-\uff19]/g;
-const WIDTH = 0xfee0;
-const shifted = (text: string, digits: RegExp, by: number) => text.replace(digits, (digit) => String.fromCharCode(digit.charCodeAt(0) + by));
+// The key of each letter (ITU-T E.161).
+const KEYS = "22233344455566677778889999";
+const toKeys = (text: string) => text.replace(/[a-z]/gi, (letter) => KEYS[parseInt(letter, 36) - 10]);
+// Digits as Arabic, Persian and East Asian pages write them: in each of these blocks of Unicode the zero is at a multiple of 16.
+const FOREIGN = /[\u0660-\u0669\u06f0-\u06f9\uff10-\uff19]/g;
+const toLatin = (text: string) => text.replace(FOREIGN, (digit) => "" + (digit.charCodeAt(0) & 15));
 
 /** Whether there is a number to look for in the text at all. */
-export const hasDigits = (text: string) => /[\d\uff10-\uff19]/.test(text);
+export const hasDigits = (text: string) => /\d/.test(toLatin(text));
 
 const digitsOf = (text: string) => text.replace(/\D/g, "");
 const countryOf = (digits: string) => COUNTRY.exec(digits)?.[0] ?? "";
@@ -46,8 +50,8 @@ export function rewrite(target: string, number: PhoneNumber): Rewrite {
   const freshTrunk = nationalDigits.endsWith(freshDigits) ? nationalDigits.slice(0, -freshDigits.length) : "";
 
   const vanity = /[a-z]{4}/i.test(target);
-  const narrow = shifted(target, WIDE, -WIDTH);
-  const plain = (vanity ? toKeys(narrow) : narrow).replace(/\(0\)/, "").replace(/^\s*00/, "+");
+  const read = (text: string) => (vanity ? toKeys(toLatin(text)) : toLatin(text));
+  const plain = read(target).replace(/\(0\)/, "").replace(/^\s*00/, "+");
   const all = digitsOf(plain);
   const abroad = /^\s*\+/.test(plain);
   const country = abroad ? countryOf(all) : freshCountry;
@@ -62,8 +66,8 @@ export function rewrite(target: string, number: PhoneNumber): Rewrite {
   if (area === local.length) area = 0;
 
   const pattern = new RegExp(
-    `(^|[^\\d+])([([]?)((?:(?:[+\\uff0b]|00|0?011)${BETWEEN})?${country}${BETWEEN})?(${trunk}${BETWEEN})?(${[...local].map((digit) => (vanity ? `[${digit}${KEYS[+digit]}]` : digit)).join(BETWEEN)})(?!\\d)`,
-    vanity ? "gi" : "g",
+    `(^|[^\\d+])([([]?)((?:(?:[+\\uff0b]|00|0?011)${BETWEEN})?${country}${BETWEEN})?(${trunk}${BETWEEN})?(${[...local].join(BETWEEN)})(?!\\d)`,
+    "g",
   );
 
   const write = (link: boolean | undefined, open: string, prefix: string, trunkWritten: string, body: string) => {
@@ -87,31 +91,35 @@ export function rewrite(target: string, number: PhoneNumber): Rewrite {
       // Its area code is of another length: its own groups, between the writer's separators.
       const groups = [...freshGroups];
       while (groups.length > between.length + 1) groups.push(groups.splice(-2).join(""));
-      digits = groups.reduce((done, group, at) => done + between[at - 1] + group);
+      digits = groups.map((group, at) => (at ? between[at - 1] : "") + group).join("");
     }
-    if (!sameLength && !prefix) trunkWritten = freshTrunk + trunkWritten.slice(trunk.length);
+    // Freephone numbers of some countries have no trunk prefix. In North America it is left out as often as not.
+    if (!prefix && (!sameLength || (!freshTrunk && country !== "1"))) trunkWritten = freshTrunk + trunkWritten.slice(trunk.length);
     return open + prefix + trunkWritten + digits;
   };
 
-  return (text, link) => {
+  const rewriting: Rewrite = (text, link) => {
     let done = "";
     let end = 0;
-    const narrow = shifted(text, WIDE, -WIDTH);
-    narrow.replace(pattern, (found, before, open, prefix = "", trunkWritten = "", body, at) => {
+    const latin = read(text);
+    latin.replace(pattern, (found, before, open, prefix = "", trunkWritten = "", body, at) => {
       // The same digits behind another country's code are another number.
-      if (!prefix && /(\+|(^|[^\d\s\x01])\s*00)\d{1,3}[^\d+]{0,4}$/.test(narrow.slice(0, at) + before)) return "";
-      const written = write(link, open, prefix, trunkWritten, vanity ? toKeys(body) : body);
+      if (!prefix && /(\+|(^|[^\d\s\x01])\s*00)\d{1,3}[^\d+]{0,4}$/.test(latin.slice(0, at) + before)) return "";
+      rewriting.found = true;
+      const written = write(link, open, prefix, trunkWritten, body);
       const original = text.substr(at, found.length);
+      const zero = original.match(FOREIGN)?.[0].charCodeAt(0)! & ~15;
       // Each element keeps its place, be it empty.
       const joints = (of: string) => of.split(JOINT).length;
       done +=
         text.slice(end, at) +
         before +
-        (original === found ? written : shifted(written, /\d/g, WIDTH)) +
-        JOINT.repeat(Math.max(0, joints(found) - joints(before + written)));
+        (zero ? written.replace(/\d/g, (digit) => String.fromCharCode(zero + +digit)) : written) +
+        JOINT.repeat(joints(found) - joints(before + written));
       end = at + found.length;
       return "";
     });
     return done + text.slice(end);
   };
+  return rewriting;
 }

@@ -4,7 +4,7 @@ import { followGoogle, objects } from "./consent";
 import { type PhoneNumber, type Rewrite, rewrite } from "./formats";
 import { type Command, shared } from "./page";
 import { swapper } from "./swap";
-import { activation, currentVisit, forget, here, onRoute, remember, type Visit } from "./visit";
+import { activation, currentVisit, forget, here, isForgotten, json, onRoute, remember, type Visit } from "./visit";
 
 interface Lent extends PhoneNumber {
   lease: string;
@@ -27,13 +27,27 @@ interface NumberOptions {
   swap?: string[];
   site?: string;
 }
+/** A lease that is kept alive. */
+interface Beat {
+  lease: string;
+  /** Milliseconds between two signs of life. */
+  period: number;
+  /** When the last one was given, ms since 1970. */
+  last: number;
+  /** What to swap when the number must be asked for again. */
+  swap?: string[];
+}
 type Callback = (number: Lent | null, reason?: string) => void;
+
+/** What the server puts into the script: `build.mjs` makes the bundle a function that is called with it. */
+declare const RINGFENCE_TOKEN: string;
 
 const PATIENCE = 10_000;
 // The server's tokens hold for five minutes.
 const FRESH = 4 * 60_000;
 // Reasons to refuse a beat that say nothing of its lease.
 const TRANSIENT = /^(too_many|unavailable)/;
+const keyOf = (campaign: string | null) => campaign ?? "";
 const refuse = (reason: string): Answer => ({ number: null, reason });
 // In a task of its own: an error in the page's callback is the page's, and is seen as such.
 const tell = (callback: unknown, { number, reason }: Answer) => {
@@ -41,7 +55,7 @@ const tell = (callback: unknown, { number, reason }: Answer) => {
 };
 
 function run(script: HTMLScriptElement): void {
-  const { site, activate, callback, swap, consent = "always", honour, swapImages } = script.dataset;
+  const { site, activate, callback, swap, consent = "always", honour, swapImages, swapAfter } = script.dataset;
   if (!site) return;
   const host = new URL(script.src).origin;
   const all = shared();
@@ -49,8 +63,7 @@ function run(script: HTMLScriptElement): void {
   if (all.running[identity]) return;
   all.running[identity] = true;
 
-  // The server puts its token here.
-  let token = "__RINGFENCE_TOKEN__";
+  let token = RINGFENCE_TOKEN;
   const loaded = Date.now();
   if (/^__/.test(token)) token = "";
   let visit: Visit | undefined;
@@ -59,9 +72,17 @@ function run(script: HTMLScriptElement): void {
   let era = 0;
   const show = swapper(swapImages !== undefined);
   const shown = new Map<string | null, Rewrite[]>();
-  const beats = new Map<string | null, () => void>();
-  const held = new Set<string>();
-  const refresh = () => show([...shown.values()].flat());
+  const beats = new Map<string | null, Beat>();
+  // A page whose server wrote its texts, and whose scripts take them over, must find them as they were.
+  let early = swapAfter === "load" && document.readyState !== "complete";
+  const refresh = () => early || show([...shown.values()].flat());
+  if (early)
+    addEventListener("load", () =>
+      setTimeout(() => {
+        early = false;
+        refresh();
+      }),
+    );
 
   // A page that is rendered beforehand may never be seen.
   const rendered = new Promise<unknown>((resolve) =>
@@ -78,9 +99,8 @@ function run(script: HTMLScriptElement): void {
   const send = async (path: string, body?: object, signal?: AbortSignal): Promise<Reply> => {
     const response = await fetch(host + "/t/" + path, {
       method: body ? "POST" : "GET",
-      body: body && JSON.stringify({ site, ...body }),
+      body: body && json({ site, ...body }),
       credentials: "omit",
-      cache: "no-store",
       keepalive: !!body && !signal,
       signal,
     });
@@ -88,11 +108,10 @@ function run(script: HTMLScriptElement): void {
   };
   // Beats and events: lost ones are not worth a word.
   const report = (path: string, body: object) => send(path, { visit: visit?.credential, ...body }).catch(() => ({}) as Reply);
-  const event = (kind: string, name?: unknown, data?: unknown, lease: string | null = null) =>
-    visit?.credential && report("event", { lease, kind, name: name ?? null, data: data ?? {} });
+  const event = (body: object) => visit?.credential && report("event", body);
 
   const question = async (campaign: string | null, started: number, signal: AbortSignal): Promise<Reply> => {
-    const mine = (visit = currentVisit(site, visit));
+    const mine = visit!;
     if (token === mine.spent || Date.now() - loaded > FRESH) token = "";
     for (let asked = false; ; ) {
       if (!mine.credential && !token) {
@@ -108,14 +127,27 @@ function run(script: HTMLScriptElement): void {
       }
       const reply = await send("number", { ...proof, ...here(), first: mine.first, language: navigator.language, campaign, tags }, signal);
       if (reply.visit) mine.credential = reply.visit;
+      mine.kept = { ...mine.kept, [keyOf(campaign)]: reply.number && reply };
       if (started === era) remember(site, mine);
       if (reply.number || asked || !/^(token|visit)_/.test(reply.reason!)) return reply;
       mine.credential = token = "";
     }
   };
 
+  const display = (campaign: string | null, { number, swap: listed }: Reply, targets?: string[]) => {
+    if (!number || !/^\+\d{5,15}$/.test(number.e164)) return null;
+    const list = targets ?? (campaign === null || campaign === activated ? (swap?.split(",") ?? listed ?? []) : []);
+    shown.set(campaign, list.map((target) => rewrite(target, number)));
+    refresh();
+    return number;
+  };
+
   const ask = async (campaign: string | null, targets?: string[]): Promise<Answer> => {
     const started = era;
+    // Later pages of the visit show its number at once, while its lease runs: nothing flickers, and nothing moves.
+    visit = currentVisit(site, visit);
+    const kept = visit.kept?.[keyOf(campaign)] as Reply | null;
+    if (Date.parse(kept?.number?.expires!) > Date.now()) display(campaign, kept!, targets);
     const abort = new AbortController();
     const timer = setTimeout(() => abort.abort(), PATIENCE);
     let reply: Reply;
@@ -125,21 +157,19 @@ function run(script: HTMLScriptElement): void {
       reply = refuse(abort.signal.aborted ? "timeout" : "network");
     }
     clearTimeout(timer);
-    beats.get(campaign)?.();
-    const number = reply.number && /^\+\d{5,15}$/.test(reply.number.e164) ? reply.number : null;
+    beats.delete(campaign);
     if (started !== era) {
-      if (number) report("event", { visit: reply.visit, lease: number.lease, kind: "release", name: null, data: {} });
+      if (reply.number) report("event", { visit: reply.visit, lease: reply.number.lease, kind: "release" });
       return refuse("released");
     }
+    const number = display(campaign, reply, targets);
     if (number) {
-      number.national ||= number.e164;
-      number.international ||= number.e164;
-      beat(campaign, number.lease, reply.beat, targets);
-      const list = targets ?? (campaign === null || campaign === activated ? (swap?.split(",") ?? reply.swap ?? []) : []);
-      shown.set(campaign, list.map((target) => rewrite(target, number)));
-    } else shown.delete(campaign);
+      beats.set(campaign, { lease: number.lease, period: (reply.beat || 20) * 1000, last: Date.now(), swap: targets });
+      return { number };
+    }
+    shown.delete(campaign);
     refresh();
-    return number ? { number } : refuse(reply.reason || "malformed");
+    return refuse(reply.reason || "malformed");
   };
 
   // One request of a site at a time, over all its tags.
@@ -149,43 +179,31 @@ function run(script: HTMLScriptElement): void {
     return turn;
   };
 
-  const beat = (campaign: string | null, lease: string, seconds: number | undefined, targets?: string[]) => {
-    const period = Math.max(1, Number(seconds) || 20) * 1000;
-    let last = Date.now();
-    const tick = async () => {
-      // Timers are not exact, and in a hidden page they are late.
-      if (document.visibilityState !== "visible" || Date.now() - last < period * 0.9) return;
-      last = Date.now();
+  const tick = () =>
+    beats.forEach(async (beat, campaign) => {
+      // Consent was taken back on another page.
+      if (consent !== "always" && isForgotten(site, visit!)) return commands.consent(false, 0);
+      if (document.visibilityState !== "visible" || Date.now() - beat.last < beat.period) return;
+      beat.last = Date.now();
       remember(site, visit!);
-      const { reason } = await report("beat", { lease });
-      if (!reason || TRANSIENT.test(reason) || beats.get(campaign) !== stop) return;
+      const { reason } = await report("beat", { lease: beat.lease });
+      if (!reason || TRANSIENT.test(reason) || beats.get(campaign) !== beat) return;
       // The lease is over, and the number may be somebody else's.
-      const again = inTurn(campaign, targets);
+      const again = inTurn(campaign, beat.swap);
       if (campaign === activated) called ? (called = again) : (own = again);
-    };
-    const timer = setInterval(tick, period);
-    const stop = () => {
-      clearInterval(timer);
-      document.removeEventListener("visibilitychange", tick);
-      removeEventListener("pageshow", tick);
-      beats.delete(campaign);
-      held.delete(lease);
-    };
-    document.addEventListener("visibilitychange", tick);
-    // Back from the browser's back-forward cache.
-    addEventListener("pageshow", tick);
-    beats.set(campaign, stop);
-    held.add(lease);
-  };
+    });
+  // Often enough that a page that is looked at again, or comes back from the browser's back-forward cache, tells so soon.
+  setInterval(tick, 1000);
 
   const parameter = /^url:(.+)/.exec(activate ?? "")?.[1];
-  let begun = "";
   const begin = () => {
-    begun = location.search;
     own = allowed.then((yes): Answer | Promise<Answer> => {
       if (!yes) return refuse("consent");
       const campaign = parameter ? activation(site, parameter) : activate ? undefined : "";
       if (campaign === undefined) return refuse("not_activated");
+      // What another campaign was shown goes when this one's answer comes.
+      shown.delete(activated);
+      beats.delete(activated);
       activated = campaign || null;
       return inTurn(activated);
     });
@@ -194,8 +212,12 @@ function run(script: HTMLScriptElement): void {
 
   const end = (reason: string) => {
     era++;
-    held.forEach((lease) => event("release", null, null, lease));
-    beats.forEach((stop) => stop());
+    beats.forEach(({ lease }) => event({ lease, kind: "release" }));
+    beats.clear();
+    if (visit) {
+      visit.kept = undefined;
+      remember(site, visit);
+    }
     shown.clear();
     refresh();
     own = Promise.resolve(refuse(reason));
@@ -212,9 +234,9 @@ function run(script: HTMLScriptElement): void {
     },
     tag: (more) => {
       Object.assign(tags, more);
-      event("tag", null, more);
+      event({ kind: "tag", data: more });
     },
-    event: (name, data) => (called ?? own).then(() => void event("event", name, data)),
+    event: (name, data) => (called ?? own).then(() => void event({ kind: "event", name, data })),
     consent: (yes) => {
       if (consent === "off") return;
       decide(!!yes);
@@ -253,15 +275,15 @@ function run(script: HTMLScriptElement): void {
   // A page that is an application changes its URL without a load: it may be activated now, or for another campaign.
   if (parameter)
     onRoute(async () => {
-      if (location.search === begun || !new URLSearchParams(location.search).has(parameter)) return;
-      begun = location.search;
-      if (!refused && (await allowed) && (activation(site, parameter) || null) !== activated) begin();
+      const named = (await allowed) ? activation(site, parameter) : undefined;
+      if (named !== undefined && (named || null) !== activated) begin();
     });
   if (callback)
     own.then((answer) => {
       // The page may define it after this script has run.
       const call = () => {
-        const named = callback.split(".").reduce((from: any, name) => from?.[name], window);
+        let named: any = window;
+        for (const name of callback.split(".")) named = named?.[name];
         tell(named, answer);
         return named;
       };

@@ -13,6 +13,10 @@ export interface Visit {
   spent?: string;
   /** The last sign of life, ms since 1970. */
   seen: number;
+  /** The last answer that brought a number, by the campaign that was asked for. */
+  kept?: Record<string, unknown>;
+  /** This browser stores it. */
+  stored?: boolean;
 }
 
 /** A page and what linked to it. */
@@ -20,6 +24,13 @@ export interface Place {
   page: string;
   referrer: string;
 }
+
+/** JSON, whatever libraries of old have taught texts and lists to become in it. */
+export const json = (value: unknown) =>
+  JSON.stringify(value, function (this: any, key, made) {
+    const own = this[key];
+    return typeof own === "object" && !Array.isArray(own) ? made : own;
+  });
 
 const IDLE = 30 * 60_000;
 const URL_LIMIT = 2000;
@@ -31,14 +42,16 @@ export const here = (): Place => ({
   referrer: document.referrer.slice(0, URL_LIMIT),
 });
 
+/** What is stored of the visit: `null` when it is nothing, `undefined` when there is no storage, or somebody else's text in it. */
+const stored = (site: string): Visit | null | undefined => {
+  try {
+    return JSON.parse(localStorage.getItem(keyOf(site))!);
+  } catch {}
+};
+
 /** The visit under way, or a new one: after half an hour of silence, or when another campaign brought the visitor. */
 export function currentVisit(site: string, inMemory?: Visit): Visit {
-  let visit = inMemory;
-  try {
-    visit = JSON.parse(localStorage.getItem(keyOf(site))!) ?? visit;
-  } catch {
-    // No storage, or somebody else's text in it.
-  }
+  let visit = stored(site) ?? inMemory;
   const marks = (location.search.match(/\b(utm_\w+|\w*clid)=[^&]*/g) ?? []).join("&");
   if (!visit?.first || !(Date.now() - visit.seen < IDLE) || (marks && marks !== visit.marks))
     visit = { credential: "", first: here(), marks, spent: visit?.spent, seen: 0 };
@@ -49,11 +62,15 @@ export function currentVisit(site: string, inMemory?: Visit): Visit {
 export function remember(site: string, visit: Visit): void {
   visit.seen = Date.now();
   try {
-    localStorage.setItem(keyOf(site), JSON.stringify(visit));
+    localStorage.setItem(keyOf(site), json(visit));
+    visit.stored = true;
   } catch {
     // Then this page alone knows it.
   }
 }
+
+/** Whether another page of this browser has forgotten the visit since. */
+export const isForgotten = (site: string, visit: Visit) => visit.stored && stored(site) === null;
 
 /** Forgets the visit and its activation. */
 export function forget(site: string): void {

@@ -4,6 +4,8 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
 import { build } from "esbuild";
 import { chromium } from "playwright-core";
+import { createElement } from "react";
+import { renderToString } from "react-dom/server";
 import { answered, settled, World } from "./world.mjs";
 
 let world, react;
@@ -100,6 +102,45 @@ for (const patched of [false, true]) {
   });
 }
 
+test("a route that names another campaign shows that campaign's number in the place of the first one's", async () => {
+  shop(world.tag(`data-activate="url:rf"`));
+  const page = await world.open("/?rf=summer");
+  await page.waitForFunction(() => document.querySelector("p")?.textContent.includes("0123"));
+  world.ringfence.number = { e164: "+442079460177", national: "020 7946 0177", international: "+44 20 7946 0177" };
+  await page.evaluate(() => go("/offer?rf=winter"));
+  await page.waitForFunction(() => document.querySelector("p").textContent.includes("0177"));
+  assert.deepEqual(await seen(page), ["Ring (020) 7946-0177 today", "tel:+442079460177"]);
+  await close(page);
+});
+
+for (const held of [true, false]) {
+  test(`a page that its server wrote and React takes over ${held ? "is swapped after that, and React complains of nothing" : "is swapped at once unless the tag is told to wait"}`, async () => {
+    const contents = `import { hydrateRoot } from "react-dom/client"; import React from "react"; function Shop() { return <p>Ring 020 7946 0000 today</p> } hydrateRoot(document.getElementById("root"), <Shop />);`;
+    const client = await build({ stdin: { resolveDir: import.meta.dirname, contents, loader: "jsx" }, bundle: true, write: false, define: { "process.env.NODE_ENV": '"production"' } });
+    const written = renderToString(createElement("p", null, "Ring 020 7946 0000 today"));
+    world.site.pages.set("/app.js", client.outputFiles[0].text);
+    world.site.pages.set("/", world.html(`<div id="root">${written}</div><script async src="/app.js"></script>`, { head: world.tag(held ? `data-swap-after="load"` : "") }));
+    let take;
+    const taken = new Promise((resolve) => (take = resolve));
+    const page = await world.open("/", {
+      prepare: (page) =>
+        page.route("**/app.js", async (route) => {
+          // The number comes first: the script that takes over is slow.
+          await page.waitForFunction(() => window.answers.length);
+          await page.evaluate(() => (window.before = document.querySelector("p").textContent));
+          await route.continue();
+          take();
+        }),
+    });
+    await taken;
+    await page.waitForFunction(() => Object.keys(document.getElementById("root")).some((key) => key.startsWith("__reactContainer")));
+    await page.waitForFunction(() => document.querySelector("p").textContent === "Ring 020 7946 0123 today");
+    assert.equal(await page.evaluate(() => window.before), `Ring 020 7946 ${held ? "0000" : "0123"} today`);
+    if (held) assert.deepEqual(page.complaints, []);
+    await close(page);
+  });
+}
+
 test("a page that comes back from the back-forward cache gives a sign of life, and asks again when its number is gone", async () => {
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
@@ -122,6 +163,36 @@ test("a page that comes back from the back-forward cache gives a sign of life, a
     assert.equal(await page.evaluate(() => window.kept), true, "the browser kept the page");
     assert.equal(world.ringfence.sent("/t/number").length >= 2, true);
     assert.deepEqual(page.complaints, []);
+  } finally {
+    await browser.close();
+  }
+});
+
+test("a page that comes back after consent was taken back elsewhere shows its own number, and stores nothing", async () => {
+  const browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: ["--no-sandbox", "--disable-dev-shm-usage"],
+    ignoreDefaultArgs: ["--disable-back-forward-cache"],
+  });
+  try {
+    world.ringfence.beat = 1;
+    const body = "<p>020 7946 0000</p><script>addEventListener('pageshow', (event) => (window.kept = event.persisted))</script>";
+    const head = world.tag(`data-consent="wait"`);
+    world.site.pages.set("/", world.html(body, { head }));
+    world.site.pages.set("/next", world.html(body, { head }));
+    const page = await world.open("/", { context: await browser.newContext() });
+    await page.evaluate(() => ringfence("consent", true));
+    await answered(page);
+    assert.equal(await page.textContent("p"), "020 7946 0123");
+    await page.goto(`${world.site.origin}/next`);
+    await page.waitForFunction(() => window.ringfence?.tags);
+    await page.evaluate(() => ringfence("consent", false));
+    await settled(page);
+    await page.goBack({ waitUntil: "commit" });
+    await page.waitForFunction(() => document.querySelector("p").textContent === "020 7946 0000");
+    assert.equal(await page.evaluate(() => window.kept), true, "the browser kept the page");
+    assert.deepEqual(await page.evaluate(() => Object.keys(localStorage)), []);
+    assert.equal(world.ringfence.sent("/t/number").length, 1);
   } finally {
     await browser.close();
   }

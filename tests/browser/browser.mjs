@@ -1,8 +1,8 @@
 // Chromium, and pages that remember what the console and the network complained of.
 import { chromium } from "playwright-core";
 
-export const launch = () =>
-  chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox", "--disable-dev-shm-usage"] });
+export const launch = (options = {}) =>
+  chromium.launch({ ...options, executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox", "--disable-dev-shm-usage"] });
 
 /** A page in a context of its own, or in `context`; errors of scripts, the console and the server are in `page.complaints`. */
 export async function newPage(browser, { context, ...options } = {}) {

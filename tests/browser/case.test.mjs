@@ -8,6 +8,7 @@ import { after, before, test } from "node:test";
 import { launch, newPage } from "./browser.mjs";
 import { dial } from "./dial.mjs";
 import { Demo, ROOT } from "./program.mjs";
+import { addSite } from "./site.mjs";
 
 const LOCK = readFileSync(join(ROOT, "crates/ringfence/tests/check/pages/lock.html"), "utf8");
 const OWN = "020 7946 0000";
@@ -37,27 +38,6 @@ after(async () => {
   if (demo) assert.equal(await demo.stop(), 0, `the demo ends without a fault:\n${demo.output}`);
 });
 
-/** Adds a site to the demo's account, proves its host and answers with its tag. */
-async function addSite() {
-  const page = await newPage(browser);
-  await page.goto(demo.signIn);
-  await page.goto(new URL("/sites", demo.dashboard).href);
-  await page.fill("#name", "Locksmith");
-  await page.fill("#swap", OWN);
-  await page.selectOption("#pool", { index: 1 });
-  await page.locator("form[action='/sites'] button").click();
-  await page.waitForURL(/done=site/);
-  const section = page.locator("section.site", { hasText: "Locksmith" });
-  site.snippet = await section.locator(".snippet code").first().textContent();
-  await section.locator("input[name=host]").fill(new URL(origin).host);
-  await section.getByRole("button", { name: "Add host" }).click();
-  await page.waitForURL(/done=host/);
-  site.challenge = await section.locator(".ways .snippet code").first().textContent();
-  await section.getByRole("button", { name: "Check now" }).click();
-  await page.waitForURL(/done=proved/);
-  await page.context().close();
-}
-
 /** An operator who is signed in. */
 async function operator(email, options) {
   demo.run(["user", "add", "--email", email, "--operator", "--password-stdin"], `${PASSWORD}\n`);
@@ -73,7 +53,7 @@ async function operator(email, options) {
 const shown = (page) => page.$eval("#number", (element) => element.textContent);
 
 test("a site that turns loses its number within one beat, the case shows why, and calls to it are refused", async () => {
-  await addSite();
+  await addSite(browser, demo, { name: "Locksmith", swap: OWN, origin, site });
   const page = await newPage(browser);
   await page.goto(`${origin}/`);
   await page.waitForFunction((own) => document.getElementById("number").textContent !== own, OWN);

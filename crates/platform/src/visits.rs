@@ -8,6 +8,7 @@ mod facts;
 mod follow_up;
 mod placing;
 mod refusals;
+mod swap;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -117,7 +118,7 @@ pub struct NumberAnswer {
     pub expires_at: Timestamp,
     /// The visit's campaign.
     pub campaign: Option<String>,
-    /// Numbers on the page that are replaced, as written there.
+    /// Numbers on the page that are replaced, with their country.
     pub swap: Arc<[String]>,
     /// What later pages, beats and events show.
     pub visit: String,

@@ -18,6 +18,7 @@ use ringfence_store::StoreError;
 use ringfence_tracking::{ChoiceFacts, choose};
 
 use super::refusals::Refusals;
+use super::swap::targets_of;
 use crate::Platform;
 
 /// Facts older than this are read again; the request that finds out waits, others go on with what is known.
@@ -51,7 +52,7 @@ impl std::fmt::Debug for TagFacts {
 pub(super) struct SiteFacts {
     pub id: SiteId,
     pub account: AccountId,
-    /// Numbers on the page that are replaced, as written there.
+    /// Numbers on the page that are replaced, with their country.
     pub swap: Arc<[String]>,
     /// Canonical names of its proved hosts.
     pub hosts: Vec<String>,
@@ -313,7 +314,7 @@ impl Platform {
         Ok(Some(Arc::new(SiteFacts {
             id: site.id,
             account: site.account,
-            swap: site.swap_targets.into(),
+            swap: targets_of(&site, account.as_ref()),
             hosts: hosts
                 .into_iter()
                 .filter(|host| host.proved_at.is_some())

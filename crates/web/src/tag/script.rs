@@ -1,11 +1,15 @@
 //! `/tag.js`: the committed bundle with a token put in.
+//!
+//! The token stands at the script's end. What comes before it is the same for everybody, so it is compressed once, as well as
+//! Brotli can, and each answer ends it with the token as it is (RFC 7932 §9.2 allows that).
 
-use std::sync::Arc;
+use std::io::Write as _;
+use std::sync::{Arc, LazyLock};
 
 use axum::Router;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, Request, State};
-use axum::http::header;
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use ringfence_platform::visits::TokenRequest;
@@ -19,6 +23,8 @@ use super::asking::{Asking, text};
 const SCRIPT: &str = include_str!("../../../../tag/dist/tag.js");
 /// Where the token goes, with its quotes.
 const PLACE: &str = "\"__RINGFENCE_TOKEN__\"";
+/// The script up to the token: a Brotli stream that goes on.
+static COMPRESSED: LazyLock<Vec<u8>> = LazyLock::new(|| compressed(parts().0));
 
 pub(super) fn router() -> Router<Arc<Platform>> {
     Router::new()
@@ -34,6 +40,7 @@ async fn script(
     request: Request,
 ) -> Response {
     let referrer = text(request.headers(), &header::REFERER);
+    let brotli = accepts_brotli(request.headers());
     let (asking, _) = Asking::of(request, &platform);
     let site = query.map(|Query(query)| query.site).unwrap_or_default();
     let token = referrer.and_then(|page| {
@@ -45,26 +52,56 @@ async fn script(
         };
         platform.issue_token(&request, now()).ok()
     });
-    let filled = with_token(token.as_deref().unwrap_or_default());
-    (
-        [
-            (header::CONTENT_TYPE, "text/javascript; charset=utf-8"),
-            (header::CACHE_CONTROL, "private, max-age=300"),
-            (header::VARY, "Referer"),
-            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-            (
-                header::HeaderName::from_static("cross-origin-resource-policy"),
-                "cross-origin",
-            ),
-        ],
-        filled,
-    )
-        .into_response()
+    let token = token.as_deref().unwrap_or_default();
+    let mut response = if brotli {
+        (
+            [(header::CONTENT_ENCODING, HeaderValue::from_static("br"))],
+            with_token_compressed(token),
+        )
+            .into_response()
+    } else {
+        with_token(token).into_response()
+    };
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CONTENT_TYPE, "text/javascript; charset=utf-8"),
+        (header::CACHE_CONTROL, "private, max-age=300"),
+        (header::VARY, "Referer, Accept-Encoding"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (
+            header::HeaderName::from_static("cross-origin-resource-policy"),
+            "cross-origin",
+        ),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+fn accepts_brotli(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(header::ACCEPT_ENCODING)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|coding| {
+            let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
+            let refused = weight
+                .trim()
+                .strip_prefix("q=")
+                .is_some_and(|weight| weight.parse::<f32>().is_ok_and(|weight| weight <= 0.0));
+            name.trim().eq_ignore_ascii_case("br") && !refused
+        })
+}
+
+/// What stands before the token and after it.
+fn parts() -> (&'static str, &'static str) {
+    SCRIPT.split_once(PLACE).unwrap_or((SCRIPT, ""))
 }
 
 /// Tokens are base64url, so that nothing in them needs escaping.
 fn with_token(token: &str) -> String {
-    let (before, after) = SCRIPT.split_once(PLACE).unwrap_or((SCRIPT, ""));
+    let (before, after) = parts();
     let mut filled = String::with_capacity(SCRIPT.len() + token.len());
     filled.push_str(before);
     filled.push('"');
@@ -72,6 +109,33 @@ fn with_token(token: &str) -> String {
     filled.push('"');
     filled.push_str(after);
     filled
+}
+
+/// A Brotli stream of the text that ends at an octet's edge and may go on (RFC 7932 §9.2).
+fn compressed(text: &str) -> Vec<u8> {
+    let mut encoder = brotli::CompressorWriter::new(Vec::new(), 4096, 11, 22);
+    // Writing into memory does not fail; were it to, the stream would be short, which the test below would see.
+    let _ = encoder.write_all(text.as_bytes());
+    let _ = encoder.flush();
+    encoder.get_ref().clone()
+}
+
+/// The script as Brotli: what is the same for everybody, then the token as a block that is not compressed, and the stream's end.
+fn with_token_compressed(token: &str) -> Vec<u8> {
+    let rest = format!("\"{token}\"{}", parts().1);
+    let mut stream = Vec::with_capacity(COMPRESSED.len() + rest.len() + 4);
+    stream.extend_from_slice(&COMPRESSED);
+    // A token has a hundred octets: one block holds 65,536.
+    for block in rest.as_bytes().chunks(1 << 16) {
+        let length = u32::try_from(block.len() - 1).unwrap_or_default();
+        // Not the last block; its length in four nibbles; not compressed; then up to an octet's edge.
+        let head = (length << 3) | (1 << 19);
+        stream.extend_from_slice(&head.to_le_bytes()[..3]);
+        stream.extend_from_slice(block);
+    }
+    // The last block, and empty.
+    stream.push(0b11);
+    stream
 }
 
 #[cfg(test)]
@@ -82,6 +146,52 @@ mod tests {
     fn the_bundle_has_one_place_for_the_token() {
         assert_eq!(SCRIPT.matches(PLACE).count(), 1);
         assert_eq!(SCRIPT.matches("__RINGFENCE_TOKEN__").count(), 1);
+    }
+
+    /// As long as the fence makes them.
+    const TOKEN: &str = "AQYj8m1Zc0QAAZqz3kTzcYy7mV2uX4pBhQ0eRjL6wN9sK1tFgD5oHiCvEaUlMnPxTbWkJrGyZqS8dOf3I7c2A4B6h9Lw";
+
+    fn decompressed(stream: &[u8]) -> String {
+        let mut text = String::new();
+        let mut decoder = brotli::Decompressor::new(stream, 4096);
+        std::io::Read::read_to_string(&mut decoder, &mut text).unwrap();
+        text
+    }
+
+    #[test]
+    fn what_is_compressed_once_and_ended_with_the_token_is_the_script_with_the_token() {
+        for token in [TOKEN, "", "a", &"abc-_123".repeat(20_000)] {
+            assert_eq!(
+                decompressed(&with_token_compressed(token)),
+                with_token(token)
+            );
+        }
+    }
+
+    /// The budget is stated in octets as they are served, with the token: five kilobytes.
+    #[test]
+    fn the_script_is_served_within_its_budget() {
+        let served = with_token_compressed(TOKEN).len();
+        assert!(
+            served < 5120,
+            "expected less than 5,120 octets, got {served}"
+        );
+    }
+
+    #[test]
+    fn brotli_is_sent_to_those_who_take_it() {
+        let takes = |value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT_ENCODING, value.parse().unwrap());
+            accepts_brotli(&headers)
+        };
+        for value in ["br", "gzip, deflate, br, zstd", "gzip;q=0.5, BR;q=0.1"] {
+            assert!(takes(value), "{value}");
+        }
+        for value in ["gzip", "br;q=0", "gzip, br;q=0.0", "brotli", ""] {
+            assert!(!takes(value), "{value}");
+        }
+        assert!(!accepts_brotli(&HeaderMap::new()));
     }
 
     #[test]

@@ -50,7 +50,7 @@ async fn a_page_of_a_proved_host_is_shown_a_number_whose_lease_is_durable(engine
     assert_eq!(number["national"], "020 7946 0000");
     assert_eq!(number["international"], "+44 20 7946 0000");
     assert_eq!(number["campaign"], "boilers");
-    assert_eq!(answer.body["swap"], json!(["020 7946 0999"]));
+    assert_eq!(answer.body["swap"], json!(["+44 20 7946 0999"]));
     assert_eq!(answer.body["beat"], 60);
     let lease_id = number["lease"].as_str().unwrap().parse().unwrap();
     let lease = place

@@ -1,0 +1,257 @@
+// The tag with the real program behind it: a site of its own, plain pages and a React application, with consent, with an
+// activation, without a network, slowly, in two tabs, and back from the back-forward cache.
+import assert from "node:assert/strict";
+import { createServer, get } from "node:http";
+import { after, before, beforeEach, test } from "node:test";
+import { brotliDecompressSync } from "node:zlib";
+import { build } from "esbuild";
+import { launch, newPage } from "./browser.mjs";
+import { Demo } from "./program.mjs";
+import { addSite } from "./site.mjs";
+
+const OWN = "020 7946 0000";
+const APPLICATION = `
+  import React, { useEffect, useState } from "react";
+  import { flushSync } from "react-dom";
+  import { createRoot } from "react-dom/client";
+  const useRoute = () => {
+    const [route, setRoute] = useState(location.pathname);
+    useEffect(() => {
+      const moved = () => setRoute(location.pathname);
+      addEventListener("popstate", moved);
+      return () => removeEventListener("popstate", moved);
+    }, []);
+    return [route, (to) => { history.pushState({}, "", to); flushSync(() => setRoute(to)); }];
+  };
+  function Link({ to, go, children }) {
+    return <a href={to} onClick={(event) => { event.preventDefault(); go(to); }}>{children}</a>;
+  }
+  function Shop() {
+    const [route, go] = useRoute();
+    const [waiting, setWaiting] = useState(3);
+    const pages = {
+      "/app": <p>Ring <b>020</b> 7946 0000: {waiting} before you</p>,
+      "/app/prices": <ul><li>From abroad: <a href="tel:+442079460000">+44 (0)20 7946 0000</a></li></ul>,
+    };
+    return <main><nav><Link to="/app" go={go}>Home</Link> <Link to="/app/prices" go={go}>Prices</Link> <button onClick={() => flushSync(() => setWaiting(waiting - 1))}>Wait</button></nav>{pages[route]}</main>;
+  }
+  createRoot(document.getElementById("root")).render(<Shop />);`;
+
+let demo, browser, server, origin, application;
+const site = { challenge: "", snippet: "" };
+/** What the pages of the site carry beside the tag. */
+let attributes = "";
+
+const tag = () => site.snippet.replace(" data-site", ` ${attributes} data-site`);
+// A page that calls for a number is given one whether it is activated or not, so one that tries that is told by its callback.
+const stub = () => `<script>window.heard = []; window.told = (number, reason) => heard.push({ number, reason });
+  window.ringfence = window.ringfence || function () { (ringfence.q = ringfence.q || []).push(arguments) };
+  ${/callback/.test(attributes) ? "" : `ringfence("number", {}, told)`}</script>`;
+const html = (body) => `<!doctype html><html lang="en-GB"><head><meta charset="utf-8"><title>Plumbers</title><link rel="icon" href="data:,">${stub()}${tag()}</head><body>${body}</body></html>`;
+const plain = () =>
+  html(`<header style="display:flex;justify-content:space-between;font:16px sans-serif"><b>Harbour Lane Plumbing</b><a id="link" href="tel:02079460000">${OWN}</a></header>
+  <main style="font:17px/1.5 serif;max-width:40em"><h1>Plumbers</h1><p>When it drips at night, ring <b id="number">${OWN}</b> and somebody who knows pipes answers, within the hour, with the part in the van.</p><p>${"Serviced and repaired. ".repeat(40)}</p></main>
+  <footer id="foot">(020) 7946-0000</footer><script type="application/ld+json">{"telephone":"+44 20 7946 0000"}</script>`);
+
+before(async () => {
+  const built = await build({ stdin: { resolveDir: import.meta.dirname, contents: APPLICATION, loader: "jsx" }, bundle: true, write: false, define: { "process.env.NODE_ENV": '"production"' } });
+  application = built.outputFiles[0].text;
+  demo = await new Demo().start();
+  browser = await launch({ ignoreDefaultArgs: ["--disable-back-forward-cache"] });
+  server = createServer(({ url }, response) => {
+    const { pathname } = new URL(url, "http://localhost");
+    const [type, text] =
+      pathname === "/.well-known/ringfence.txt" ? ["text/plain", site.challenge]
+      : pathname === "/app.js" ? ["text/javascript", application]
+      : pathname.startsWith("/app") ? ["text/html", html(`<div id="root"></div><script src="/app.js"></script>`)]
+      : ["text/html", plain()];
+    response.writeHead(200, { "content-type": `${type}; charset=utf-8` }).end(text);
+  });
+  await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
+  origin = `http://localhost:${server.address().port}`;
+  await addSite(browser, demo, { name: "Copper Street", swap: OWN, origin, site });
+});
+after(async () => {
+  await browser?.close();
+  server?.closeAllConnections();
+  server?.close();
+  if (demo) assert.equal(await demo.stop(), 0, `the demo ends without a fault:\n${demo.output}`);
+});
+beforeEach(() => (attributes = ""));
+
+const close = (page) => page.context().close();
+const answered = (page) => page.waitForFunction(() => window.heard?.length).then(() => page.evaluate(() => heard[0]));
+const shown = (page) => page.textContent("#number");
+const own = { timezoneId: "Europe/London" };
+/** The number requests that a page sends. */
+const requests = (page) => {
+  const all = [];
+  page.on("request", (request) => new URL(request.url()).pathname.startsWith("/t/") && all.push(new URL(request.url()).pathname));
+  return all;
+};
+
+/** Opens a page and waits for a number of the page's own country: the demo's pool has others too, and few of them. */
+async function visit(path, prepare = () => {}) {
+  for (let turn = 0; turn < 12; turn++) {
+    const page = await newPage(browser, own);
+    await prepare(page);
+    await page.goto(origin + path);
+    const { number } = await answered(page);
+    if (number?.e164.startsWith("+4420")) return { page, number };
+    await close(page);
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+  }
+  throw new Error("expected a London number of the visit's own, got others twelve times");
+}
+
+test("the script is served within five kilobytes, token included, and is the same text in each coding", async () => {
+  const fetched = (coding) =>
+    new Promise((resolve, reject) =>
+      get(new URL("/tag.js", demo.dashboard), { headers: { "accept-encoding": coding, referer: `${origin}/`, "user-agent": "x" } }, (response) => {
+        const parts = [];
+        response.on("data", (part) => parts.push(part));
+        response.on("end", () => resolve({ coding: response.headers["content-encoding"], octets: Buffer.concat(parts) }));
+      }).on("error", reject),
+    );
+  const [small, whole] = await Promise.all([fetched("gzip, br"), fetched("identity")]);
+  assert.deepEqual([small.coding, whole.coding], ["br", undefined]);
+  assert.ok(small.octets.length < 5120, `${small.octets.length} octets`);
+  const withoutToken = (text) => text.replace(/"[\w-]{60,}"/, '""');
+  assert.equal(withoutToken(brotliDecompressSync(small.octets).toString()), withoutToken(whole.octets.toString()));
+});
+
+test("a plain page shows its number in each place and format, and nothing on it moves", async () => {
+  const { page, number } = await visit("/", (page) =>
+    page.addInitScript(() => {
+      window.shifts = [];
+      new PerformanceObserver((list) => list.getEntries().forEach(({ value }) => shifts.push(value))).observe({ type: "layout-shift", buffered: true });
+    }),
+  );
+  const last = number.e164.slice(-4);
+  assert.equal(await shown(page), `020 7946 ${last}`);
+  assert.equal(await page.getAttribute("#link", "href"), `tel:0207946${last}`);
+  assert.equal(await page.textContent("#foot"), `(020) 7946-${last}`);
+  assert.match(await page.textContent("script[type='application/ld+json']"), /7946 0000/);
+  await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve))));
+  assert.deepEqual(await page.evaluate(() => shifts), []);
+  assert.deepEqual(page.complaints, []);
+  await close(page);
+});
+
+test("a React application shows the number on every route and after every edit, with one request", async () => {
+  const sent = [];
+  const { page, number } = await visit("/app", (page) => {
+    sent.length = 0;
+    page.on("request", (request) => request.url().endsWith("/t/number") && sent.push(request.url()));
+  });
+  const last = number.e164.slice(-4);
+  const text = () => page.textContent("main > :last-child");
+  await page.waitForFunction((last) => document.querySelector("main p")?.textContent.includes(last), last);
+  assert.equal(await text(), `Ring 020 7946 ${last}: 3 before you`);
+  await page.getByRole("button", { name: "Wait" }).click();
+  assert.equal(await text(), `Ring 020 7946 ${last}: 2 before you`);
+  await page.getByRole("link", { name: "Prices" }).click();
+  assert.equal(await text(), `From abroad: +44 (0)20 7946 ${last}`);
+  assert.equal(await page.getAttribute("li a", "href"), `tel:+44207946${last}`);
+  await page.goBack();
+  await page.waitForFunction(() => location.pathname === "/app" && document.querySelector("main p"));
+  assert.equal(await text(), `Ring 020 7946 ${last}: 2 before you`);
+  assert.equal(sent.length, 1);
+  assert.deepEqual(page.complaints, []);
+  await close(page);
+});
+
+test("without consent nothing is asked and nothing stored; with it both, and taken back neither", async () => {
+  attributes = `data-consent="wait"`;
+  const page = await newPage(browser, own);
+  const sent = requests(page);
+  const stored = () => page.evaluate(() => Object.keys(localStorage).length + Object.keys(sessionStorage).length + document.cookie.length);
+  await page.goto(`${origin}/`, { waitUntil: "load" });
+  await page.waitForFunction(() => window.ringfence?.tags);
+  assert.deepEqual([sent, await stored(), await shown(page)], [[], 0, OWN]);
+  await page.evaluate(() => ringfence("consent", true));
+  const { number } = await answered(page);
+  assert.ok(number, "a number with consent");
+  assert.notEqual(await shown(page), OWN);
+  const released = page.waitForResponse((response) => response.url().endsWith("/t/event"));
+  await page.evaluate(() => ringfence("consent", false));
+  assert.equal((await released).status(), 204);
+  assert.deepEqual([await stored(), await shown(page)], [0, OWN]);
+  assert.deepEqual(page.complaints, []);
+  await close(page);
+});
+
+test("a page that is activated by its address asks only then, and later pages of the tab go on", async () => {
+  attributes = `data-activate="url:rf" data-callback="told"`;
+  const page = await newPage(browser, own);
+  const sent = requests(page);
+  await page.goto(`${origin}/`);
+  assert.deepEqual(await answered(page), { number: null, reason: "not_activated" });
+  assert.deepEqual([sent, await shown(page)], [[], OWN]);
+  await page.goto(`${origin}/?rf=summer`);
+  const { number } = await answered(page);
+  await page.goto(`${origin}/next`);
+  assert.equal((await answered(page)).number?.e164, number.e164);
+  assert.deepEqual(page.complaints, []);
+  await close(page);
+});
+
+for (const [name, how] of [["refused", "connectionrefused"], ["not found by its name", "namenotresolved"], ["aborted", "aborted"]]) {
+  test(`a server that is ${name} leaves the page's own number, and no error but the browser's own line`, async () => {
+    const page = await newPage(browser, own);
+    await page.route("**/t/**", (route) => route.abort(how));
+    await page.goto(`${origin}/`);
+    assert.deepEqual(await answered(page), { number: null, reason: "network" });
+    assert.equal(await shown(page), OWN);
+    assert.deepEqual(page.complaints.filter((text) => !/Failed to load resource/.test(text)), []);
+    await close(page);
+  });
+}
+
+test("a server that answers after ten seconds, or never, leaves the page's own number without an error", async () => {
+  const page = await newPage(browser, own);
+  await page.clock.install();
+  let late;
+  await page.route("**/t/number", (route) => (late = route));
+  await page.goto(`${origin}/`);
+  for (let turn = 0; turn < 200 && !late; turn++) await page.clock.runFor(20);
+  await page.clock.runFor(9_000);
+  assert.equal(await page.evaluate(() => heard.length), 0);
+  await page.clock.runFor(1_100);
+  assert.deepEqual(await answered(page), { number: null, reason: "timeout" });
+  await late.continue().catch(() => {});
+  await page.clock.runFor(1_000);
+  assert.equal(await shown(page), OWN);
+  assert.deepEqual(page.complaints.filter((text) => !/Failed to load resource/.test(text)), []);
+  await close(page);
+});
+
+test("two tabs of one visitor show one number, of one lease", async () => {
+  const { page, number } = await visit("/");
+  const tab = await newPage(browser, { context: page.context() });
+  await tab.goto(`${origin}/next`);
+  const second = (await answered(tab)).number;
+  assert.deepEqual([second.e164, second.lease], [number.e164, number.lease]);
+  assert.equal(await shown(tab), await shown(page));
+  await close(page);
+});
+
+test("a page that comes back from the back-forward cache asks again when its lease has ended meanwhile", async () => {
+  const { page, number } = await visit("/", (page) => page.addInitScript(() => addEventListener("pageshow", ({ persisted }) => (window.persisted = persisted))));
+  await page.goto(`${origin}/next`);
+  assert.equal((await answered(page)).number?.lease, number.lease);
+  // The next page gives the number back.
+  const released = page.waitForResponse((response) => response.url().endsWith("/t/event"));
+  await page.evaluate(() => ringfence("release"));
+  assert.equal((await released).status(), 204);
+  await page.goBack({ waitUntil: "commit" });
+  await page.waitForFunction(() => window.persisted !== undefined);
+  const kept = await page.evaluate(() => [window.persisted, JSON.stringify(performance.getEntriesByType("navigation")[0].notRestoredReasons)]);
+  assert.equal(kept[0], true, `the browser kept the page: ${kept[1]}`);
+  const renewed = await page.waitForResponse((response) => response.url().endsWith("/t/number"), { timeout: 30_000 });
+  const { number: fresh } = await renewed.json();
+  assert.notEqual(fresh.lease, number.lease);
+  await page.waitForFunction((last) => document.getElementById("number").textContent.endsWith(last), fresh.e164.slice(-4));
+  assert.deepEqual(page.complaints, []);
+  await close(page);
+});
