@@ -1,8 +1,8 @@
 //! Pools and their leases, each behind its own lock.
 
 use parking_lot::{Mutex, RwLock};
-use ringfence_model::{Lease, LeaseId, NumberId, PoolId, Timestamp, VisitId};
-use ringfence_tracking::{Held, LostRace, PoolLeases, Proposal};
+use ringfence_model::{Duration, Lease, LeaseId, NumberId, PoolId, Timestamp, VisitId};
+use ringfence_tracking::{GivenUp, Held, LostRace, PoolLeases, Proposal};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -32,23 +32,36 @@ pub enum LeaseOutcome {
     UnknownPool,
 }
 
+/// Numbers that left a pool are forgotten this long after their last lease: a clock that is set back by less finds them as
+/// they were.
+const KNOWN_FOR: Duration = Duration::from_hours(2);
+
 /// Pools by their identifier. Reading it is all that leasing needs, so that pools do not wait for each other.
 #[derive(Debug, Default)]
-pub(crate) struct Pools(RwLock<HashMap<PoolId, Arc<Mutex<PoolLeases>>>>);
+pub(crate) struct Pools {
+    known: RwLock<HashMap<PoolId, Arc<Mutex<PoolLeases>>>>,
+    /// Pools that have leases from rows, and whose numbers are not known yet.
+    unset: Mutex<HashSet<PoolId>>,
+}
 
 impl Pools {
     pub(crate) fn set(&self, pool: PoolId, numbers: &[NumberId], now: Timestamp) {
         let leases = self.known(pool);
-        let known: HashSet<NumberId> = leases.lock().numbers().collect();
+        // Rows tell of numbers that may have been in other pools since.
+        let here: HashSet<NumberId> = if self.unset.lock().remove(&pool) {
+            HashSet::new()
+        } else {
+            leases.lock().numbers().collect()
+        };
         let new: Vec<NumberId> = numbers
             .iter()
             .copied()
-            .filter(|number| !known.contains(number))
+            .filter(|number| !here.contains(number))
             .collect();
-        let moved_in = self.held_elsewhere(pool, &new, now);
+        let given_up = self.given_up_elsewhere(pool, &new, now);
         let mut leases = leases.lock();
-        for held in &moved_in {
-            leases.restore(held);
+        for number in &given_up {
+            leases.take_over(number);
         }
         let wanted: HashSet<NumberId> = numbers.iter().copied().collect();
         let gone: Vec<NumberId> = leases.numbers().filter(|n| !wanted.contains(n)).collect();
@@ -58,35 +71,40 @@ impl Pools {
         for &number in numbers {
             leases.add(number);
         }
-        leases.sweep(now);
+        leases.sweep(now - KNOWN_FOR);
     }
 
-    /// Leases of numbers that come from another pool: they are live there until they end.
-    fn held_elsewhere(&self, pool: PoolId, numbers: &[NumberId], now: Timestamp) -> Vec<Held> {
+    /// Numbers that come from other pools, in their order: those lease them no more, whether or not they know already
+    /// that they left, and leases that are live there go on here.
+    fn given_up_elsewhere(
+        &self,
+        pool: PoolId,
+        numbers: &[NumberId],
+        now: Timestamp,
+    ) -> Vec<GivenUp> {
         if numbers.is_empty() {
             return Vec::new();
         }
         let others: Vec<_> = {
-            let pools = self.0.read();
+            let pools = self.known.read();
             let others = pools.iter().filter(|(id, _)| **id != pool);
             others.map(|(_, leases)| Arc::clone(leases)).collect()
         };
-        let mut held = Vec::new();
+        let mut given_up = Vec::new();
         for other in others {
             let mut other = other.lock();
-            let here = numbers
+            let from_there = numbers
                 .iter()
-                .filter_map(|&number| other.holder(number, now));
-            let here: Vec<Held> = here.collect();
-            for moved in &here {
-                other.remove(moved.number);
-            }
-            held.extend(here);
+                .enumerate()
+                .filter_map(|(place, &number)| Some((place, other.give_up(number, now)?)));
+            given_up.extend(from_there);
         }
-        held
+        given_up.sort_by_key(|(place, _)| *place);
+        given_up.into_iter().map(|(_, number)| number).collect()
     }
 
     pub(crate) fn restore(&self, lease: &Lease) {
+        self.unset.lock().insert(lease.pool);
         self.known(lease.pool).lock().restore(&Held {
             number: lease.number,
             lease: lease.id,
@@ -126,13 +144,13 @@ impl Pools {
     }
 
     fn find(&self, pool: PoolId) -> Option<Arc<Mutex<PoolLeases>>> {
-        self.0.read().get(&pool).cloned()
+        self.known.read().get(&pool).cloned()
     }
 
     fn known(&self, pool: PoolId) -> Arc<Mutex<PoolLeases>> {
         if let Some(leases) = self.find(pool) {
             return leases;
         }
-        self.0.write().entry(pool).or_default().clone()
+        self.known.write().entry(pool).or_default().clone()
     }
 }

@@ -24,7 +24,7 @@ pub use finding::Finding;
 pub use landing::{
     LANDING_STORED_MAX, Landing, LandingError, PAGE_URL_MAX, VALUE_MAX, parse_landing, shortened,
 };
-pub use pool::{Held, LostRace, PoolLeases, Proposal};
+pub use pool::{GivenUp, Held, LostRace, PoolLeases, Proposal};
 pub use quarantine::{PoolMove, move_number};
 pub use recent::{RECENT_MAX, RecentLease, RecentLeases};
 pub use sizing::{ERLANGS_MAX, OfferedLoad, POOL_NUMBERS_MAX, SHARE_MIN, SizingError};

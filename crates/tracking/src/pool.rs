@@ -65,6 +65,17 @@ pub enum Proposal {
 #[error("the number was taken between the decision and its application; decide again")]
 pub struct LostRace;
 
+/// What a pool knew of a number that goes to another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GivenUp {
+    /// The number.
+    pub number: NumberId,
+    /// The instant from which it is free.
+    pub free_from: Timestamp,
+    /// Its lease, when that is live.
+    pub held: Option<Held>,
+}
+
 /// A number that a visit holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Held {
@@ -120,6 +131,46 @@ impl PoolLeases {
         {
             slot.removed = true;
             self.free_from.remove(&(slot.free_from, slot.added, number));
+        }
+    }
+
+    /// [`remove`](Self::remove), and what the pool that the number goes to has to know; `None` when nothing is known of it
+    /// here. Who held it last, and holds it no more, does not come back to it. A number that left before may be asked for
+    /// again.
+    pub fn give_up(&mut self, number: NumberId, now: Timestamp) -> Option<GivenUp> {
+        self.remove(number);
+        let held = self.holder(number, now);
+        if held.is_none() {
+            self.forget_last(number);
+        }
+        Some(GivenUp {
+            number,
+            free_from: self.slots.get(&number)?.free_from,
+            held,
+        })
+    }
+
+    /// Whoever held it last does not come back to it.
+    fn forget_last(&mut self, number: NumberId) {
+        if let Some(slot) = self.slots.get_mut(&number)
+            && let Some(last) = slot.last.take()
+            && self.by_visit.get(&last.visit) == Some(&number)
+        {
+            self.by_visit.remove(&last.visit);
+        }
+    }
+
+    /// Adds a number that another pool gave up: it is free here no sooner than there, and who holds it holds it on.
+    pub fn take_over(&mut self, given_up: &GivenUp) {
+        let number = given_up.number;
+        if let Some(held) = &given_up.held {
+            return self.restore(held);
+        }
+        self.add(number);
+        if self.slots[&number].free_from < given_up.free_from {
+            // It was somebody else's since: who held it here comes back too late.
+            self.forget_last(number);
+            self.moved(number, given_up.free_from);
         }
     }
 
