@@ -13,10 +13,15 @@ mod random;
 mod ringing;
 mod simulation;
 mod timeline;
+mod visits;
 mod world;
 
 pub use invariants::{Invariant, Violation};
 pub use simulation::{Fault, Outcome, Settings, run_world};
+pub use visits::{
+    Tell, VISITS_OF_A_WORLD, VisitFault, VisitInvariant, VisitSettings, VisitSummary,
+    VisitViolation, run_visits, run_world_of_visits,
+};
 
 /// Calls of one world, unless told otherwise.
 pub const CALLS_OF_A_WORLD: u64 = 2_000;

@@ -1,12 +1,15 @@
-//! `run` drives many worlds, `replay` steps through one.
+//! `run` drives many worlds of calls, `replay` steps through one; `visits` drives worlds of visits.
 
 use std::io::Write;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::{Parser, Subcommand};
-use ringfence_simulator::{CALLS_OF_A_WORLD, Settings, run, run_world};
+use ringfence_simulator::{
+    CALLS_OF_A_WORLD, Settings, VISITS_OF_A_WORLD, VisitSettings, VisitSummary, run, run_visits,
+    run_world, run_world_of_visits,
+};
 
-/// Random worlds of calls under a clock of their own, and what must hold in them.
+/// Random worlds under a clock of their own, and what must hold in them.
 #[derive(Parser)]
 struct Arguments {
     #[command(subcommand)]
@@ -28,6 +31,21 @@ enum Command {
     Replay {
         /// The seed.
         seed: u64,
+    },
+    /// Runs worlds of visits until so many have come: leases, quarantine, attribution.
+    Visits {
+        /// How many visits.
+        #[arg(long, default_value_t = 1_000_000)]
+        visits: u64,
+        /// The seed of the first world; the next one has the next.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Prints what it came to as JSON.
+        #[arg(long)]
+        json: bool,
+        /// Prints what happens in the first world, and runs no other.
+        #[arg(long, conflicts_with = "json")]
+        log: bool,
     },
 }
 
@@ -52,6 +70,51 @@ fn main() -> anyhow::Result<()> {
             let outcome = run_world(settings, &mut tell)?;
             writeln!(out, "{outcome:#?}")?;
         }
+        Command::Visits {
+            visits,
+            seed,
+            log: true,
+            ..
+        } => {
+            let settings = VisitSettings {
+                seed,
+                visits: visits.min(VISITS_OF_A_WORLD),
+                fault: None,
+            };
+            let mut tell = |at: Duration, line: &str| {
+                drop(writeln!(out, "{:>12.3} s  {line}", at.as_secs_f64()));
+            };
+            let summary = run_world_of_visits(settings, Some(&mut tell))?;
+            writeln!(out, "{summary:#?}")?;
+        }
+        Command::Visits {
+            visits, seed, json, ..
+        } => {
+            let summary = run_visits(visits, seed, &mut said_now_and_then(visits))?;
+            if json {
+                writeln!(out, "{}", serde_json::to_string(&summary)?)?;
+            } else {
+                writeln!(out, "{summary:#?}")?;
+                writeln!(out, "every invariant held")?;
+            }
+        }
     }
     Ok(())
+}
+
+/// Says on stderr how far it has come, every few seconds.
+fn said_now_and_then(visits: u64) -> impl FnMut(&VisitSummary) {
+    let began = Instant::now();
+    let mut said = began;
+    move |summary| {
+        if said.elapsed() >= Duration::from_secs(5) {
+            said = Instant::now();
+            eprintln!(
+                "{} of {visits} visits in {} worlds, {} s",
+                summary.visits,
+                summary.worlds,
+                began.elapsed().as_secs()
+            );
+        }
+    }
 }

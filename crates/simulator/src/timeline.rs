@@ -31,13 +31,20 @@ pub(crate) enum Event {
 }
 
 /// Events by time; at the same time, in the order in which they were made.
-#[derive(Debug, Default)]
-pub(crate) struct Timeline {
+#[derive(Debug)]
+pub(crate) struct Timeline<Event> {
     events: BinaryHeap<Reverse<(Timestamp, u64, Event)>>,
     made: u64,
 }
 
-impl Timeline {
+impl<Event: Ord> Timeline<Event> {
+    pub(crate) fn new() -> Self {
+        Self {
+            events: BinaryHeap::new(),
+            made: 0,
+        }
+    }
+
     pub(crate) fn add(&mut self, at: Timestamp, event: Event) {
         self.made += 1;
         self.events.push(Reverse((at, self.made, event)));
