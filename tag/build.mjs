@@ -7,7 +7,7 @@ import { build } from "esbuild";
 import { minifySync } from "oxc-minify";
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
-const SHORT = { credential: "c", marks: "m", spent: "s", kept: "k", stored: "d", before: "b", after: "a", period: "p", last: "l", taken: "t", turns: "u", running: "r" };
+const SHORT = { credential: "c", marks: "m", spent: "s", kept: "k", stored: "d", before: "b", after: "a", period: "p", last: "l", taken: "t", turns: "u", running: "r", wanted: "w", found: "f" };
 const TOKEN = '"__RINGFENCE_TOKEN__"';
 
 const bundled = await build({
@@ -73,7 +73,7 @@ function withPlainStrings(text) {
 // The minifier likes template literals, and the server replaces a JSON string by another; the server may say any
 // charset, or none, so what is no printable ASCII (it stands only within strings) is escaped.
 const escaped = (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
-const text = `${withPlainStrings(code.trimEnd()).replace("`__RINGFENCE_TOKEN__`", TOKEN).replace(/[^\n\x20-\x7e]/g, escaped)}\n`;
+const text = `${withPlainStrings(code.trimEnd()).replace("`__RINGFENCE_TOKEN__`", TOKEN).replace(/[^\n\x20-\x7e]/g, escaped).replace(/;$/, "")}\n`;
 if (text.split(TOKEN).length !== 2) throw new Error(`expected ${TOKEN} once in the bundle, for the server to replace`);
 new Function(text);
 const octets = brotliCompressSync(text).length;

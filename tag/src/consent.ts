@@ -7,7 +7,7 @@ interface Signals {
 
 /** Whether the browser objects in one of the ways that the site honours: `gpc`, `dnt`. */
 export const objects = (honoured = ""): boolean =>
-  (/\bgpc\b/.test(honoured) && !!(navigator as Signals).globalPrivacyControl) || (/\bdnt\b/.test(honoured) && navigator.doNotTrack === "1");
+  !!((/gpc/.test(honoured) && (navigator as Signals).globalPrivacyControl) || (/dnt/.test(honoured) && navigator.doNotTrack === "1"));
 
 /**
  * Follows Google's consent mode: tells `decided` whether all of `kinds` (`ad_storage`, `analytics_storage` …) are granted, as soon as
@@ -26,7 +26,7 @@ export function followGoogle(kinds: string[], decided: (granted: boolean) => voi
     if (granted === last || !kinds.every((kind) => known[kind]) || (last === undefined && !granted && entry[1] === "default")) return;
     decided((last = granted));
   };
-  layer.slice().forEach(read);
+  layer.forEach(read);
   const push = layer.push;
   layer.push = function (this: unknown[], ...entries: unknown[]) {
     const done = push.apply(this, entries);

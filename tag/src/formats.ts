@@ -11,7 +11,9 @@ export interface PhoneNumber {
 /** Writes the number in place of the target wherever the text has it; the rest of the text stays as it is. */
 export interface Rewrite {
   (text: string, link?: boolean): string;
-  /** The target was found at least once. */
+  /** The target, as the tag was told of it. */
+  wanted?: string;
+  /** It was found at least once. */
   found?: boolean;
 }
 
@@ -19,11 +21,11 @@ export interface Rewrite {
 export const JOINT = "\x01";
 
 // Spaces of all kinds, brackets, dots, bullets, slashes, dashes, and the invisible marks that word processors leave. Elements
-// on lines of their own have as much white space between them as the page's source is indented.
+// on lines of their own have as much white space between them as the page's source is indented. What follows is always a digit, which is none of these, so nothing is tried twice.
 const BETWEEN =
-  "[\\s\\x01()[\\]./~_\\xb7\\xad\\u2000-\\u206f\\u2212\\ufe63\\uff08-\\uff0f-]{0,99}";
+  "[\\s\\x01()[\\]./~_\\xb7\\xad\\u2000-\\u206f\\u2212\\ufe63\\uff08-\\uff0f-]*";
 // ITU-T E.164 country codes: one digit, the two-digit ones, and three for all the rest.
-const COUNTRY = /^(1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|...)/;
+const COUNTRY = /^(1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|...|)/;
 // National prefixes that are not 0.
 const TRUNKS: Record<string, string> = { 1: "1", 7: "8", 36: "06" };
 
@@ -38,14 +40,14 @@ const toLatin = (text: string) => text.replace(FOREIGN, (digit) => "" + (digit.c
 export const hasDigits = (text: string) => /\d/.test(toLatin(text));
 
 const digitsOf = (text: string) => text.replace(/\D/g, "");
-const countryOf = (digits: string) => COUNTRY.exec(digits)?.[0] ?? "";
+const countryOf = (digits: string) => COUNTRY.exec(digits)![0];
 
 /** `target` as the site writes it: `+44 20 7946 0000`, or `020 7946 0000` when it is of the number's own country. */
 export function rewrite(target: string, number: PhoneNumber): Rewrite {
   const fresh = digitsOf(number.e164);
   const freshCountry = countryOf(fresh);
   const freshDigits = fresh.slice(freshCountry.length);
-  const freshGroups = number.international.slice(freshCountry.length + 1).match(/\d+/g) ?? [freshDigits];
+  const freshGroups = number.international.slice(freshCountry.length + 1).match(/\d+/g)!;
   const nationalDigits = digitsOf(number.national);
   const freshTrunk = nationalDigits.endsWith(freshDigits) ? nationalDigits.slice(0, -freshDigits.length) : "";
 
@@ -121,5 +123,6 @@ export function rewrite(target: string, number: PhoneNumber): Rewrite {
     });
     return done + text.slice(end);
   };
+  rewriting.wanted = target.trim();
   return rewriting;
 }

@@ -47,7 +47,8 @@ const PATIENCE = 10_000;
 const FRESH = 4 * 60_000;
 // Reasons to refuse a beat that say nothing of its lease.
 const TRANSIENT = /^(too_many|unavailable)/;
-const keyOf = (campaign: string | null) => campaign ?? "";
+// The dashboard's link to test a page: it tells within seconds what it found.
+const TEST = /rf-test/;
 const refuse = (reason: string): Answer => ({ number: null, reason });
 // In a task of its own: an error in the page's callback is the page's, and is seen as such.
 const tell = (callback: unknown, { number, reason }: Answer) => {
@@ -74,15 +75,8 @@ function run(script: HTMLScriptElement): void {
   const shown = new Map<string | null, Rewrite[]>();
   const beats = new Map<string | null, Beat>();
   // A page whose server wrote its texts, and whose scripts take them over, must find them as they were.
-  let early = swapAfter === "load" && document.readyState !== "complete";
-  const refresh = () => early || show([...shown.values()].flat());
-  if (early)
-    addEventListener("load", () =>
-      setTimeout(() => {
-        early = false;
-        refresh();
-      }),
-    );
+  const refresh = () => (swapAfter && document.readyState !== "complete") || show([...shown.values()].flat());
+  addEventListener("load", () => setTimeout(refresh));
 
   // A page that is rendered beforehand may never be seen.
   const rendered = new Promise<unknown>((resolve) =>
@@ -101,7 +95,7 @@ function run(script: HTMLScriptElement): void {
       method: body ? "POST" : "GET",
       body: body && json({ site, ...body }),
       credentials: "omit",
-      keepalive: !!body && !signal,
+      keepalive: !signal,
       signal,
     });
     return JSON.parse((await response.text()) || "{}") ?? {};
@@ -110,33 +104,9 @@ function run(script: HTMLScriptElement): void {
   const report = (path: string, body: object) => send(path, { visit: visit?.credential, ...body }).catch(() => ({}) as Reply);
   const event = (body: object) => visit?.credential && report("event", body);
 
-  const question = async (campaign: string | null, started: number, signal: AbortSignal): Promise<Reply> => {
-    const mine = visit!;
-    if (token === mine.spent || Date.now() - loaded > FRESH) token = "";
-    for (let asked = false; ; ) {
-      if (!mine.credential && !token) {
-        asked = true;
-        const { token: fresh, reason } = await send("token?site=" + encodeURIComponent(site), undefined, signal);
-        if (!fresh) return refuse(reason || "token_missing");
-        token = fresh;
-      }
-      const proof = mine.credential ? { visit: mine.credential } : { token };
-      if (!mine.credential) {
-        mine.spent = token;
-        token = "";
-      }
-      const reply = await send("number", { ...proof, ...here(), first: mine.first, language: navigator.language, campaign, tags }, signal);
-      if (reply.visit) mine.credential = reply.visit;
-      mine.kept = { ...mine.kept, [keyOf(campaign)]: reply.number && reply };
-      if (started === era) remember(site, mine);
-      if (reply.number || asked || !/^(token|visit)_/.test(reply.reason!)) return reply;
-      mine.credential = token = "";
-    }
-  };
-
   const display = (campaign: string | null, { number, swap: listed }: Reply, targets?: string[]) => {
-    if (!number || !/^\+\d{5,15}$/.test(number.e164)) return null;
-    const list = targets ?? (campaign === null || campaign === activated ? (swap?.split(",") ?? listed ?? []) : []);
+    if (!number || !/^\+\d+$/.test(number.e164)) return null;
+    const list = targets ?? (campaign === activated ? (swap?.split(",") ?? listed ?? []) : []);
     shown.set(campaign, list.map((target) => rewrite(target, number)));
     refresh();
     return number;
@@ -146,13 +116,36 @@ function run(script: HTMLScriptElement): void {
     const started = era;
     // Later pages of the visit show its number at once, while its lease runs: nothing flickers, and nothing moves.
     visit = currentVisit(site, visit);
-    const kept = visit.kept?.[keyOf(campaign)] as Reply | null;
+    const kept = visit.kept?.[campaign as string] as Reply | null;
     if (Date.parse(kept?.number?.expires!) > Date.now()) display(campaign, kept!, targets);
     const abort = new AbortController();
     const timer = setTimeout(() => abort.abort(), PATIENCE);
+    const question = async (): Promise<Reply> => {
+      const mine = visit!;
+      if (token === mine.spent || Date.now() - loaded > FRESH) token = "";
+      for (let asked = false; ; ) {
+        if (!mine.credential && !token) {
+          asked = true;
+          const { token: fresh, reason } = await send("token?site=" + site, undefined, abort.signal);
+          if (!fresh) return refuse(reason || "token_missing");
+          token = fresh;
+        }
+        const proof = mine.credential ? { visit: mine.credential } : { token };
+        if (!mine.credential) {
+          mine.spent = token;
+          token = "";
+        }
+        const reply = await send("number", { ...proof, ...here(), first: mine.first, language: navigator.language, campaign, tags }, abort.signal);
+        if (reply.visit) mine.credential = reply.visit;
+        mine.kept = { ...mine.kept, [campaign as string]: reply.number && reply };
+        if (started === era) remember(site, mine);
+        if (reply.number || asked || !/^(token|visit)_/.test(reply.reason!)) return reply;
+        mine.credential = token = "";
+      }
+    };
     let reply: Reply;
     try {
-      reply = await question(campaign, started, abort.signal);
+      reply = await question();
     } catch {
       reply = refuse(abort.signal.aborted ? "timeout" : "network");
     }
@@ -164,7 +157,7 @@ function run(script: HTMLScriptElement): void {
     }
     const number = display(campaign, reply, targets);
     if (number) {
-      beats.set(campaign, { lease: number.lease, period: (reply.beat || 20) * 1000, last: Date.now(), swap: targets });
+      beats.set(campaign, { lease: number.lease, period: TEST.test(location.search) ? 3000 : (reply.beat || 20) * 1000, last: Date.now(), swap: targets });
       return { number };
     }
     shown.delete(campaign);
@@ -179,6 +172,15 @@ function run(script: HTMLScriptElement): void {
     return turn;
   };
 
+  let reported: string | undefined;
+  // Which numbers stand on the page, once for each page: the dashboard shows where they do not.
+  const found = (rewrites: Rewrite[]) => {
+    // A page that still loads tells again when it has.
+    if (reported === (reported = location.pathname + document.readyState)) return;
+    rewrites.forEach((rewrite) => (rewrite.found = false));
+    refresh();
+    return { page: here().page, targets: rewrites.map(({ wanted, found }) => [wanted, found]) };
+  };
   const tick = () =>
     beats.forEach(async (beat, campaign) => {
       // Consent was taken back on another page.
@@ -186,7 +188,7 @@ function run(script: HTMLScriptElement): void {
       if (document.visibilityState !== "visible" || Date.now() - beat.last < beat.period) return;
       beat.last = Date.now();
       remember(site, visit!);
-      const { reason } = await report("beat", { lease: beat.lease });
+      const { reason } = await report("beat", { lease: beat.lease, ...found(shown.get(campaign)!) });
       if (!reason || TRANSIENT.test(reason) || beats.get(campaign) !== beat) return;
       // The lease is over, and the number may be somebody else's.
       const again = inTurn(campaign, beat.swap);
@@ -290,7 +292,7 @@ function run(script: HTMLScriptElement): void {
       if (!call()) addEventListener("load", call, { once: true });
     });
   all.tags.push(handle);
-  all.q.slice().forEach(handle);
+  all.q.forEach(handle);
 }
 
 try {

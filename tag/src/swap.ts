@@ -8,7 +8,7 @@ const LEFT_ALONE =
   "head,script,style,textarea,select,noscript,template,[contenteditable]:not([contenteditable=false i]),[data-rf-ignore]";
 // Nodes within which a number may be split; at the edge of any other, text ends.
 const INLINE =
-  /^(#text|#comment|A|ABBR|B|BDI|BDO|CODE|DEL|EM|FONT|I|INS|LABEL|MARK|NOBR|S|SMALL|SPAN|STRONG|SUB|SUP|U|WBR|tspan)$/;
+  /^(#text|#comment|A|B|BDI|EM|FONT|I|LABEL|NOBR|S|SMALL|SPAN|STRONG|SUB|SUP|U|WBR|tspan)$/;
 // Links that call. Those that write (sms:, wa.me) stay: a tracking number takes calls, and a message to it would be lost.
 const PHONE_LINK = /^\s*(tel|callto):/i;
 // A page that undoes each swap at once would never end: after this many turns in one task it has its way for a second.
@@ -87,12 +87,7 @@ export function swapper(images: boolean): (rewrites: Rewrite[]) => void {
   };
   const attributes = (element: Element) => {
     attribute(element, WATCHED[0], address);
-    attribute(element, WATCHED[1]);
-    attribute(element, WATCHED[2]);
-    if (element.hasAttribute(OPTED_IN)) {
-      attribute(element, WATCHED[3]);
-      attribute(element, WATCHED[4]);
-    }
+    for (const name of WATCHED.slice(1, element.hasAttribute(OPTED_IN) ? 5 : 3)) attribute(element, name);
     if (images && element.nodeName === "IMG") {
       const before = own(element, "alt", element.getAttribute("alt") ?? "");
       attribute(element, "alt");
@@ -128,7 +123,7 @@ export function swapper(images: boolean): (rewrites: Rewrite[]) => void {
       else if (element.matches(":not(:defined)") && !watched.has(element)) {
         // Its shadow root comes with its definition, and nothing else tells of it.
         watched.add(element);
-        customElements.whenDefined(element.localName).then(() => look(element), () => 0);
+        customElements.whenDefined(element.localName).then(() => look(element));
       }
       node.childNodes.forEach((child) => walk(child, run));
       if (block) texts(run);

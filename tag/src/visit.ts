@@ -52,7 +52,7 @@ const stored = (site: string): Visit | null | undefined => {
 /** The visit under way, or a new one: after half an hour of silence, or when another campaign brought the visitor. */
 export function currentVisit(site: string, inMemory?: Visit): Visit {
   let visit = stored(site) ?? inMemory;
-  const marks = (location.search.match(/\b(utm_\w+|\w*clid)=[^&]*/g) ?? []).join("&");
+  const marks = "" + (location.search.match(/\b(utm_\w+|\w*clid)=[^&]*/g) ?? "");
   if (!visit?.first || !(Date.now() - visit.seen < IDLE) || (marks && marks !== visit.marks))
     visit = { credential: "", first: here(), marks, spent: visit?.spent, seen: 0 };
   return visit;

@@ -359,12 +359,32 @@ test("beats go out while the page is looked at, and a lease that is over is aske
   world.ringfence.number = { e164: "+442079460124", national: "020 7946 0124", international: "+44 20 7946 0124" };
   await page.waitForFunction(() => document.querySelector("p").textContent.endsWith("0124"));
   assert.equal(world.ringfence.sent("/t/number").length, 2);
-  assert.deepEqual(world.ringfence.sent("/t/beat")[0], { site: "KEY", visit: "visit-1", lease: "lease-visit-1-" });
+  const { page: url, targets, ...beat } = world.ringfence.sent("/t/beat")[0];
+  assert.deepEqual(beat, { site: "KEY", visit: "visit-1", lease: "lease-visit-1-" });
+  assert.deepEqual([url, targets], [`${world.site.origin}/`, [["+44 20 7946 0000", true]]], "with the first one goes what stands on the page");
   assert.equal(world.ringfence.sent("/t/number")[1].visit, "visit-1");
   // A lease that cannot be had again leaves the page's own number.
   world.ringfence.lend = () => ({ number: null, reason: "no_number" });
   beats = 3;
   await page.waitForFunction(() => document.querySelector("p").textContent.endsWith("0000"));
+  assert.deepEqual(page.complaints, []);
+  await close(page);
+});
+
+test("the first beat of each page tells which targets stand on it, at once where a test asks for it", async () => {
+  world.ringfence.swap = ["+44 20 7946 0000", "+44 1632 960000", "+44 1632 960001"];
+  const page = await world.show(`${OWN}<div id="more"><p>01632 960000</p></div>`, { path: "/?rf-test=1" });
+  const told = () => world.ringfence.sent("/t/beat").filter(({ targets }) => targets).map(({ page, targets }) => [new URL(page).pathname, targets.filter(([, found]) => found).map(([target]) => target)]);
+  await until(() => told().length, "the first report");
+  await page.evaluate(() => {
+    history.pushState({}, "", "/next?rf-test=1");
+    document.getElementById("more").innerHTML = "<p>01632 960001</p>";
+  });
+  await until(() => told().length === 2, "the report of the next page");
+  assert.deepEqual(told(), [
+    ["/", ["+44 20 7946 0000", "+44 1632 960000"]],
+    ["/next", ["+44 20 7946 0000", "+44 1632 960001"]],
+  ]);
   assert.deepEqual(page.complaints, []);
   await close(page);
 });

@@ -2,11 +2,13 @@
 // activation, without a network, slowly, in two tabs, and back from the back-forward cache.
 import assert from "node:assert/strict";
 import { createServer, get } from "node:http";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, beforeEach, test } from "node:test";
 import { brotliDecompressSync } from "node:zlib";
 import { build } from "esbuild";
 import { launch, newPage } from "./browser.mjs";
-import { Demo } from "./program.mjs";
+import { Demo, ROOT } from "./program.mjs";
 import { addSite } from "./site.mjs";
 
 const OWN = "020 7946 0000";
@@ -54,6 +56,7 @@ const plain = () =>
   <footer id="foot">(020) 7946-0000</footer><script type="application/ld+json">{"telephone":"+44 20 7946 0000"}</script>`);
 
 before(async () => {
+  mkdirSync(join(ROOT, "target/screenshots"), { recursive: true });
   const built = await build({ stdin: { resolveDir: import.meta.dirname, contents: APPLICATION, loader: "jsx" }, bundle: true, write: false, define: { "process.env.NODE_ENV": '"production"' } });
   application = built.outputFiles[0].text;
   demo = await new Demo().start();
@@ -224,6 +227,44 @@ test("a server that answers after ten seconds, or never, leaves the page's own n
   assert.equal(await shown(page), OWN);
   assert.deepEqual(page.complaints.filter((text) => !/Failed to load resource/.test(text)), []);
   await close(page);
+});
+
+test("a page that is tested tells the dashboard which numbers stand on it, and what it tells of a visit is kept", async () => {
+  const dashboard = await newPage(browser, own);
+  await dashboard.goto(demo.signIn);
+  const section = dashboard.locator("section.site", { hasText: "Copper Street" });
+  const look = async (path) => {
+    const { host } = new URL(origin);
+    for (const end = Date.now() + 30_000; ; await new Promise((resolve) => setTimeout(resolve, 500))) {
+      await dashboard.goto(new URL("/sites", demo.dashboard).href);
+      const rows = await section.locator("tbody tr", { hasText: `${host}${path}` }).allTextContents();
+      if (rows.length) return rows.join("\n");
+      assert.ok(Date.now() < end, `expected ${host}${path} to be listed`);
+    }
+  };
+  await dashboard.goto(new URL("/sites", demo.dashboard).href);
+  const link = await section.getByRole("link", { name: /^Test / }).first().getAttribute("href");
+  assert.equal(link, `${origin}/?rf-test=1`);
+  const page = await newPage(browser, own);
+  await page.goto(`${link}&tested`);
+  const { number } = await answered(page);
+  assert.ok(number);
+  const event = page.waitForResponse((response) => response.url().endsWith("/t/event"));
+  await page.evaluate(() => ringfence("event", "quote", { amount: 95 }));
+  assert.equal((await event).status(), 204);
+  assert.match(await look("/"), /1 of 1 found/);
+  // On this page the number does not stand.
+  await page.goto(`${origin}/app/prices?rf-test=1`);
+  await answered(page);
+  await page.evaluate(() => document.querySelectorAll("main li").forEach((one) => one.remove()));
+  const text = await look("/app/prices");
+  assert.match(text, /0 of 1 found/);
+  assert.match(text, /Not on the page: \+44 20 7946 0000/);
+  assert.deepEqual(page.complaints, []);
+  assert.deepEqual(dashboard.complaints, []);
+  await dashboard.screenshot({ path: join(ROOT, "target/screenshots/sites-tested.png"), fullPage: true });
+  await close(page);
+  await close(dashboard);
 });
 
 test("two tabs of one visitor show one number, of one lease", async () => {

@@ -76,6 +76,8 @@ refusals! {
     NotLookedAt = "not_looked_at", "this page is being looked at before it shows its first number; ask again in a minute";
     /// The lease could not be made durable.
     Unavailable = "unavailable", "the lease could not be stored, so no number is shown; try again shortly";
+    /// Enough is kept of what the page told of this visit.
+    EnoughTold = "enough_told", "50 events and tags of this visit are kept, and this one is not";
     /// The body is no JSON of the expected form.
     BodyMalformed = "body_malformed", "expected a JSON document as tag.js sends it, got something else";
     /// The body is too long.

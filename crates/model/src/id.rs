@@ -68,6 +68,8 @@ identifiers! {
     VisitorId;
     /// One stay of a browser on a site.
     VisitId;
+    /// Something that a page told of a visit.
+    VisitEventId;
     /// A connection to a carrier.
     TrunkId;
     /// Somewhere a call may go.

@@ -10,6 +10,7 @@ mod hours;
 mod id;
 mod number;
 mod page_look;
+mod page_report;
 mod phone;
 mod plan;
 mod pool_rule;
@@ -30,10 +31,11 @@ pub use hours::{Date, HourRange, HourRangeError, Hours, Week};
 pub use id::{
     AccountId, ApiKeyId, CallId, CaseId, DeliveryId, EvidenceId, HostId, IdError, LeaseId, LegId,
     NumberId, PlanId, PoolId, RecordingId, SessionId, SiteId, TargetGroupId, TargetId, TrunkId,
-    UserId, VisitId, VisitorId, WebhookId,
+    UserId, VisitEventId, VisitId, VisitorId, WebhookId,
 };
 pub use number::{E164, NumberError, masked};
 pub use page_look::{LookOutcome, LookedPage, PageLook, PageView};
+pub use page_report::{PageReport, TargetSeen, VisitEvent, VisitEventKind};
 pub use phone::{Phone, Registration, SipTransport, TrunkLogin};
 pub use plan::{CallPlan, PlanDocument, Step};
 pub use pool_rule::{PoolRule, PoolWish};

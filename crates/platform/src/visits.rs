@@ -9,6 +9,7 @@ mod follow_up;
 mod placing;
 mod refusals;
 mod swap;
+mod told;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -29,6 +30,7 @@ use crate::{Platform, random};
 pub use facts::{ShownNumber, TagFacts};
 pub use follow_up::{BeatAnswer, FollowUp};
 pub use ringfence_fence::Refusal;
+pub use told::{PageFound, TEST_PARAMETER, Told};
 
 use arrival::new_visit;
 use facts::{PoolFacts, SiteFacts};

@@ -24,6 +24,7 @@ mod number_states;
 mod numbers;
 mod operators;
 mod page_looks;
+mod page_reports;
 mod phones;
 mod plans;
 mod pool_load;
@@ -38,6 +39,7 @@ mod sqlite;
 mod targets;
 mod trunk_logins;
 mod value;
+mod visit_events;
 mod webhooks;
 mod write;
 

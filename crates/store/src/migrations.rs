@@ -30,6 +30,8 @@ migrations! {
     13 "0013_webhooks",
     15 "0015_page_looks",
     17 "0017_phones",
+    22 "0022_page_reports",
+    23 "0023_visit_events",
 }
 
 pub(crate) async fn run(db: &Db) -> Result<(), StoreError> {

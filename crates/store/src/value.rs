@@ -5,7 +5,7 @@ use std::time::Duration;
 use ringfence_model::{
     AccountId, ApiKeyId, CallId, CaseId, DeliveryId, E164, EvidenceId, HostId, LeaseId, LegId,
     NumberId, PlanId, PoolId, RecordingId, SessionId, SiteId, TargetGroupId, TargetId, Timestamp,
-    TrunkId, UserId, VisitId, VisitorId, WebhookId,
+    TrunkId, UserId, VisitEventId, VisitId, VisitorId, WebhookId,
 };
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use sqlx::query::Query;
@@ -86,7 +86,7 @@ macro_rules! from_ids {
 
 from_ids! {
     AccountId ApiKeyId CallId CaseId DeliveryId EvidenceId HostId LeaseId LegId NumberId PlanId PoolId RecordingId SessionId SiteId
-    TargetGroupId TargetId TrunkId UserId VisitId VisitorId WebhookId
+    TargetGroupId TargetId TrunkId UserId VisitEventId VisitId VisitorId WebhookId
 }
 
 impl From<&str> for Value {

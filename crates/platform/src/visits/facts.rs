@@ -19,6 +19,7 @@ use ringfence_tracking::{ChoiceFacts, choose};
 
 use super::refusals::Refusals;
 use super::swap::targets_of;
+use super::told::Reports;
 use crate::Platform;
 
 /// Facts older than this are read again; the request that finds out waits, others go on with what is known.
@@ -36,6 +37,7 @@ pub struct TagFacts {
     /// Counts changes: what was read before one is not kept after it.
     changes: AtomicU64,
     pub(super) refusals: Refusals,
+    pub(super) reports: Reports,
     signer: std::sync::OnceLock<Signer>,
 }
 

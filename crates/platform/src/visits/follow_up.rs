@@ -69,18 +69,8 @@ impl Platform {
         answer.inspect_err(|&refusal| self.count_refusal(site, refusal))
     }
 
-    /// Checks the credential of a request that changes nothing.
-    ///
-    /// # Errors
-    /// The [`Refusal`] that says what is wrong.
-    pub async fn check_visit(&self, request: &FollowUp<'_>, now: Timestamp) -> Result<(), Refusal> {
-        let (site, checked) = self.followed(request, now).await;
-        checked
-            .map(|_| ())
-            .inspect_err(|&refusal| self.count_refusal(site, refusal))
-    }
-
-    async fn followed(
+    /// The site of a request and what its credential says, or what is wrong with it.
+    pub(super) async fn followed(
         &self,
         request: &FollowUp<'_>,
         now: Timestamp,

@@ -17,6 +17,7 @@ mod migration;
 mod number_states;
 mod numbers;
 mod page_looks;
+mod page_reports;
 mod paging;
 mod phones;
 mod plans;

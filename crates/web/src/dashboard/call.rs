@@ -4,7 +4,7 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use jiff::tz::TimeZone;
-use ringfence_model::{Account, Recording, RecordingState, Visit};
+use ringfence_model::{Account, Recording, RecordingState, Visit, VisitEvent, VisitEventKind};
 use ringfence_platform::call_log::{CallStory, can_be_played};
 use ringfence_platform::now;
 
@@ -70,6 +70,12 @@ pub(super) async fn show(
         .await?
         .ok_or(Problem::NotFound)?;
     let zone = zone(&reader);
+    let mut visit = Vec::new();
+    if let Some(begun) = &story.visit {
+        visit = visit_pairs(begun, &story, &zone);
+        let told = app.platform.visit_events(account.id, begun.id).await?;
+        visit.extend(told.iter().map(told_pair));
+    }
     let call = &story.call;
     let begin = call.started_at;
     let (confidence, bars) = confidence(call.confidence);
@@ -99,11 +105,7 @@ pub(super) async fn show(
             (source.name.clone(), colour_of(&source.name), href)
         }),
         attribution: attribution(&story),
-        visit: story
-            .visit
-            .as_ref()
-            .map(|visit| visit_pairs(visit, &story, &zone))
-            .unwrap_or_default(),
+        visit,
         sound: story
             .recording
             .as_ref()
@@ -231,6 +233,26 @@ fn visit_pairs(visit: &Visit, story: &CallStory, zone: &TimeZone) -> Vec<Pair> {
     .collect()
 }
 
+/// What the page told of the visit: `quote: amount 95`.
+fn told_pair(event: &VisitEvent) -> Pair {
+    let words = event.data.iter().map(|(name, value)| match value {
+        serde_json::Value::String(text) => format!("{name} {text}"),
+        other => format!("{name} {other}"),
+    });
+    let words = words.collect::<Vec<_>>().join(", ");
+    Pair {
+        name: match event.kind {
+            VisitEventKind::Event => "The page told",
+            VisitEventKind::Tag => "Words of the page",
+        },
+        value: match event.name.as_deref().filter(|name| !name.is_empty()) {
+            Some(name) if words.is_empty() => name.to_owned(),
+            Some(name) => format!("{name}: {words}"),
+            None => words,
+        },
+    }
+}
+
 fn sound(recording: &Recording, story: &CallStory) -> Sound {
     let words = match recording.state {
         RecordingState::Open => "Being recorded. Load the page again once the call is over.",
@@ -245,5 +267,46 @@ fn sound(recording: &Recording, story: &CallStory) -> Sound {
         waveform: format!("/calls/{}/waveform.json", story.call.id),
         words: words.into(),
         playable: can_be_played(recording) && recording.state != RecordingState::Open,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ringfence_model::{AccountId, Timestamp, VisitEventId, VisitId};
+    use serde_json::json;
+
+    #[test]
+    fn what_a_page_told_is_one_line() {
+        let at = Timestamp::from_micros(1_700_000_000_000_000);
+        let line = |kind, name: Option<&str>, data: serde_json::Value| {
+            let event = VisitEvent {
+                id: VisitEventId::new(at, 1),
+                account: AccountId::new(at, 2),
+                visit: VisitId::new(at, 3),
+                at,
+                kind,
+                name: name.map(str::to_owned),
+                data: serde_json::from_value(data).unwrap(),
+            };
+            let pair = told_pair(&event);
+            (pair.name, pair.value)
+        };
+        assert_eq!(
+            line(
+                VisitEventKind::Event,
+                Some("quote"),
+                json!({"amount": 95, "make": "any"})
+            ),
+            ("The page told", "quote: amount 95, make any".into())
+        );
+        assert_eq!(
+            line(VisitEventKind::Event, Some("form_sent"), json!({})).1,
+            "form_sent"
+        );
+        assert_eq!(
+            line(VisitEventKind::Tag, None, json!({"plan": "gold"})),
+            ("Words of the page", "plan gold".into())
+        );
     }
 }

@@ -9,6 +9,7 @@ mod case;
 mod cases;
 mod chart;
 mod filters;
+mod found;
 mod guard;
 mod icon;
 mod live;

@@ -8,13 +8,14 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use jiff::tz::TimeZone;
-use ringfence_model::{E164, Host, HostId, HostProof, PoolId, Site, SiteId};
+use ringfence_model::{E164, Host, HostId, HostProof, PageReport, PoolId, Site, SiteId};
 use ringfence_platform::now;
 use ringfence_platform::reports::SiteVisits;
 use ringfence_platform::sites::{ProofInstructions, SiteError};
 use serde::Deserialize;
 
 use super::App;
+use super::found::{self, PageRow};
 use super::page::{Problem, Shell, render, zone};
 use super::session::{Posted, Reader};
 use super::words::{Moment, Show, count, counted};
@@ -52,6 +53,9 @@ struct SiteView {
     host_wrong: Option<String>,
     refused: String,
     refusals: Vec<Refused>,
+    /// Names and links of front pages to test.
+    tests: Vec<(String, String)>,
+    pages: Vec<PageRow>,
 }
 
 /// The form for a new site, as it was sent when it failed.
@@ -285,6 +289,11 @@ async fn page(
             )
         })
         .collect();
+    let mut reports: HashMap<SiteId, Vec<PageReport>> = HashMap::new();
+    for (site, _) in &sites {
+        let of_site = app.platform.page_reports(account.id, site.id).await?;
+        reports.insert(site.id, of_site);
+    }
     let names: HashMap<PoolId, &str> = pools
         .iter()
         .map(|pool| (pool.id, pool.name.as_str()))
@@ -297,7 +306,10 @@ async fn page(
                 .and_then(|pool| names.get(&pool))
                 .copied()
                 .unwrap_or_default();
-            view(app, site, hosts, pool, visits.get(&site.id), &failed, &zone)
+            let mut view = view(app, site, hosts, pool, visits.get(&site.id), &failed, &zone);
+            view.tests = found::tests(hosts);
+            view.pages = found::rows(reports.get(&site.id).map_or(&[], Vec::as_slice), &zone);
+            view
         })
         .collect();
     // A page that a form failed into has the form's address: the navigation goes to the list.
@@ -364,6 +376,8 @@ fn view(
             .collect(),
         host_typed: typed.map(|(_, host, _)| host.clone()).unwrap_or_default(),
         host_wrong: typed.map(|(.., wrong)| wrong.clone()),
+        tests: Vec::new(),
+        pages: Vec::new(),
         refused: count(refusals.iter().map(|(_, count)| count).sum()),
         refusals: refusals
             .into_iter()

@@ -32,9 +32,9 @@ pub(super) struct NumberBody {
     pub first: Option<First>,
     pub language: Option<String>,
     pub campaign: Option<String>,
-    /// Checked to be an object, and not kept yet.
-    #[serde(default, rename = "tags")]
-    _tags: BTreeMap<String, Value>,
+    /// Words about the visit.
+    #[serde(default)]
+    pub tags: BTreeMap<String, Value>,
 }
 
 /// The first page of a visit.
@@ -52,6 +52,10 @@ pub(super) struct BeatBody {
     pub site: String,
     pub visit: Option<String>,
     pub lease: Option<LeaseId>,
+    /// With the first beat of a page: its URL, and which of the targets stand on it.
+    pub page: Option<String>,
+    #[serde(default)]
+    pub targets: Vec<(String, bool)>,
 }
 
 /// `POST /t/event`
@@ -62,10 +66,8 @@ pub(super) struct EventBody {
     pub visit: Option<String>,
     pub lease: Option<LeaseId>,
     pub kind: EventKind,
-    #[serde(default, rename = "name")]
-    _name: Option<String>,
-    #[serde(default, rename = "data")]
-    _data: Option<BTreeMap<String, Value>>,
+    pub name: Option<String>,
+    pub data: Option<BTreeMap<String, Value>>,
 }
 
 /// What kind of event.

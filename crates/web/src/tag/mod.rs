@@ -15,9 +15,10 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, Request, State};
 use axum::response::Response;
 use axum::routing::{get, post};
+use ringfence_model::VisitEventKind;
 use ringfence_platform::Platform;
 use ringfence_platform::now;
-use ringfence_platform::visits::{FollowUp, NumberRequest, Refusal, TokenRequest};
+use ringfence_platform::visits::{FollowUp, NumberRequest, PageFound, Refusal, TokenRequest, Told};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -75,7 +76,7 @@ async fn number(State(platform): State<Arc<Platform>>, request: Request) -> Resp
     let now = now();
     let (asking, body) = Asking::of(request, &platform);
     let answered = async {
-        let body: NumberBody = body::read(&platform, &asking, body).await?;
+        let mut body: NumberBody = body::read(&platform, &asking, body).await?;
         let answer = platform
             .issue_number(
                 &NumberRequest {
@@ -98,6 +99,16 @@ async fn number(State(platform): State<Arc<Platform>>, request: Request) -> Resp
                 now,
             )
             .await?;
+        if !body.tags.is_empty() {
+            let follow_up = asking.follow_up(&body.site, Some(&answer.visit));
+            let told = Told {
+                kind: VisitEventKind::Tag,
+                name: None,
+                data: std::mem::take(&mut body.tags),
+            };
+            // The number is there already: what is wrong with its words is counted, and keeps nobody waiting for it.
+            let _ = platform.keep_told(&follow_up, told, now).await;
+        }
         Ok(Answered::Number(Box::new(answer)))
     };
     answer::finish(&platform, &asking, answered.await, now).await
@@ -114,6 +125,13 @@ async fn beat(State(platform): State<Arc<Platform>>, request: Request) -> Respon
             ..asking.follow_up(&body.site, body.visit.as_deref())
         };
         let answer = platform.beat(&follow_up, now).await?;
+        if let Some(page) = &body.page {
+            let found = PageFound {
+                page,
+                targets: &body.targets,
+            };
+            platform.keep_page_report(&follow_up, &found, now).await;
+        }
         Ok(Answered::Json(json!({
             "expires": answer.expires_at.to_string(),
             "beat": answer.beat.as_secs(),
@@ -122,7 +140,7 @@ async fn beat(State(platform): State<Arc<Platform>>, request: Request) -> Respon
     answer::finish(&platform, &asking, answered.await, now).await
 }
 
-/// Something that happened in a visit. A release is real; events and tags are checked and counted, and not kept yet.
+/// Something that happened in a visit: its number is given back, or the page tells of it.
 async fn event(State(platform): State<Arc<Platform>>, request: Request) -> Response {
     let now = now();
     let (asking, body) = Asking::of(request, &platform);
@@ -132,11 +150,21 @@ async fn event(State(platform): State<Arc<Platform>>, request: Request) -> Respo
             lease: body.lease,
             ..asking.follow_up(&body.site, body.visit.as_deref())
         };
-        match body.kind {
-            EventKind::Release => platform.release(&follow_up, now).await?,
-            EventKind::Event | EventKind::Tag => platform.check_visit(&follow_up, now).await?,
-        }
         metrics::counter!("ringfence_tag_events_total", "kind" => body.kind.as_str()).increment(1);
+        let kind = match body.kind {
+            EventKind::Release => {
+                platform.release(&follow_up, now).await?;
+                return Ok(Answered::Nothing);
+            }
+            EventKind::Event => VisitEventKind::Event,
+            EventKind::Tag => VisitEventKind::Tag,
+        };
+        let told = Told {
+            kind,
+            name: body.name,
+            data: body.data.unwrap_or_default(),
+        };
+        platform.keep_told(&follow_up, told, now).await?;
         Ok::<_, Refused>(Answered::Nothing)
     };
     answer::finish(&platform, &asking, answered.await, now).await

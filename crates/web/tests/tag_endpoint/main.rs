@@ -13,3 +13,4 @@ mod numbers;
 mod pools;
 mod strangers;
 mod tokens;
+mod told;
