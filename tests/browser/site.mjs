@@ -3,7 +3,7 @@ import { newPage } from "./browser.mjs";
 
 /**
  * Adds a site, proves the host of `origin`, and leaves its tag in `site.snippet`. Its server must answer for
- * `/.well-known/ringfence.txt` with `site.challenge`.
+ * `/.well-known/ringfence.txt` with `site.challenge`. Answers with what keeps a browser signed in, for the demo's link works once.
  */
 export async function addSite(browser, demo, { name, swap, origin, site }) {
   const page = await newPage(browser);
@@ -22,5 +22,7 @@ export async function addSite(browser, demo, { name, swap, origin, site }) {
   site.challenge = await section.locator(".ways .snippet code").first().textContent();
   await section.getByRole("button", { name: "Check now" }).click();
   await page.waitForURL(/done=proved/);
+  const storageState = await page.context().storageState();
   await page.context().close();
+  return storageState;
 }

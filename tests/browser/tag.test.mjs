@@ -39,7 +39,7 @@ const APPLICATION = `
   }
   createRoot(document.getElementById("root")).render(<Shop />);`;
 
-let demo, browser, server, origin, application;
+let demo, browser, server, origin, application, signedIn;
 const site = { challenge: "", snippet: "" };
 /** What the pages of the site carry beside the tag. */
 let attributes = "";
@@ -72,7 +72,7 @@ before(async () => {
   });
   await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
   origin = `http://localhost:${server.address().port}`;
-  await addSite(browser, demo, { name: "Copper Street", swap: OWN, origin, site });
+  signedIn = await addSite(browser, demo, { name: "Copper Street", swap: OWN, origin, site });
 });
 after(async () => {
   await browser?.close();
@@ -230,8 +230,7 @@ test("a server that answers after ten seconds, or never, leaves the page's own n
 });
 
 test("a page that is tested tells the dashboard which numbers stand on it, and what it tells of a visit is kept", async () => {
-  const dashboard = await newPage(browser, own);
-  await dashboard.goto(demo.signIn);
+  const dashboard = await newPage(browser, { ...own, storageState: signedIn });
   const section = dashboard.locator("section.site", { hasText: "Copper Street" });
   const look = async (path) => {
     const { host } = new URL(origin);
