@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use ringfence_fence::bare;
 use ringfence_fence::look::Signal;
+use ringfence_fence::{bare, outcome_of_look};
 use ringfence_model::{
     AbuseCase, CaseEvidence, CaseSignal, EvidenceKind, EvidencePage, LookOutcome, PageLook,
     PageView, Timestamp,
@@ -33,17 +33,12 @@ const APART: u16 = 300;
 
 /// The row of a look.
 pub(super) fn page_look(job: &Job, seen: &[Seen], at: Timestamp) -> PageLook {
-    let outcome = seen
-        .iter()
-        .map(Seen::verdict)
-        .filter(|verdict| *verdict != LookOutcome::Unseen)
-        .max();
     PageLook {
         account: job.account,
         site: job.site,
         page: job.page.clone(),
         at,
-        outcome: outcome.unwrap_or(LookOutcome::Unseen),
+        outcome: outcome_of_look(seen.iter().map(Seen::verdict)),
         risk: seen.iter().map(Seen::risk).max().unwrap_or(0),
         views: seen.iter().map(view).collect(),
     }

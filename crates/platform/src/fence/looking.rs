@@ -1,13 +1,13 @@
 //! A page from every vantage at once: each fetches it with what belongs to it, and looks at what came.
 
-use ringfence_fence::PageHost;
-use ringfence_fence::look::{Look, Verdict};
+use ringfence_fence::look::Look;
+use ringfence_fence::{LookFrom, PageHost, outcome_of_view};
 use ringfence_model::LookOutcome;
 use ringfence_outbound::Outbound;
 use tokio::task::JoinSet;
 
 use super::page_gate::Job;
-use super::vantages::{self, LookFrom};
+use super::vantages;
 use super::{FetchedPage, PageLimits, fetch_page};
 
 /// What was seen from one vantage.
@@ -38,17 +38,11 @@ pub(super) struct Unseen {
 }
 
 impl Seen {
-    /// What the page was. An ordinary page that is an error's, or another site's, is not the page that visitors see.
+    /// What the page was.
     pub fn verdict(&self) -> LookOutcome {
-        let Ok(seen) = &self.page else {
-            return LookOutcome::Unseen;
-        };
-        match seen.look.verdict {
-            Verdict::Scam => LookOutcome::Scam,
-            Verdict::Suspicious => LookOutcome::Suspicious,
-            Verdict::Clean if seen.page.status >= 400 || !seen.own => LookOutcome::Unseen,
-            Verdict::Clean => LookOutcome::Clean,
-        }
+        self.page.as_ref().map_or(LookOutcome::Unseen, |seen| {
+            outcome_of_view(seen.look.verdict, seen.page.status, seen.own)
+        })
     }
 
     /// The score, in thousandths.
@@ -101,7 +95,7 @@ pub(super) async fn from_everywhere(
     limits: PageLimits,
 ) -> Vec<Seen> {
     let mut under_way = JoinSet::new();
-    for (order, place) in vantages::all(&job.url, &job.visitor, job.tries)
+    for (order, place) in ringfence_fence::vantages(&job.url, &job.visitor, job.tries)
         .into_iter()
         .enumerate()
     {
@@ -129,7 +123,7 @@ async fn from(
     hosts: &[String],
     limits: PageLimits,
 ) -> Result<SeenPage, Unseen> {
-    let page = fetch_page(outbound, place.url.as_str(), &place.vantage(), limits)
+    let page = fetch_page(outbound, place.url.as_str(), &vantages::of(place), limits)
         .await
         .map_err(|error| Unseen {
             word: error.word(),

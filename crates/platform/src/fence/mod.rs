@@ -13,5 +13,5 @@ pub use fetching::{FetchedPage, FetchedPart, PageLimits, fetch_page};
 pub use lists::{CaseLine, UnseenPage};
 pub(crate) use page_gate::Asked;
 pub use page_gate::PageLooks;
+pub(crate) use ringfence_fence::Visitor;
 pub use ringfence_fence::look;
-pub(crate) use vantages::Visitor;

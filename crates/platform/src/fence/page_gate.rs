@@ -7,13 +7,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
-use ringfence_fence::{GatePolicy, PageFacts, Refusal, gate, page_name};
+use ringfence_fence::{GatePolicy, PageFacts, Refusal, Visitor, gate, page_name};
 use ringfence_model::{AccountId, Duration, LookOutcome, SiteId, Timestamp};
 use ringfence_store::StoreError;
 use tokio::sync::{Mutex as Turn, Semaphore, watch};
 use url::Url;
 
-use super::vantages::Visitor;
 use crate::Platform;
 
 /// How long a request waits for the first look at its page; the tag waits for 10 s in all.
