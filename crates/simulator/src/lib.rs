@@ -10,6 +10,7 @@ mod counts;
 mod invariants;
 mod queueing;
 mod random;
+mod red_team;
 mod ringing;
 mod simulation;
 mod timeline;
@@ -17,6 +18,7 @@ mod visits;
 mod world;
 
 pub use invariants::{Invariant, Violation};
+pub use red_team::{Behaviour, HonestRow, RedTeam, RingRow, run_red_team};
 pub use simulation::{Fault, Outcome, Settings, run_world};
 pub use visits::{
     Tell, VISITS_OF_A_WORLD, VisitFault, VisitInvariant, VisitSettings, VisitSummary,

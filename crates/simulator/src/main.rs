@@ -1,12 +1,13 @@
-//! `run` drives many worlds of calls, `replay` steps through one; `visits` drives worlds of visits.
+//! `run` drives many worlds of calls, `replay` steps through one; `visits` drives worlds of visits,
+//! `red-team` a scam ring.
 
 use std::io::Write;
 use std::time::{Duration, Instant};
 
 use clap::{Parser, Subcommand};
 use ringfence_simulator::{
-    CALLS_OF_A_WORLD, Settings, VISITS_OF_A_WORLD, VisitSettings, VisitSummary, run, run_visits,
-    run_world, run_world_of_visits,
+    CALLS_OF_A_WORLD, RedTeam, Settings, VISITS_OF_A_WORLD, VisitSettings, VisitSummary, run,
+    run_red_team, run_visits, run_world, run_world_of_visits,
 };
 
 /// Random worlds under a clock of their own, and what must hold in them.
@@ -46,6 +47,15 @@ enum Command {
         /// Prints what happens in the first world, and runs no other.
         #[arg(long, conflicts_with = "json")]
         log: bool,
+    },
+    /// Lets a scam ring and honest accounts ask for numbers, and prints who saw one.
+    RedTeam {
+        /// The seed.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Prints it as JSON.
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -98,6 +108,53 @@ fn main() -> anyhow::Result<()> {
                 writeln!(out, "every invariant held")?;
             }
         }
+        Command::RedTeam { seed, json } => {
+            let run = run_red_team(seed, &mut |doing| eprintln!("{doing}"));
+            if json {
+                writeln!(out, "{}", serde_json::to_string(&run)?)?;
+            } else {
+                print_tables(&mut out, &run)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// As `docs/fence.md` has it.
+fn print_tables(out: &mut impl Write, run: &RedTeam) -> std::io::Result<()> {
+    writeln!(
+        out,
+        "| the ring | accounts | held | views of a lock page: without the fence each sees a number | \
+         of these, saw one with it | from the first view to the hold |\n\
+         | --- | ---: | ---: | ---: | ---: | ---: |"
+    )?;
+    for row in &run.ring {
+        let wait = match row.seconds_to_hold {
+            None => "never".to_owned(),
+            Some(0) => "before the first view".to_owned(),
+            Some(seconds) => format!("{seconds} s"),
+        };
+        writeln!(
+            out,
+            "| {} | {} | {} | {} | {} | {wait} |",
+            row.behaviour.words(),
+            row.lures,
+            row.held,
+            row.lock_views,
+            row.saw_a_number,
+        )?;
+    }
+    writeln!(
+        out,
+        "\n| honest accounts | accounts | held | with a case and no hold | views | of these, saw a number |\n\
+         | --- | ---: | ---: | ---: | ---: | ---: |"
+    )?;
+    for row in &run.honest {
+        writeln!(
+            out,
+            "| {} | {} | {} | {} | {} | {} |",
+            row.kind, row.accounts, row.held, row.suspected, row.views, row.saw_a_number
+        )?;
     }
     Ok(())
 }
