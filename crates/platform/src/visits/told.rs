@@ -161,6 +161,17 @@ impl Platform {
         if octets > DATA_MAX || told.name.as_ref().is_some_and(|name| name.len() > NAME_MAX) {
             return Err(Refusal::BodyTooLarge);
         }
+        if told.kind == VisitEventKind::Tag {
+            // A site says the same words on every page of a visit.
+            let known = self.db.visit_events(account, visit).await;
+            let known = known.map_err(|error| unavailable(&error))?;
+            if known
+                .iter()
+                .any(|known| known.kind == told.kind && known.data == told.data)
+            {
+                return Ok(());
+            }
+        }
         let event = VisitEvent {
             id: VisitEventId::new(now, random()),
             account,
