@@ -43,9 +43,11 @@ async function places(page) {
   const named = await page.$$eval("nav[aria-label=Main] li a", (links) => links.map((link) => link.getAttribute("href")));
   await page.goto(new URL("/calls", demo.dashboard).href);
   const call = await page.locator("tbody tr", { hasText: /answered/i }).first().getByRole("link").first().getAttribute("href");
-  return [...new Set([...named, call])];
+  await page.goto(new URL("/cases", demo.dashboard).href);
+  const held = await page.locator("tbody tr", { hasText: "Lantern Street Support" }).first().getByRole("link").first().getAttribute("href");
+  return [...new Set([...named, call, held])];
 }
-const nameOf = (place) => (place === "/" ? "overview" : place.split("/").length > 2 ? "call" : place.slice(1));
+const nameOf = (place) => (place === "/" ? "overview" : place.split("/").length > 2 ? place.split("/")[1].replace(/s$/, "") : place.slice(1));
 
 /** Fonts are there, scripts have had a frame to draw in. */
 const drawn = (page) => page.evaluate(() => document.fonts.ready.then(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))));
@@ -66,7 +68,7 @@ for (const [screen, options] of Object.entries(SCREENS)) {
   test(`every page is whole: ${screen}`, async () => {
     const page = await newPage(browser, { ...options, storageState: state });
     const all = await places(page);
-    assert.ok(all.length >= 7, `expected overview, live, calls, a call, numbers, pools and sites, got ${all}`);
+    assert.ok(all.length >= 9, `expected overview, live, calls, a call, numbers, pools, sites, cases and a case, got ${all}`);
     const wide = [];
     for (const place of all) {
       // The live page keeps a connection open: "load" is all that can be waited for.

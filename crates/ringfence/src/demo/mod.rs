@@ -2,8 +2,10 @@
 //! between them — the tag's protocol, leases, SIP, sound, recordings, rows — is the production code.
 
 mod agents;
+mod browser;
 mod seed;
 mod site;
+mod stranger;
 mod tally;
 mod visitors;
 
@@ -28,7 +30,9 @@ use crate::serve::stop_signal;
 use crate::server::{Server, ServerPlan, make_folder};
 
 use agents::Agents;
+use browser::Browsers;
 use seed::Seeded;
+use stranger::Stranger;
 use tally::Tally;
 
 /// Calls under way when the demo ends may go on for this long.
@@ -56,13 +60,22 @@ pub async fn run(options: cli::Demo) -> anyhow::Result<ExitCode> {
     let mut server = Server::start(plan(&options, &data, http)?, Metrics::start()?).await?;
     let agents = Agents::start().await?;
     let seeded = seed::seed(&server, &site, &agents).await?;
+    let stranger = Stranger::arrive(&server, free_tcp(0)?).await?;
     if !options.json {
-        print!("{}", welcome(&options, &data, &server, &seeded));
+        print!("{}", welcome(&options, &data, &server, &seeded, &stranger));
     }
 
     let tally = Arc::new(Tally::new(seeded.account.id, began));
-    let crowd =
-        visitors::Crowd::start(&server, &seeded, agents.clone(), Arc::clone(&tally)).await?;
+    let browsers = Arc::new(Browsers::of(format!("http://localhost:{}", http.port()))?);
+    let asking = stranger.ask(Arc::clone(&browsers), Arc::clone(&tally));
+    let crowd = visitors::Crowd::start(
+        &server,
+        browsers,
+        &seeded,
+        agents.clone(),
+        Arc::clone(&tally),
+    )
+    .await?;
     let progress = (!options.json)
         .then(|| tokio::spawn(tally::show(Arc::clone(&tally), server.platform.clone())));
     wait(options.run_for).await?;
@@ -78,6 +91,7 @@ pub async fn run(options: cli::Demo) -> anyhow::Result<ExitCode> {
     if let Some(progress) = progress {
         progress.abort();
     }
+    let _ = tokio::time::timeout(PATIENCE, asking).await;
     // Rows are counted while the database is open, so calls come to their end first.
     server
         .end_calls(Duration::ZERO, std::future::pending())
@@ -209,6 +223,7 @@ fn welcome(
     data: &std::path::Path,
     server: &Server,
     seeded: &Seeded,
+    stranger: &Stranger,
 ) -> String {
     let dashboard = format!("http://localhost:{}", server.http.port());
     let sip = server
@@ -237,12 +252,14 @@ fn welcome(
          \x20   as a Google ad   {site}?utm_source=google&utm_medium=cpc&utm_campaign=emergency\n\
          \x20   as a newsletter  {site}?utm_source=newsletter&utm_medium=email&utm_campaign=winter-check\n\
          \x20 Dial        sip:{}@{sip}  from a softphone on this machine, UDP or TCP\n\
+         \x20 Fence       {}  locks its visitors (it is inert), so it is shown no number: see Cases\n\
          \x20 Data        {}\n\n\
          \x20 Ctrl-C stops.\n\n",
         seeded.sign_in_link,
         seeded.email,
         seeded.password,
         seeded.numbers[0].e164,
+        stranger.page(),
         data.display(),
     )
 }

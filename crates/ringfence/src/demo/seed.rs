@@ -141,6 +141,8 @@ async fn admin(
                 .await?
         }
     };
+    // So that the cases are seen, and what the fence does.
+    platform.db.add_operator(user.account, user.id, now).await?;
     Ok((
         password,
         platform.sign_in_link(&user, Duration::from_hours(1), now),
@@ -269,7 +271,8 @@ async fn web_site(
         .await?)
 }
 
-async fn prove(
+/// Proves the host of a site of the demo, and fills its pages.
+pub async fn prove(
     platform: &Platform,
     web: &Site,
     site: &super::site::Site,

@@ -1,4 +1,4 @@
-//! The demo's web site, on a port of its own: two pages that carry the tag, and the file that proves their owner.
+//! The demo's web sites, each on a port of its own: pages that carry the tag, and the file that proves their owner.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
@@ -8,12 +8,13 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{MethodRouter, get};
 use tokio::net::TcpListener;
 
 const HOME: &str = include_str!("../../demo/landing/index.html");
 const BOILERS: &str = include_str!("../../demo/landing/boilers.html");
 const STYLE: &str = include_str!("../../demo/landing/style.css");
+const LOCK: &str = include_str!("../../demo/stranger/index.html");
 
 /// What the pages carry once it is known.
 #[derive(Debug)]
@@ -32,40 +33,44 @@ pub struct Site {
 }
 
 impl Site {
-    /// Binds the site.
+    /// Binds the plumber's site.
     ///
     /// # Errors
     /// When the address cannot be bound.
     pub async fn bind(address: SocketAddr) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind(address)
-            .await
-            .with_context(|| format!("serving the demo site on {address}"))?;
-        let address = listener
-            .local_addr()
-            .context("the address of the demo site")?;
-        let filled = Filled::default();
         let router = Router::new()
-            .route(
-                "/",
-                get(|State(filled): State<Filled>| async move { page(&filled, HOME) }),
-            )
-            .route(
-                "/index.html",
-                get(|State(filled): State<Filled>| async move { page(&filled, HOME) }),
-            )
-            .route(
-                "/boilers.html",
-                get(|State(filled): State<Filled>| async move { page(&filled, BOILERS) }),
-            )
+            .route("/", shows(HOME))
+            .route("/index.html", shows(HOME))
+            .route("/boilers.html", shows(BOILERS))
             .route(
                 "/style.css",
                 get(|| async { ([(header::CONTENT_TYPE, "text/css")], STYLE) }),
-            )
+            );
+        Self::serve(address, router).await
+    }
+
+    /// Binds a site on which no number should ever be shown: an inert page that stands for one that locks its visitors.
+    ///
+    /// # Errors
+    /// When the address cannot be bound.
+    pub async fn bind_lock_page(address: SocketAddr) -> anyhow::Result<Self> {
+        Self::serve(address, Router::new().route("/", shows(LOCK))).await
+    }
+
+    async fn serve(address: SocketAddr, pages: Router<Filled>) -> anyhow::Result<Self> {
+        let listener = TcpListener::bind(address)
+            .await
+            .with_context(|| format!("serving a demo site on {address}"))?;
+        let address = listener
+            .local_addr()
+            .context("the address of a demo site")?;
+        let filled = Filled::default();
+        let router = pages
             .route("/.well-known/ringfence.txt", get(proof))
             .with_state(Arc::clone(&filled));
         tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, router).await {
-                tracing::error!("the demo site stopped: {error}");
+                tracing::error!("a demo site stopped: {error}");
             }
         });
         Ok(Self { address, filled })
@@ -85,6 +90,10 @@ impl Site {
         };
         let _ = self.filled.set(filling);
     }
+}
+
+fn shows(template: &'static str) -> MethodRouter<Filled> {
+    get(move |State(filled): State<Filled>| async move { page(&filled, template) })
 }
 
 fn page(filled: &Filled, template: &str) -> Response {

@@ -7,14 +7,12 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use rand::Rng as _;
 use rand::seq::IndexedRandom as _;
-use ringfence_model::{E164, LeaseId};
 use ringfence_softphone::{CallRequest, Softphone, SoftphoneConfig};
-use serde::Deserialize;
-use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::agents::{AGENT_TONE, Agents};
+use super::browser::{Browsers, Number, Tagged};
 use super::seed::Seeded;
 use super::tally::{PlacedCall, Tally};
 use crate::server::Server;
@@ -52,28 +50,6 @@ const WAYS: [(&str, &str); 8] = [
     ("", ""),
 ];
 
-const BROWSERS: [(&str, &str); 4] = [
-    (
-        "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/146.0.0.0 Safari/537.36",
-        "en-GB",
-    ),
-    (
-        "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/19.0 Mobile/15E148 Safari/604.1",
-        "en-GB",
-    ),
-    (
-        "Mozilla/5.0 (Linux; Android 16; Pixel 9) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/146.0.0.0 Mobile Safari/537.36",
-        "de-DE",
-    ),
-    (
-        "Mozilla/5.0 (X11; Linux x86_64; rv:150.0) Gecko/20100101 Firefox/150.0",
-        "fr-FR",
-    ),
-];
-
-/// Networks that are kept for documentation (RFC 5737): where visitors pretend to be.
-const NETWORKS: [&str; 3] = ["192.0.2", "198.51.100", "203.0.113"];
-
 /// Visitors that keep coming until they are told to leave.
 pub struct Crowd {
     arrivals: CancellationToken,
@@ -82,8 +58,7 @@ pub struct Crowd {
 
 /// What every visitor needs.
 struct Town {
-    http: reqwest::Client,
-    server: String,
+    browsers: Arc<Browsers>,
     origin: String,
     site_key: String,
     sip: std::net::SocketAddr,
@@ -101,16 +76,13 @@ impl Crowd {
     /// When the callers' softphone cannot be started.
     pub async fn start(
         server: &Server,
+        browsers: Arc<Browsers>,
         seeded: &Seeded,
         agents: Agents,
         tally: Arc<Tally>,
     ) -> anyhow::Result<Self> {
         let town = Arc::new(Town {
-            http: reqwest::Client::builder()
-                .timeout(Duration::from_secs(10))
-                .build()
-                .context("making a client for the visitors")?,
-            server: format!("http://localhost:{}", server.http.port()),
+            browsers,
             origin: seeded.page.origin(),
             site_key: seeded.site_key.clone(),
             sip: server
@@ -179,75 +151,14 @@ async fn visit(town: Arc<Town>) {
     }
 }
 
-#[derive(Debug, Deserialize)]
-struct Answer {
-    number: Option<Number>,
-    #[serde(default)]
-    reason: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Number {
-    e164: E164,
-    lease: LeaseId,
-}
-
-#[derive(Debug, Deserialize)]
-struct TokenAnswer {
-    token: Option<String>,
-}
-
 impl Town {
-    /// Opens the page as a browser would, its script too, and asks for a number as the script would.
     async fn ask(&self, index: usize) -> anyhow::Result<Number> {
         let (query, referrer) = WAYS.choose(&mut rand::rng()).copied().unwrap_or(("", ""));
-        let (browser, language) = BROWSERS[index % BROWSERS.len()];
-        let address = format!("{}.{}", NETWORKS[index % NETWORKS.len()], index % 250 + 1);
-        let page = format!("{}/{query}", self.origin);
-        let get = |url: String| {
-            self.http
-                .get(url)
-                .header("User-Agent", browser)
-                .header("Accept-Language", language)
-                .header("X-Forwarded-For", &address)
+        let page = Tagged {
+            origin: &self.origin,
+            site_key: &self.site_key,
         };
-        get(page.clone())
-            .send()
-            .await?
-            .error_for_status()?
-            .bytes()
-            .await?;
-        let script = get(format!("{}/tag.js", self.server))
-            .header("Referer", &page)
-            .send()
-            .await?;
-        script.error_for_status()?.bytes().await?;
-        let token: TokenAnswer = get(format!("{}/t/token?site={}", self.server, self.site_key))
-            .header("Origin", &self.origin)
-            .header("Referer", &page)
-            .send()
-            .await?
-            .json()
-            .await
-            .context("reading the token")?;
-        let body = json!({
-            "site": self.site_key, "token": token.token, "page": page, "referrer": referrer, "language": language,
-            "first": {"page": page, "referrer": referrer}, "campaign": null, "tags": {},
-        });
-        let answer: Answer = self
-            .http
-            .post(format!("{}/t/number", self.server))
-            .header("User-Agent", browser)
-            .header("X-Forwarded-For", &address)
-            .header("Origin", &self.origin)
-            .header("Referer", &page)
-            .header("Content-Type", "text/plain")
-            .body(body.to_string())
-            .send()
-            .await?
-            .json()
-            .await
-            .context("reading the number")?;
+        let answer = self.browsers.ask(index, page, query, referrer).await?;
         match answer.number {
             Some(number) => {
                 self.tally.number_shown();

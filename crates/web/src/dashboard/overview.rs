@@ -99,10 +99,7 @@ pub(super) async fn show(
         has_calls: totals.calls > 0,
         rang: counted(totals.calls, "time", "times"),
         answered: overview.now.answered_percent(),
-        top_source: overview
-            .sources
-            .iter()
-            .find_map(|row| row.source.as_ref().map(|(_, name)| name.clone())),
+        top_source: top_source(&overview.sources),
         period_words: words_of(period),
         periods: Period::ALL
             .into_iter()
@@ -247,6 +244,16 @@ fn judged(now: u64, before: u64, more_is_good: Option<bool>) -> &'static str {
     }
 }
 
+/// The source that had more calls than any other; a tie has none.
+fn top_source(rows: &[SourceRow]) -> Option<String> {
+    let mut named = rows
+        .iter()
+        .filter_map(|row| Some((row.calls, &row.source.as_ref()?.1)));
+    let (calls, name) = named.next()?;
+    let tied = named.next().is_some_and(|(next, _)| next == calls);
+    (!tied).then(|| name.clone())
+}
+
 fn sources(rows: &[SourceRow], calls: u64, period: Period) -> Vec<SourceView> {
     let most = rows.iter().map(|row| row.calls).max().unwrap_or(1).max(1);
     rows.iter()
@@ -328,5 +335,35 @@ fn steps_view(steps: FirstSteps) -> Steps {
     Steps {
         done: items.iter().filter(|step| step.done).count(),
         items,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ringfence_model::SourceKind;
+
+    fn row(name: Option<&str>, calls: u64) -> SourceRow {
+        SourceRow {
+            source: name.map(|name| (SourceKind::Referral, name.to_owned())),
+            calls,
+            answered: 0,
+            missed: 0,
+        }
+    }
+
+    #[test]
+    fn a_tie_has_no_top_source() {
+        let unknown = row(None, 9);
+        assert_eq!(top_source(&[]), None);
+        assert_eq!(top_source(&[unknown.clone()]), None);
+        assert_eq!(
+            top_source(&[unknown.clone(), row(Some("News"), 3), row(Some("Mail"), 2)]),
+            Some("News".into())
+        );
+        assert_eq!(
+            top_source(&[row(Some("News"), 3), unknown, row(Some("Mail"), 3)]),
+            None
+        );
     }
 }
