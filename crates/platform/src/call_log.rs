@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
+use futures::future::BoxFuture;
 use ringfence_media::Waveform;
 use ringfence_model::{
     AccountId, Call, CallEvent, CallId, Leg, NumberId, Recording, RecordingState, Target, TargetId,
@@ -160,38 +161,40 @@ impl Platform {
     ///
     /// # Errors
     /// When the rows cannot be read.
-    pub async fn call_story(
+    pub fn call_story(
         &self,
         account: AccountId,
         call: CallId,
-    ) -> Result<Option<CallStory>, StoreError> {
-        let Some(call) = self.db.call(account, call).await? else {
-            return Ok(None);
-        };
-        let visit = match call.visit {
-            Some(visit) => self.db.visit(account, visit).await?,
-            None => None,
-        };
-        let plan = match call.plan {
-            Some(plan) => self.db.plan(account, plan).await?.map(|plan| plan.name),
-            None => None,
-        };
-        Ok(Some(CallStory {
-            events: self.db.call_events(account, call.id).await?,
-            legs: self.db.legs(account, call.id).await?,
-            recording: self.db.recording_of_call(account, call.id).await?,
-            number: self.db.number(account, call.number).await?,
-            trunk: self
-                .db
-                .trunk(account, call.trunk)
-                .await?
-                .map(|trunk| trunk.name),
-            targets: self.target_names(account).await?,
-            earlier_calls: self.earlier_calls(&call).await?,
-            visit,
-            plan,
-            call,
-        }))
+    ) -> BoxFuture<'_, Result<Option<CallStory>, StoreError>> {
+        Box::pin(async move {
+            let Some(call) = self.db.call(account, call).await? else {
+                return Ok(None);
+            };
+            let visit = match call.visit {
+                Some(visit) => self.db.visit(account, visit).await?,
+                None => None,
+            };
+            let plan = match call.plan {
+                Some(plan) => self.db.plan(account, plan).await?.map(|plan| plan.name),
+                None => None,
+            };
+            Ok(Some(CallStory {
+                events: self.db.call_events(account, call.id).await?,
+                legs: self.db.legs(account, call.id).await?,
+                recording: self.db.recording_of_call(account, call.id).await?,
+                number: self.db.number(account, call.number).await?,
+                trunk: self
+                    .db
+                    .trunk(account, call.trunk)
+                    .await?
+                    .map(|trunk| trunk.name),
+                targets: self.target_names(account).await?,
+                earlier_calls: self.earlier_calls(&call).await?,
+                visit,
+                plan,
+                call,
+            }))
+        })
     }
 
     /// The recording of a call; `None` when the account has no such call or it has none.

@@ -24,6 +24,7 @@ pub mod webhooks;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
 use ringfence_live::{Live, LiveLimits, RateLimit};
 use ringfence_model::Timestamp;
 use ringfence_outbound::Outbound;
@@ -86,16 +87,18 @@ impl Platform {
     ///
     /// # Errors
     /// When the rows cannot be read.
-    pub async fn start(
+    pub fn start(
         db: Db,
         outbound: Outbound,
         settings: Settings,
         keys: Keys,
-    ) -> Result<Arc<Self>, ringfence_store::StoreError> {
-        let platform = Self::beside(db, outbound, settings, keys);
-        platform.db.keep_journal().await?;
-        visits::restore(&platform, now()).await?;
-        Ok(platform)
+    ) -> BoxFuture<'static, Result<Arc<Self>, ringfence_store::StoreError>> {
+        Box::pin(async move {
+            let platform = Self::beside(db, outbound, settings, keys);
+            platform.db.keep_journal().await?;
+            visits::restore(&platform, now()).await?;
+            Ok(platform)
+        })
     }
 
     /// The use cases for a command that does its work and ends, perhaps beside a server over the same rows: it keeps no

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use futures::future::BoxFuture;
 use ringfence_model::{AccountId, Phone, TargetId, Timestamp};
 use ringfence_store::StoreError;
 use ringfence_telephony::{PhoneDirectory, PhoneSecret, RegistrationsChanged};
@@ -44,44 +45,46 @@ impl Platform {
     ///
     /// # Errors
     /// When the rows cannot be read; the directory then stays as it was.
-    pub async fn load_phones(&self) -> Result<usize, StoreError> {
-        let rows = self.db.all_phones().await?;
-        let before = self.phones.known.load_full();
-        let mut known = HashMap::new();
-        let mut phones = Vec::new();
-        for row in rows {
-            let opened = self
-                .keys
-                .secrets
-                .open(place(row.account, row.target), &row.secret);
-            let secret = match opened.map(|octets| PhoneSecret::from_octets(&octets)) {
-                Ok(Some(secret)) => secret,
-                Ok(None) => {
-                    tracing::error!(target = %row.target, "a phone's secret is not whole; apply its password again");
-                    continue;
+    pub fn load_phones(&self) -> BoxFuture<'_, Result<usize, StoreError>> {
+        Box::pin(async move {
+            let rows = self.db.all_phones().await?;
+            let before = self.phones.known.load_full();
+            let mut known = HashMap::new();
+            let mut phones = Vec::new();
+            for row in rows {
+                let opened = self
+                    .keys
+                    .secrets
+                    .open(place(row.account, row.target), &row.secret);
+                let secret = match opened.map(|octets| PhoneSecret::from_octets(&octets)) {
+                    Ok(Some(secret)) => secret,
+                    Ok(None) => {
+                        tracing::error!(target = %row.target, "a phone's secret is not whole; apply its password again");
+                        continue;
+                    }
+                    Err(error) => {
+                        tracing::error!(target = %row.target, "a phone cannot register: {error}");
+                        continue;
+                    }
+                };
+                if before.get(&row.target).is_some_and(|old| *old != row) {
+                    // What it registered by its old password since the change.
+                    self.db
+                        .replace_registrations(row.account, row.target, &[])
+                        .await?;
                 }
-                Err(error) => {
-                    tracing::error!(target = %row.target, "a phone cannot register: {error}");
-                    continue;
-                }
-            };
-            if before.get(&row.target).is_some_and(|old| *old != row) {
-                // What it registered by its old password since the change.
-                self.db
-                    .replace_registrations(row.account, row.target, &[])
-                    .await?;
+                phones.push(ringfence_telephony::Phone {
+                    target: row.target,
+                    user: row.user.clone(),
+                    secret,
+                });
+                known.insert(row.target, row);
             }
-            phones.push(ringfence_telephony::Phone {
-                target: row.target,
-                user: row.user.clone(),
-                secret,
-            });
-            known.insert(row.target, row);
-        }
-        let count = phones.len();
-        self.phones.known.store(Arc::new(known));
-        self.phones.directory.replace(phones);
-        Ok(count)
+            let count = phones.len();
+            self.phones.known.store(Arc::new(known));
+            self.phones.directory.replace(phones);
+            Ok(count)
+        })
     }
 
     /// Brings back where phones were registered before a restart.
@@ -110,18 +113,20 @@ impl Platform {
     }
 
     /// Keeps what phones register until the server stops. A phone is told that it is registered once that is in the rows.
-    pub async fn keep_registrations(self: Arc<Self>) {
-        let Some(mut changes) = self.phones.directory.changes() else {
-            return;
-        };
-        let tasks = TaskTracker::new();
-        // Telephony has no more of them under way than it answers REGISTERs at once.
-        while let Some(Some(change)) = self.stopping.run_until_cancelled(changes.recv()).await {
-            let platform = Arc::clone(&self);
-            tasks.spawn(async move { platform.keep_registration(change).await });
-        }
-        tasks.close();
-        tasks.wait().await;
+    pub fn keep_registrations(self: Arc<Self>) -> BoxFuture<'static, ()> {
+        Box::pin(async move {
+            let Some(mut changes) = self.phones.directory.changes() else {
+                return;
+            };
+            let tasks = TaskTracker::new();
+            // Telephony has no more of them under way than it answers REGISTERs at once.
+            while let Some(Some(change)) = self.stopping.run_until_cancelled(changes.recv()).await {
+                let platform = Arc::clone(&self);
+                tasks.spawn(async move { platform.keep_registration(change).await });
+            }
+            tasks.close();
+            tasks.wait().await;
+        })
     }
 
     async fn keep_registration(&self, change: RegistrationsChanged) {

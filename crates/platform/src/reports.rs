@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
 use jiff::{ToSpan, Zoned};
@@ -189,40 +190,42 @@ impl Platform {
     ///
     /// # Errors
     /// When the rows cannot be read.
-    pub async fn overview(
-        &self,
-        account: &Account,
+    pub fn overview<'a>(
+        &'a self,
+        account: &'a Account,
         period: Period,
         now: Timestamp,
-    ) -> Result<Overview, StoreError> {
-        let zone = zone_of(account);
-        let from = period.begin(now, &zone);
-        // A call of this very microsecond belongs to the span too.
-        let to = now + Duration::from_micros(1);
-        let before = from - to.since(from);
-        let figures = self.figures(account, from, to).await?;
-        let previous = self.figures(account, before, from).await?;
-        let bars = self.bars(account, period, from, to, &zone).await?;
-        let sources = self
-            .db
-            .calls_by_source(account.id, from, to)
-            .await?
-            .into_iter()
-            .map(|row| SourceRow {
-                source: row.source,
-                calls: row.calls,
-                answered: row.answered,
-                missed: row.missed,
+    ) -> BoxFuture<'a, Result<Overview, StoreError>> {
+        Box::pin(async move {
+            let zone = zone_of(account);
+            let from = period.begin(now, &zone);
+            // A call of this very microsecond belongs to the span too.
+            let to = now + Duration::from_micros(1);
+            let before = from - to.since(from);
+            let figures = self.figures(account, from, to).await?;
+            let previous = self.figures(account, before, from).await?;
+            let bars = self.bars(account, period, from, to, &zone).await?;
+            let sources = self
+                .db
+                .calls_by_source(account.id, from, to)
+                .await?
+                .into_iter()
+                .map(|row| SourceRow {
+                    source: row.source,
+                    calls: row.calls,
+                    answered: row.answered,
+                    missed: row.missed,
+                })
+                .collect();
+            Ok(Overview {
+                period,
+                from,
+                to,
+                now: figures,
+                before: previous,
+                bars,
+                sources,
             })
-            .collect();
-        Ok(Overview {
-            period,
-            from,
-            to,
-            now: figures,
-            before: previous,
-            bars,
-            sources,
         })
     }
 

@@ -19,6 +19,7 @@ mod sip_tls;
 mod source_try;
 mod webhooks;
 
+use std::pin::Pin;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -53,7 +54,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Serve(configured) => {
             let config = config::load(configured.config.as_deref())?;
             logging::start(&config.log)?;
-            runtime()?.block_on(serve::serve(config))?;
+            carry_out(serve::serve(config))?;
         }
         Command::Demo(options) => {
             let level = if options.json { "error" } else { "warn" };
@@ -61,37 +62,37 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
                 level: level.parse().map_err(anyhow::Error::msg)?,
                 ..config::Log::default()
             })?;
-            return runtime()?.block_on(demo::run(options));
+            return carry_out(demo::run(options));
         }
         Command::Migrate(configured) => {
             let config = config::load(configured.config.as_deref())?;
-            runtime()?.block_on(admin::migrate(&config))?;
+            carry_out(admin::migrate(&config))?;
         }
         Command::User(UserCommand::Add(add)) => {
             let config = config::load(add.configured.config.as_deref())?;
-            runtime()?.block_on(admin::user_add(&config, &add))?;
+            carry_out(admin::user_add(&config, &add))?;
         }
         Command::Case(command) => {
             let config = config::load(command.configured().config.as_deref())?;
-            runtime()?.block_on(cases::run(&config, &command))?;
+            carry_out(cases::run(&config, &command))?;
         }
         Command::Key(command) => {
             let config = config::load(command.configured().config.as_deref())?;
-            runtime()?.block_on(keys::run(&config, &command))?;
+            carry_out(keys::run(&config, &command))?;
         }
         Command::Webhook(command) => {
             let config = config::load(command.configured().config.as_deref())?;
-            runtime()?.block_on(webhooks::run(&config, &command))?;
+            carry_out(webhooks::run(&config, &command))?;
         }
         Command::Number(NumberCommand::Import(import)) => {
             let config = config::load(import.configured.config.as_deref())?;
-            runtime()?.block_on(admin::number_import(&config, &import))?;
+            carry_out(admin::number_import(&config, &import))?;
         }
         Command::Pool(PoolCommand::Size(size)) => pool_size::run(&size)?,
         Command::Source(SourceCommand::Try(asked)) => source_try::run(&asked)?,
         Command::Apply(apply) => {
             let config = config::load(apply.configured.config.as_deref())?;
-            runtime()?.block_on(admin::apply(&config, &apply))?;
+            carry_out(admin::apply(&config, &apply))?;
         }
         Command::Check(check) => return Ok(check::run(&check)),
         Command::Plan(PlanCommand::Check(check)) => return plan::check(&check),
@@ -100,7 +101,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Doctor(doctor) => {
             let findings = match config::load(doctor.configured.config.as_deref()) {
-                Ok(config) => runtime()?.block_on(doctor::examine(&config)),
+                Ok(config) => carry_out(async { Ok(doctor::examine(&config).await) })?,
                 Err(error) => doctor::unread(&error.into()),
             };
             if !doctor::print(&findings, doctor.json) {
@@ -111,7 +112,14 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+/// Carries out `work` in a runtime of its own. Boxed: the runtime has several ways to wait, and all that lies below the
+/// work would be compiled for each.
+pub(crate) fn carry_out<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let work: Pin<Box<dyn Future<Output = _>>> = Box::pin(work);
+    runtime()?.block_on(work)
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     // One provider of cryptography for the whole process, chosen here so that no library has to guess.
     let _ = rustls::crypto::ring::default_provider().install_default();
     // A call takes four sockets and a file; what the system grants beyond its usual 1,024 is asked for here.

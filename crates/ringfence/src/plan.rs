@@ -175,7 +175,7 @@ fn load(source: &PlanSource) -> anyhow::Result<Known> {
     let mut plans = read_plan_file(&text, &source.file).with_context(|| file.clone())?;
     if let Some(path) = &source.config {
         let config = config::load(Some(path))?;
-        return crate::runtime()?.block_on(of_account(&config, source, &plans));
+        return crate::carry_out(of_account(&config, source, &plans));
     }
     let stood_in = plans.alone;
     if stood_in {

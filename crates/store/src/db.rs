@@ -3,10 +3,12 @@
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
+use futures::future::BoxFuture;
 use sqlx::ConnectOptions as _;
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgRow};
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
+    SqliteSynchronous,
 };
 
 use crate::StoreError;
@@ -15,7 +17,7 @@ use crate::commit::{Statement, Writer};
 use crate::error::open_error;
 use crate::journal::{self, FILE_OCTETS};
 use crate::migrations;
-use crate::row::{Read, Reader};
+use crate::row::{Columns, Read, Reader};
 use crate::sqlite::File;
 use crate::value::{Value, postgres_query, sqlite_query};
 
@@ -61,28 +63,30 @@ impl Db {
     ///
     /// # Errors
     /// [`StoreError::BadUrl`], or [`StoreError::Unavailable`] when nothing answers there.
-    pub async fn open(url: &str) -> Result<Self, StoreError> {
-        let bad_url = || StoreError::BadUrl(without_password(url));
-        match url.split_once(':') {
-            Some(("sqlite", path)) if !path.is_empty() && !path.contains(":memory:") => {
-                let (url, limits) = Limits::taken_from(url).ok_or_else(bad_url)?;
-                let options = SqliteConnectOptions::from_str(&url).map_err(|_| bad_url())?;
-                open_sqlite(options, limits).await
+    pub fn open(url: &str) -> BoxFuture<'_, Result<Self, StoreError>> {
+        Box::pin(async move {
+            let bad_url = || StoreError::BadUrl(without_password(url));
+            match url.split_once(':') {
+                Some(("sqlite", path)) if !path.is_empty() && !path.contains(":memory:") => {
+                    let (url, limits) = Limits::taken_from(url).ok_or_else(bad_url)?;
+                    let options = SqliteConnectOptions::from_str(&url).map_err(|_| bad_url())?;
+                    open_sqlite(options, limits).await
+                }
+                Some(("postgres" | "postgresql", _)) => {
+                    let options = PgConnectOptions::from_str(url).map_err(|_| bad_url())?;
+                    open_postgres(options).await
+                }
+                _ => Err(bad_url()),
             }
-            Some(("postgres" | "postgresql", _)) => {
-                let options = PgConnectOptions::from_str(url).map_err(|_| bad_url())?;
-                open_postgres(options).await
-            }
-            _ => Err(bad_url()),
-        }
+        })
     }
 
     /// Brings the tables to this version; does nothing when they are.
     ///
     /// # Errors
     /// [`StoreError::Migration`] when a migration fails or the tables are of a newer version.
-    pub async fn migrate(&self) -> Result<(), StoreError> {
-        migrations::run(self).await
+    pub fn migrate(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move { migrations::run(self).await })
     }
 
     /// Keeps a journal in front of an SQLite file from now on: visits, leases and calls are durable, and acknowledged,
@@ -133,19 +137,9 @@ impl Db {
         args: Vec<Value>,
         read: Read<T>,
     ) -> Result<Vec<T>, StoreError> {
-        match self {
-            Self::Sqlite(sqlite) => sqlite_query(sql, args)
-                .fetch_all(&sqlite.readers)
-                .await?
-                .iter()
-                .map(|row| read(&mut Reader::new(row)))
-                .collect(),
-            Self::Postgres(postgres) => postgres_query(sql, args)
-                .fetch_all(&postgres.readers)
-                .await?
-                .iter()
-                .map(|row| read(&mut Reader::new(row)))
-                .collect(),
+        match self.find(sql, args, HowMany::All).await? {
+            Found::Sqlite(rows) => rows.iter().map(|row| read(&mut Reader::new(row))).collect(),
+            Found::Postgres(rows) => rows.iter().map(|row| read(&mut Reader::new(row))).collect(),
         }
     }
 
@@ -156,18 +150,49 @@ impl Db {
         args: Vec<Value>,
         read: Read<T>,
     ) -> Result<Option<T>, StoreError> {
-        match self {
-            Self::Sqlite(sqlite) => sqlite_query(sql, args)
-                .fetch_optional(&sqlite.readers)
-                .await?
-                .map(|row| read(&mut Reader::new(&row)))
-                .transpose(),
-            Self::Postgres(postgres) => postgres_query(sql, args)
-                .fetch_optional(&postgres.readers)
-                .await?
-                .map(|row| read(&mut Reader::new(&row)))
-                .transpose(),
+        let read = |row: &dyn Columns| read(&mut Reader::new(row));
+        match self.find(sql, args, HowMany::First).await? {
+            Found::Sqlite(rows) => rows.first().map(|row| read(row)).transpose(),
+            Found::Postgres(rows) => rows.first().map(|row| read(row)).transpose(),
         }
+    }
+
+    /// The first row, or all. Boxed, like [`settled`](Self::settled): what an `async fn` does is compiled where
+    /// it is awaited, so that the engines' code would be compiled again for every kind of row and by every crate.
+    fn find(
+        &self,
+        sql: &'static str,
+        args: Vec<Value>,
+        how_many: HowMany,
+    ) -> BoxFuture<'_, Result<Found, StoreError>> {
+        Box::pin(async move {
+            Ok(match self {
+                Self::Sqlite(sqlite) => {
+                    let query = sqlite_query(sql, args);
+                    Found::Sqlite(if how_many == HowMany::First {
+                        query
+                            .fetch_optional(&sqlite.readers)
+                            .await?
+                            .into_iter()
+                            .collect()
+                    } else {
+                        query.fetch_all(&sqlite.readers).await?
+                    })
+                }
+                Self::Postgres(postgres) => {
+                    let query = postgres_query(sql, args);
+                    Found::Postgres(if how_many == HowMany::First {
+                        query
+                            .fetch_optional(&postgres.readers)
+                            .await?
+                            .into_iter()
+                            .collect()
+                    } else {
+                        query.fetch_all(&postgres.readers).await?
+                    })
+                }
+            })
+        })
     }
 
     /// [`rows`](Self::rows) of tables that [`Db::write`] writes: what was acknowledged before is among them.
@@ -193,14 +218,16 @@ impl Db {
     }
 
     /// Waits until readers see what was acknowledged before, by whichever program.
-    async fn settled(&self) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite(sqlite) if !sqlite.writer.keeps_journal() => sqlite.settled().await,
-            _ => {
-                self.writer().settled().await;
-                Ok(())
+    fn settled(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            match self {
+                Self::Sqlite(sqlite) if !sqlite.writer.keeps_journal() => sqlite.settled().await,
+                _ => {
+                    self.writer().settled().await;
+                    Ok(())
+                }
             }
-        }
+        })
     }
 
     /// Carries out all of `statements` or none, durably; answers how many rows each changed.
@@ -224,6 +251,19 @@ impl Db {
             Self::Postgres(postgres) => &postgres.writer,
         }
     }
+}
+
+/// Rows of either engine.
+enum Found {
+    Sqlite(Vec<SqliteRow>),
+    Postgres(Vec<PgRow>),
+}
+
+/// How many rows are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum HowMany {
+    First,
+    All,
 }
 
 /// What a file may take, as its URL's query says.

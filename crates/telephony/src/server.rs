@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use metrics::counter;
 use ringfence_media::MediaEngine;
 use rsipstack::EndpointBuilder;
@@ -121,107 +122,109 @@ impl Telephony {
     ///
     /// # Errors
     /// [`TelephonyError`] when an address cannot be bound.
-    pub async fn start(
+    pub fn start(
         config: TelephonyConfig,
         trunks: TrunkDirectory,
         phones: PhoneDirectory,
         media: MediaEngine,
-    ) -> Result<(Self, mpsc::Receiver<IncomingCall>), TelephonyError> {
-        let udp_socket = config.udp.map(listen::bind_udp).transpose()?;
-        let tcp_listener = config.tcp.map(listen::bind_tcp).transpose()?;
-        let udp = udp_socket.as_ref().and_then(|s| s.local_addr().ok());
-        let tcp = tcp_listener.as_ref().and_then(|l| l.local_addr().ok());
-        let secured = config.tls.as_ref().map(tls::bind).transpose()?;
-        let tls = secured.as_ref().and_then(|(l, _)| l.local_addr().ok());
-        if udp.is_none() && tcp.is_none() && tls.is_none() {
-            return Err(TelephonyError::NoListener);
-        }
-        let identity = identity(&config, [udp, tcp, tls], media.address());
+    ) -> BoxFuture<'static, Result<(Self, mpsc::Receiver<IncomingCall>), TelephonyError>> {
+        Box::pin(async move {
+            let udp_socket = config.udp.map(listen::bind_udp).transpose()?;
+            let tcp_listener = config.tcp.map(listen::bind_tcp).transpose()?;
+            let udp = udp_socket.as_ref().and_then(|s| s.local_addr().ok());
+            let tcp = tcp_listener.as_ref().and_then(|l| l.local_addr().ok());
+            let secured = config.tls.as_ref().map(tls::bind).transpose()?;
+            let tls = secured.as_ref().and_then(|(l, _)| l.local_addr().ok());
+            if udp.is_none() && tcp.is_none() && tls.is_none() {
+                return Err(TelephonyError::NoListener);
+            }
+            let identity = identity(&config, [udp, tcp, tls], media.address());
 
-        let shutdown = CancellationToken::new();
-        let transport = TransportLayer::new(shutdown.clone());
-        if let Some(tls) = &config.tls {
-            tls::believe(&transport, tls);
-        }
-        if let (Some(socket), Some(advertised)) = (udp_socket, identity.udp) {
-            let (trunks, phones) = (trunks.clone(), phones.clone());
-            let connection =
-                listen::hand_over(socket, advertised, trunks, phones, shutdown.clone()).await?;
-            transport.add_transport(connection);
-        }
-        let dialogs = Dialogs::default();
-        let load = Arc::new(Load::new(&config));
-        let door = Arc::new(Door::new(phones.clone(), config.phone_md5_only));
-        let peers = Peers::default();
-        let entrance = Entrance::new(
-            trunks.clone(),
-            peers.clone(),
-            phones.clone(),
-            Arc::clone(&door),
-        );
-        let backlink = Arc::new(OnceLock::new());
-        let endpoint = EndpointBuilder::new()
-            .with_user_agent(message::PRODUCT)
-            .with_transport_layer(transport)
-            .with_cancel_token(shutdown.clone())
-            .with_transport_inspector(Box::new(Gate {
-                trunks: trunks.clone(),
-                dialogs: dialogs.clone(),
-                load: Arc::clone(&load),
-                guard: Guard::new(),
-                phones: phones.clone(),
-                door,
-                endpoint: Arc::clone(&backlink),
-            }))
-            .build();
-        let requests = endpoint
-            .incoming_transactions()
-            .map_err(|error| TelephonyError::Stack(error.to_string()))?;
-        let _ = backlink.set(Arc::downgrade(&endpoint.inner));
+            let shutdown = CancellationToken::new();
+            let transport = TransportLayer::new(shutdown.clone());
+            if let Some(tls) = &config.tls {
+                tls::believe(&transport, tls);
+            }
+            if let (Some(socket), Some(advertised)) = (udp_socket, identity.udp) {
+                let (trunks, phones) = (trunks.clone(), phones.clone());
+                let connection =
+                    listen::hand_over(socket, advertised, trunks, phones, shutdown.clone()).await?;
+                transport.add_transport(connection);
+            }
+            let dialogs = Dialogs::default();
+            let load = Arc::new(Load::new(&config));
+            let door = Arc::new(Door::new(phones.clone(), config.phone_md5_only));
+            let peers = Peers::default();
+            let entrance = Entrance::new(
+                trunks.clone(),
+                peers.clone(),
+                phones.clone(),
+                Arc::clone(&door),
+            );
+            let backlink = Arc::new(OnceLock::new());
+            let endpoint = EndpointBuilder::new()
+                .with_user_agent(message::PRODUCT)
+                .with_transport_layer(transport)
+                .with_cancel_token(shutdown.clone())
+                .with_transport_inspector(Box::new(Gate {
+                    trunks: trunks.clone(),
+                    dialogs: dialogs.clone(),
+                    load: Arc::clone(&load),
+                    guard: Guard::new(),
+                    phones: phones.clone(),
+                    door,
+                    endpoint: Arc::clone(&backlink),
+                }))
+                .build();
+            let requests = endpoint
+                .incoming_transactions()
+                .map_err(|error| TelephonyError::Stack(error.to_string()))?;
+            let _ = backlink.set(Arc::downgrade(&endpoint.inner));
 
-        let (incoming, incoming_calls) = mpsc::channel(INCOMING_QUEUE);
-        let shared = Arc::new(Shared {
-            config,
-            trunks,
-            phones,
-            media,
-            endpoint: Arc::clone(&endpoint.inner),
-            identity,
-            dialogs,
-            peers,
-            loops: Loops::new(),
-            incoming,
-            load,
-            stop: CancellationToken::new(),
-        });
-        let tls = tls.zip(secured.as_ref().map(|(_, shown)| shown.clone()));
-        shared.accept(tcp_listener, secured, entrance, &shutdown);
-        tokio::spawn(async move { endpoint.serve().await });
-        let watch = (Arc::clone(&shared.load), shutdown.clone());
-        tokio::spawn(async move { watch.1.run_until_cancelled(watch.0.watch_lag()).await });
-        let calls = TaskTracker::new();
-        tokio::spawn(dispatch(
-            Arc::clone(&shared),
-            requests,
-            calls.clone(),
-            shutdown.clone(),
-        ));
-        info!(udp = ?udp, tcp = ?tcp, tls = ?tls.as_ref().map(|(address, _)| address), "listening for SIP");
-        let inner = Inner {
-            shared,
-            udp,
-            tcp,
-            tls,
-            calls,
-            shutdown: shutdown.clone(),
-            _stop_when_dropped: shutdown.drop_guard(),
-        };
-        Ok((
-            Self {
-                inner: Arc::new(inner),
-            },
-            incoming_calls,
-        ))
+            let (incoming, incoming_calls) = mpsc::channel(INCOMING_QUEUE);
+            let shared = Arc::new(Shared {
+                config,
+                trunks,
+                phones,
+                media,
+                endpoint: Arc::clone(&endpoint.inner),
+                identity,
+                dialogs,
+                peers,
+                loops: Loops::new(),
+                incoming,
+                load,
+                stop: CancellationToken::new(),
+            });
+            let tls = tls.zip(secured.as_ref().map(|(_, shown)| shown.clone()));
+            shared.accept(tcp_listener, secured, entrance, &shutdown);
+            tokio::spawn(async move { endpoint.serve().await });
+            let watch = (Arc::clone(&shared.load), shutdown.clone());
+            tokio::spawn(async move { watch.1.run_until_cancelled(watch.0.watch_lag()).await });
+            let calls = TaskTracker::new();
+            tokio::spawn(dispatch(
+                Arc::clone(&shared),
+                requests,
+                calls.clone(),
+                shutdown.clone(),
+            ));
+            info!(udp = ?udp, tcp = ?tcp, tls = ?tls.as_ref().map(|(address, _)| address), "listening for SIP");
+            let inner = Inner {
+                shared,
+                udp,
+                tcp,
+                tls,
+                calls,
+                shutdown: shutdown.clone(),
+                _stop_when_dropped: shutdown.drop_guard(),
+            };
+            Ok((
+                Self {
+                    inner: Arc::new(inner),
+                },
+                incoming_calls,
+            ))
+        })
     }
 
     /// The address that SIP over UDP is served on.

@@ -13,6 +13,7 @@ mod steps;
 
 use std::collections::BTreeMap;
 
+use futures::future::BoxFuture;
 use ringfence_model::{Account, PlanDocument, TargetId, Timestamp};
 use ringfence_store::StoreError;
 
@@ -56,57 +57,59 @@ impl Platform {
     ///
     /// # Errors
     /// [`ArrangementError`]; with [`ArrangementError::Problems`] nothing was changed.
-    pub async fn arrange(
-        &self,
-        account: &Account,
-        arrangement: &Arrangement,
+    pub fn arrange<'a>(
+        &'a self,
+        account: &'a Account,
+        arrangement: &'a Arrangement,
         now: Timestamp,
-    ) -> Result<Changes, ArrangementError> {
-        let problems = arrangement.problems();
-        if !problems.is_empty() {
-            return Err(ArrangementError::Problems(problems));
-        }
-        let names = of_account(&self.db, account)
-            .await?
-            .names
-            // An identifier of any kind serves: they differ in their type alone.
-            .with(arrangement, || TargetId::new(now, random()).0);
-        let shape = arrangement.shape(account.id, &names);
-        let dialling = match &arrangement.dialling {
-            Some(dialling) => dialling.clone(),
-            None => self.db.dialling(account.id).await?.unwrap_or_default(),
-        };
-        let findings = shape.check_plans(Some(&shape.reach(&dialling, &account.country)));
-        let folder = prompts::folder(&self.settings.recordings_folder, account.id);
-        let recordings = &self.settings.recordings_folder;
-        let own = Holdings::of_account(&self.db, account.id, recordings).await?;
-        let not_yet = shape.not_carried_out(arrangement, own);
-        let logins = self.login_conflicts(account.id, arrangement, &names);
-        let problems = [findings.problems, not_yet, logins.await?].concat();
-        if !problems.is_empty() {
-            return Err(ArrangementError::Problems(problems));
-        }
-        let mut work = Work {
-            platform: self,
-            account: account.id,
-            now,
-            changes: Vec::new(),
-        };
-        work.trunks(&shape.trunks).await?;
-        work.trunk_logins(&arrangement.trunk, &names).await?;
-        work.dialling(arrangement.dialling.as_ref()).await?;
-        work.targets(&shape.targets).await?;
-        work.phones(&arrangement.target, &names).await?;
-        work.groups(&shape.groups).await?;
-        work.prompts(&folder, &arrangement.prompt)
-            .map_err(ArrangementError::Prompts)?;
-        let plans = work.plans(&shape.plans).await?;
-        let pools = work.pools(&arrangement.pool).await?;
-        work.numbers(arrangement, &pools, &plans).await?;
-        work.overflows(&arrangement.pool, &pools).await?;
-        let sites = work.sites(&arrangement.site, &pools).await?;
-        work.rules(&arrangement.site, &sites, &pools).await?;
-        Ok(work.changes)
+    ) -> BoxFuture<'a, Result<Changes, ArrangementError>> {
+        Box::pin(async move {
+            let problems = arrangement.problems();
+            if !problems.is_empty() {
+                return Err(ArrangementError::Problems(problems));
+            }
+            let names = of_account(&self.db, account)
+                .await?
+                .names
+                // An identifier of any kind serves: they differ in their type alone.
+                .with(arrangement, || TargetId::new(now, random()).0);
+            let shape = arrangement.shape(account.id, &names);
+            let dialling = match &arrangement.dialling {
+                Some(dialling) => dialling.clone(),
+                None => self.db.dialling(account.id).await?.unwrap_or_default(),
+            };
+            let findings = shape.check_plans(Some(&shape.reach(&dialling, &account.country)));
+            let folder = prompts::folder(&self.settings.recordings_folder, account.id);
+            let recordings = &self.settings.recordings_folder;
+            let own = Holdings::of_account(&self.db, account.id, recordings).await?;
+            let not_yet = shape.not_carried_out(arrangement, own);
+            let logins = self.login_conflicts(account.id, arrangement, &names);
+            let problems = [findings.problems, not_yet, logins.await?].concat();
+            if !problems.is_empty() {
+                return Err(ArrangementError::Problems(problems));
+            }
+            let mut work = Work {
+                platform: self,
+                account: account.id,
+                now,
+                changes: Vec::new(),
+            };
+            work.trunks(&shape.trunks).await?;
+            work.trunk_logins(&arrangement.trunk, &names).await?;
+            work.dialling(arrangement.dialling.as_ref()).await?;
+            work.targets(&shape.targets).await?;
+            work.phones(&arrangement.target, &names).await?;
+            work.groups(&shape.groups).await?;
+            work.prompts(&folder, &arrangement.prompt)
+                .map_err(ArrangementError::Prompts)?;
+            let plans = work.plans(&shape.plans).await?;
+            let pools = work.pools(&arrangement.pool).await?;
+            work.numbers(arrangement, &pools, &plans).await?;
+            work.overflows(&arrangement.pool, &pools).await?;
+            let sites = work.sites(&arrangement.site, &pools).await?;
+            work.rules(&arrangement.site, &sites, &pools).await?;
+            Ok(work.changes)
+        })
     }
 }
 

@@ -16,6 +16,7 @@ mod withheld;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
 use ringfence_live::RecentLease;
 use ringfence_model::{
     Call, CallEvent, CallEventKind, CallId, E164, NumberState, PlanDocument, PlanId, RecordingId,
@@ -81,18 +82,19 @@ impl RefusedCall {
 
 /// Decides about every call that `incoming` brings, until it closes or `drained` is cancelled; then waits for the calls'
 /// last rows.
-pub async fn serve(
+pub fn serve(
     platform: Arc<Platform>,
     mut incoming: mpsc::Receiver<IncomingCall>,
     drained: CancellationToken,
-) {
-    let calls = TaskTracker::new();
-    while let Some(Some(IncomingCall { facts, decision })) =
-        drained.run_until_cancelled(incoming.recv()).await
-    {
-        let platform = Arc::clone(&platform);
-        let tracker = calls.clone();
-        calls.spawn(async move {
+) -> BoxFuture<'static, ()> {
+    Box::pin(async move {
+        let calls = TaskTracker::new();
+        while let Some(Some(IncomingCall { facts, decision })) =
+            drained.run_until_cancelled(incoming.recv()).await
+        {
+            let platform = Arc::clone(&platform);
+            let tracker = calls.clone();
+            calls.spawn(async move {
             match begin(&platform, &facts, now()).await {
                 Ok((setup, journal)) => {
                     let in_time = decision.send(CallDecision::Proceed(Box::new(setup)));
@@ -120,9 +122,10 @@ pub async fn serve(
                 }
             }
         });
-    }
-    calls.close();
-    calls.wait().await;
+        }
+        calls.close();
+        calls.wait().await;
+    })
 }
 
 async fn begin(

@@ -1,5 +1,6 @@
 //! After a crash: calls that were cut are closed as interrupted, and their recordings are mended.
 
+use futures::future::BoxFuture;
 use ringfence_model::{
     Call, CallEvent, CallEventKind, Disposition, Recording, RecordingState, Timestamp,
 };
@@ -23,20 +24,22 @@ impl Platform {
     ///
     /// # Errors
     /// When rows cannot be read or written; nothing is half done, and the next start tries again.
-    pub async fn recover(&self, now: Timestamp) -> Result<Recovered, StoreError> {
-        let mut recovered = Recovered::default();
-        for recording in self.db.open_recordings().await? {
-            if self.recover_recording(&recording).await? {
-                recovered.recordings += 1;
-            } else {
-                recovered.lost_recordings += 1;
+    pub fn recover(&self, now: Timestamp) -> BoxFuture<'_, Result<Recovered, StoreError>> {
+        Box::pin(async move {
+            let mut recovered = Recovered::default();
+            for recording in self.db.open_recordings().await? {
+                if self.recover_recording(&recording).await? {
+                    recovered.recordings += 1;
+                } else {
+                    recovered.lost_recordings += 1;
+                }
             }
-        }
-        for call in self.db.open_calls().await? {
-            self.interrupt(&call, now).await?;
-            recovered.calls += 1;
-        }
-        Ok(recovered)
+            for call in self.db.open_calls().await? {
+                self.interrupt(&call, now).await?;
+                recovered.calls += 1;
+            }
+            Ok(recovered)
+        })
     }
 
     async fn recover_recording(&self, recording: &Recording) -> Result<bool, StoreError> {

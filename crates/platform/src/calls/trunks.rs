@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use arc_swap::ArcSwap;
+use futures::future::BoxFuture;
 use ipnet::IpNet;
 use ringfence_model::{AccountId, TrunkId, TrunkLogin};
 use ringfence_store::StoreError;
@@ -52,41 +53,46 @@ impl Platform {
     ///
     /// # Errors
     /// When the rows cannot be read; the directory then stays as it was.
-    pub async fn load_trunks(&self, directory: &TrunkDirectory) -> Result<usize, StoreError> {
-        let mut known = Vec::new();
-        let mut addresses = Vec::new();
-        for trunk in self.db.all_trunks().await? {
-            for text in &trunk.addresses {
-                let network = text
-                    .parse()
-                    .or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
-                let Ok(network) = network else {
-                    tracing::error!(
-                        trunk = %trunk.id,
-                        "expected an address or a prefix such as 203.0.113.0/28 on trunk {:?}, got {text:?}; mend it",
-                        trunk.name
-                    );
-                    continue;
-                };
-                known.push(Known {
-                    network,
-                    trunk: trunk.id,
-                    account: trunk.account,
-                });
-                addresses.push(TrunkAddress {
-                    net: network,
-                    trunk: trunk.id,
-                    country: trunk.country.clone(),
-                });
+    pub fn load_trunks<'a>(
+        &'a self,
+        directory: &'a TrunkDirectory,
+    ) -> BoxFuture<'a, Result<usize, StoreError>> {
+        Box::pin(async move {
+            let mut known = Vec::new();
+            let mut addresses = Vec::new();
+            for trunk in self.db.all_trunks().await? {
+                for text in &trunk.addresses {
+                    let network = text
+                        .parse()
+                        .or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+                    let Ok(network) = network else {
+                        tracing::error!(
+                            trunk = %trunk.id,
+                            "expected an address or a prefix such as 203.0.113.0/28 on trunk {:?}, got {text:?}; mend it",
+                            trunk.name
+                        );
+                        continue;
+                    };
+                    known.push(Known {
+                        network,
+                        trunk: trunk.id,
+                        account: trunk.account,
+                    });
+                    addresses.push(TrunkAddress {
+                        net: network,
+                        trunk: trunk.id,
+                        country: trunk.country.clone(),
+                    });
+                }
             }
-        }
-        let accounts = self.trunk_accounts().await?;
-        let count = addresses.len();
-        self.trunks.known.store(std::sync::Arc::new(known));
-        // Passwords first: no call comes in that should have proved one.
-        directory.replace_accounts(accounts);
-        directory.replace(addresses);
-        Ok(count)
+            let accounts = self.trunk_accounts().await?;
+            let count = addresses.len();
+            self.trunks.known.store(std::sync::Arc::new(known));
+            // Passwords first: no call comes in that should have proved one.
+            directory.replace_accounts(accounts);
+            directory.replace(addresses);
+            Ok(count)
+        })
     }
 
     async fn trunk_accounts(&self) -> Result<Vec<TrunkAccount>, StoreError> {

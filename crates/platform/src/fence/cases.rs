@@ -3,6 +3,7 @@
 //! A hold stops what a site's numbers do and destroys nothing: while it stands no number is shown, beats are refused and
 //! calls hear that the number is out of service. When it ends all of that works again, so one step undoes it.
 
+use futures::future::BoxFuture;
 use ringfence_model::{
     AbuseCase, AccountId, CaseEvidence, CaseId, CaseState, Duration, EvidenceId, EvidenceKind,
     Site, SiteId, Timestamp, User, UserId,
@@ -235,26 +236,28 @@ impl Platform {
     ///
     /// # Errors
     /// When the rows cannot be read.
-    pub async fn case_file(&self, case: CaseId) -> Result<Option<CaseFile>, StoreError> {
-        let Some(case) = self.db.case(case).await? else {
-            return Ok(None);
-        };
-        let account = self.db.account(case.account).await?;
-        let Some(site) = self.db.site(case.account, case.site).await? else {
-            return Ok(None);
-        };
-        let holds = self.db.live_holds(case.account).await?;
-        Ok(Some(CaseFile {
-            account: account.map(|account| account.name).unwrap_or_default(),
-            held: holds.iter().any(|hold| hold.site == site.id),
-            evidence: self
-                .db
-                .evidence(case.account, case.id, EVIDENCE_MAX)
-                .await?,
-            operators: self.db.operators().await?,
-            site,
-            case,
-        }))
+    pub fn case_file(&self, case: CaseId) -> BoxFuture<'_, Result<Option<CaseFile>, StoreError>> {
+        Box::pin(async move {
+            let Some(case) = self.db.case(case).await? else {
+                return Ok(None);
+            };
+            let account = self.db.account(case.account).await?;
+            let Some(site) = self.db.site(case.account, case.site).await? else {
+                return Ok(None);
+            };
+            let holds = self.db.live_holds(case.account).await?;
+            Ok(Some(CaseFile {
+                account: account.map(|account| account.name).unwrap_or_default(),
+                held: holds.iter().any(|hold| hold.site == site.id),
+                evidence: self
+                    .db
+                    .evidence(case.account, case.id, EVIDENCE_MAX)
+                    .await?,
+                operators: self.db.operators().await?,
+                site,
+                case,
+            }))
+        })
     }
 
     /// The operator with this mail address.

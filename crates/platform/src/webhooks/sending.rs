@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures::StreamExt as _;
+use futures::future::BoxFuture;
 use hmac::{Hmac, Mac as _};
 use parking_lot::Mutex;
 use ringfence_model::{Delivery, DeliveryAttempt, DeliveryId, Timestamp, Webhook, WebhookId};
@@ -43,40 +44,42 @@ const KEEP_FOR: Duration = Duration::from_hours(30 * 24);
 
 impl Platform {
     /// Sends what is due until the server stops.
-    pub async fn send_webhooks(self: Arc<Self>) {
-        let busy = Arc::new(Mutex::new(HashSet::<WebhookId>::new()));
-        let mut beat = tokio::time::interval(LOOK_EVERY);
-        beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut cleared: Option<Instant> = None;
-        let mut tasks = JoinSet::new();
-        let stopping = self.stopping.clone();
-        while stopping.run_until_cancelled(beat.tick()).await.is_some() {
-            while tasks.try_join_next().is_some() {}
-            if cleared.is_none_or(|at| at.elapsed() >= CLEAR_EVERY) {
-                cleared = Some(Instant::now());
-                if let Err(error) = self.db.forget_deliveries(crate::now() - KEEP_FOR).await {
-                    tracing::warn!("the delivery log of webhooks was not cleared: {error}");
-                }
-            }
-            match self.db.due_webhooks(crate::now()).await {
-                Ok(due) => {
-                    for webhook in due {
-                        if tasks.len() >= ENDPOINTS_AT_ONCE || !busy.lock().insert(webhook.id) {
-                            continue;
-                        }
-                        let (platform, busy) = (Arc::clone(&self), Arc::clone(&busy));
-                        let stop = stopping.clone();
-                        tasks.spawn(async move {
-                            platform.send_to(&webhook, crate::now, &stop).await;
-                            busy.lock().remove(&webhook.id);
-                        });
+    pub fn send_webhooks(self: Arc<Self>) -> BoxFuture<'static, ()> {
+        Box::pin(async move {
+            let busy = Arc::new(Mutex::new(HashSet::<WebhookId>::new()));
+            let mut beat = tokio::time::interval(LOOK_EVERY);
+            beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            let mut cleared: Option<Instant> = None;
+            let mut tasks = JoinSet::new();
+            let stopping = self.stopping.clone();
+            while stopping.run_until_cancelled(beat.tick()).await.is_some() {
+                while tasks.try_join_next().is_some() {}
+                if cleared.is_none_or(|at| at.elapsed() >= CLEAR_EVERY) {
+                    cleared = Some(Instant::now());
+                    if let Err(error) = self.db.forget_deliveries(crate::now() - KEEP_FOR).await {
+                        tracing::warn!("the delivery log of webhooks was not cleared: {error}");
                     }
                 }
-                Err(error) => tracing::warn!("webhooks wait for the database: {error}"),
+                match self.db.due_webhooks(crate::now()).await {
+                    Ok(due) => {
+                        for webhook in due {
+                            if tasks.len() >= ENDPOINTS_AT_ONCE || !busy.lock().insert(webhook.id) {
+                                continue;
+                            }
+                            let (platform, busy) = (Arc::clone(&self), Arc::clone(&busy));
+                            let stop = stopping.clone();
+                            tasks.spawn(async move {
+                                platform.send_to(&webhook, crate::now, &stop).await;
+                                busy.lock().remove(&webhook.id);
+                            });
+                        }
+                    }
+                    Err(error) => tracing::warn!("webhooks wait for the database: {error}"),
+                }
             }
-        }
-        // An attempt that is under way is written down before the database is let go; its claim would pass by itself.
-        while tasks.join_next().await.is_some() {}
+            // An attempt that is under way is written down before the database is let go; its claim would pass by itself.
+            while tasks.join_next().await.is_some() {}
+        })
     }
 
     /// Sends what is due at `now` once, and answers when all of it was tried. For tests, which own the time.
