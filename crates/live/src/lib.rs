@@ -2,6 +2,7 @@
 //!
 //! In process; rebuilt from rows at start. Never the only copy of what must last.
 
+mod counts;
 mod limits;
 mod nonces;
 mod places;
@@ -21,6 +22,7 @@ use places::Places;
 use pools::Pools;
 use recent::Recent;
 
+pub use counts::AnsweredBefore;
 pub use limits::RateLimit;
 pub use nonces::SpendError;
 pub use places::{AccountPlaces, Deciding, Place};

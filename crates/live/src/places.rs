@@ -9,8 +9,9 @@ use std::time::SystemTime;
 
 use parking_lot::{Mutex, MutexGuard};
 use ringfence_model::{AccountId, Caps, TargetGroupId, TargetId, Timestamp};
-use ringfence_routing::{Loads, Skip, full};
+use ringfence_routing::{Loads, Periods, Skip, full};
 
+use crate::counts::{AnsweredBefore, Counted, Counts};
 use crate::queues::Queues;
 
 /// Every account's places.
@@ -33,6 +34,7 @@ pub struct AccountPlaces(pub(crate) Arc<Mutex<Standing>>);
 pub(crate) struct Standing {
     pub loads: Loads,
     pub queues: Queues,
+    counts: Counts,
 }
 
 impl AccountPlaces {
@@ -43,6 +45,12 @@ impl AccountPlaces {
             standing: self.0.lock(),
             of: self,
         }
+    }
+
+    /// Counts calls that were answered before the program began, in the periods that it begins in.
+    pub fn restore(&self, periods: &Periods, before: &[AnsweredBefore]) {
+        let Standing { loads, counts, .. } = &mut *self.0.lock();
+        counts.restore(periods, before, loads);
     }
 }
 
@@ -59,17 +67,25 @@ impl Deciding<'_> {
         &self.standing.loads
     }
 
+    /// Counts anew what has begun anew: the hour, the day, the month. Before loads are read or places taken.
+    pub fn keep_time(&mut self, periods: &Periods) {
+        let Standing { loads, counts, .. } = &mut *self.standing;
+        counts.keep_time(periods, loads);
+    }
+
     /// Counts that a group was asked to spread a call, and takes a place in it for that call.
     ///
     /// # Errors
     /// When it is full.
     pub fn take_group(&mut self, group: TargetGroupId, caps: &Caps) -> Result<Place, Skip> {
-        let load = self.standing.loads.groups.entry(group).or_default();
+        let Standing { loads, counts, .. } = &mut *self.standing;
+        let load = loads.groups.entry(group).or_default();
         if let Some(skip) = full(caps, [load.active, load.hour, load.day, load.month]) {
             return Err(skip);
         }
         load.active += 1;
         load.cursor += 1;
+        counts.of_group(group, loads, Counted::rings);
         Ok(self.place(Key::Group(group)))
     }
 
@@ -84,13 +100,15 @@ impl Deciding<'_> {
         caps: &Caps,
         now: Timestamp,
     ) -> Result<Place, Skip> {
-        let load = self.standing.loads.targets.entry(target).or_default();
+        let Standing { loads, counts, .. } = &mut *self.standing;
+        let load = loads.targets.entry(target).or_default();
         if let Some(skip) = full(caps, [load.active, load.hour, load.day, load.month]) {
             return Err(skip);
         }
         load.active += 1;
         load.last_rung_at = Some(now);
-        let group = self.standing.loads.groups.entry(group).or_default();
+        counts.of_target(target, loads, Counted::rings);
+        let group = loads.groups.entry(group).or_default();
         let cursor = group.cursor;
         group.turns.insert(target, cursor);
         Ok(self.place(Key::Target(target)))
@@ -120,16 +138,31 @@ pub struct Place {
 }
 
 impl Place {
-    /// The target answered: its rest begins when the place is given back.
-    pub const fn answered(&mut self) {
-        self.talked = true;
+    /// The call was answered: it counts for this hour, day and month, and a target's rest begins when the place is given
+    /// back. Not while somebody decides: it would wait for itself.
+    pub fn answered(&mut self) {
+        if !std::mem::replace(&mut self.talked, true) {
+            self.of.0.lock().count(self.key, Counted::answers);
+        }
+    }
+}
+
+impl Standing {
+    fn count(&mut self, key: Key, change: fn(&mut Counted)) {
+        match key {
+            Key::Group(group) => self.counts.of_group(group, &mut self.loads, change),
+            Key::Target(target) => self.counts.of_target(target, &mut self.loads, change),
+        }
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         let mut standing = self.of.0.lock();
-        let Standing { loads, queues } = &mut *standing;
+        if !self.talked {
+            standing.count(self.key, Counted::stops_ringing);
+        }
+        let Standing { loads, queues, .. } = &mut *standing;
         match self.key {
             Key::Group(group) => {
                 if let Some(load) = loads.groups.get_mut(&group) {
@@ -152,6 +185,7 @@ impl Drop for Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ringfence_routing::Period;
 
     const NOW: Timestamp = Timestamp::from_micros(1_000_000);
 
@@ -240,5 +274,140 @@ mod tests {
             drop((call, leg));
         }
         assert_eq!(places.decide().loads().groups[&group].active, 0);
+    }
+
+    fn an_hour(hour: i64) -> Periods {
+        let at = |hours: i64| Timestamp::from_micros(hours * 3_600_000_000);
+        let period = |begin, end| Period { begin, end };
+        Periods {
+            hour: period(at(hour), at(hour + 1)),
+            day: period(at(hour / 24 * 24), at(hour / 24 * 24 + 24)),
+            month: period(at(0), at(720)),
+        }
+    }
+
+    fn capped(hour: Option<u32>, day: Option<u32>) -> Caps {
+        Caps {
+            hour,
+            day,
+            ..Caps::default()
+        }
+    }
+
+    #[test]
+    fn a_call_that_rings_counts_and_one_that_nobody_answered_never_did() {
+        let (account, target, group) = ids();
+        let places = Places::default().of(account);
+        let caps = capped(Some(2), None);
+        let take = |hour| {
+            let mut deciding = places.decide();
+            deciding.keep_time(&an_hour(hour));
+            deciding.take_target(target, group, &caps, NOW)
+        };
+        let (mut first, second) = (take(5).unwrap(), take(5).unwrap());
+        assert_eq!(take(5).unwrap_err(), Skip::Hour(2));
+        drop(second);
+        first.answered();
+        first.answered();
+        drop(first);
+        let mut third = take(5).unwrap();
+        third.answered();
+        assert_eq!(take(5).unwrap_err(), Skip::Hour(2));
+        // It rings from one hour into the next, and is answered there.
+        let mut over = take(6).unwrap();
+        drop(take(6).unwrap());
+        assert_eq!(places.decide().loads().targets[&target].hour, 1);
+        drop(third);
+        {
+            let mut deciding = places.decide();
+            deciding.keep_time(&an_hour(7));
+            assert_eq!(deciding.loads().targets[&target].hour, 1, "it rings still");
+        }
+        over.answered();
+        let load = places.decide().loads().targets[&target];
+        assert_eq!((load.hour, load.day, load.month), (1, 3, 3));
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_gives_nobody_more_calls() {
+        let (account, target, group) = ids();
+        let places = Places::default().of(account);
+        let take = |hour| {
+            let mut deciding = places.decide();
+            deciding.keep_time(&an_hour(hour));
+            deciding.take_target(target, group, &capped(Some(1), Some(2)), NOW)
+        };
+        take(30).unwrap().answered();
+        assert_eq!(take(29).unwrap_err(), Skip::Hour(1));
+        assert_eq!(take(30).unwrap_err(), Skip::Hour(1));
+        take(31).unwrap().answered();
+        assert_eq!(take(32).unwrap_err(), Skip::Day(2));
+        assert_eq!(take(20).unwrap_err(), Skip::Day(2));
+        take(48).unwrap().answered();
+    }
+
+    #[test]
+    fn what_was_answered_before_a_start_counts_after_it() {
+        let (account, target, group) = ids();
+        let places = Places::default().of(account);
+        let before = AnsweredBefore {
+            target,
+            group: Some(group),
+            calls: [1, 4, 9],
+        };
+        let other = AnsweredBefore {
+            group: None,
+            calls: [0, 1, 1],
+            ..before
+        };
+        places.restore(&an_hour(30), &[before, other]);
+        let mut deciding = places.decide();
+        deciding.keep_time(&an_hour(30));
+        let load = deciding.loads().targets[&target];
+        assert_eq!((load.hour, load.day, load.month), (1, 5, 10));
+        let refused = deciding.take_group(group, &capped(None, Some(4)));
+        assert_eq!(refused.unwrap_err(), Skip::Day(4));
+        deciding.keep_time(&an_hour(31));
+        let load = &deciding.loads().groups[&group];
+        assert_eq!((load.hour, load.day, load.month), (0, 4, 9));
+    }
+
+    #[test]
+    fn threads_that_race_for_the_calls_of_an_hour_never_have_more() {
+        let (account, target, group) = ids();
+        let places = Places::default().of(account);
+        let answered: usize = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8)
+                .map(|thread| {
+                    let places = &places;
+                    scope.spawn(move || {
+                        let mut answered = 0;
+                        for call in 0..40 {
+                            let caps = capped(Some(7), None);
+                            let taken = places.decide().take_target(target, group, &caps, NOW);
+                            if let Ok(mut place) = taken
+                                && (call + thread) % 3 == 0
+                            {
+                                place.answered();
+                                answered += 1;
+                            }
+                        }
+                        answered
+                    })
+                })
+                .collect();
+            threads
+                .into_iter()
+                .map(|thread| thread.join().unwrap())
+                .sum()
+        });
+        assert!(answered <= 7, "{answered} of 7");
+        let take = || {
+            places
+                .decide()
+                .take_target(target, group, &capped(Some(7), None), NOW)
+        };
+        let left = std::iter::from_fn(|| take().ok().map(|mut place| place.answered())).count();
+        assert_eq!(answered + left, 7);
     }
 }
