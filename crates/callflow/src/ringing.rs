@@ -31,6 +31,8 @@ impl Call {
                 leg: candidate.leg,
                 target: candidate.target,
                 name: candidate.name.clone(),
+                // Whoever asked for it knows.
+                group: None,
                 reason: candidate.reason.clone(),
             });
             let until = (now + candidate.ring_timeout).min(last);

@@ -19,6 +19,8 @@ impl Call {
             leg: candidate.leg,
             target: candidate.target,
             name: candidate.name.clone(),
+            // Whoever asked for it knows.
+            group: None,
             reason: candidate.reason.clone(),
         });
         let until = now + candidate.ring_timeout.min(self.options.max_ringing);

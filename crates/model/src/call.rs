@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::records::words;
 use crate::{
-    AccountId, CallId, E164, LegId, NumberId, PlanId, RecordingId, Source, TargetId, Timestamp,
-    TrunkId, VisitId,
+    AccountId, CallId, E164, LegId, NumberId, PlanId, RecordingId, Source, TargetGroupId, TargetId,
+    Timestamp, TrunkId, VisitId,
 };
 
 words! {
@@ -195,6 +195,9 @@ pub enum CallEventKind {
         target: TargetId,
         /// Its name at that time.
         name: String,
+        /// For which group it rings, when it does for one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        group: Option<TargetGroupId>,
         /// Why this one, in words that are shown.
         reason: String,
     },

@@ -97,6 +97,7 @@ impl Platform {
             let platform = Self::beside(db, outbound, settings, keys);
             platform.db.keep_journal().await?;
             visits::restore(&platform, now()).await?;
+            calls::answered_before::restore(&platform, now()).await?;
             Ok(platform)
         })
     }

@@ -305,8 +305,11 @@ const END_LEASE: &str = "UPDATE leases SET expires_at = \
     CASE WHEN expires_at > $3 THEN $3 ELSE expires_at END WHERE account = $1 AND id = $2";
 const END_LEG: &str = "UPDATE legs SET answered_at = $3, ended_at = $4, outcome = $5, code = $6 \
     WHERE account = $1 AND id = $2";
-const ANSWER_CALL: &str = "UPDATE calls SET answered_at = $3, target = $4, failed_over = $5 \
-    WHERE account = $1 AND id = $2";
+/// Of journals that were written before the group was kept.
+const ANSWER_CALL_OF_NO_GROUP: &str = "UPDATE calls SET answered_at = $3, target = $4, \
+    failed_over = $5 WHERE account = $1 AND id = $2";
+const ANSWER_CALL: &str = "UPDATE calls SET answered_at = $3, target = $4, failed_over = $5, \
+    target_group = $6 WHERE account = $1 AND id = $2";
 /// The first ending stands: a call ends once.
 const END_CALL: &str = "UPDATE calls SET ended_at = COALESCE(ended_at, $3), \
     disposition = COALESCE(disposition, $4), \
@@ -364,11 +367,12 @@ fn changed(write: &Write) -> Option<(&'static str, &'static str, Vec<Value>)> {
             call,
             at,
             target,
+            group,
             failed_over,
         } => (
             "call",
             ANSWER_CALL,
-            args![*account, *call, *at, *target, *failed_over],
+            args![*account, *call, *at, *target, *failed_over, *group],
         ),
         Write::CallEnded {
             account,
@@ -442,8 +446,9 @@ pub(crate) fn statement_of(kind: u8) -> &'static str {
         7 => EXTEND_LEASE,
         8 => END_LEASE,
         9 => END_LEG,
-        10 => ANSWER_CALL,
+        10 => ANSWER_CALL_OF_NO_GROUP,
         11 => END_CALL,
+        13 => ANSWER_CALL,
         // Kinds are checked where records are read.
         _ => CLOSE_RECORDING,
     }

@@ -85,8 +85,8 @@ impl Db {
     ///
     /// # Errors
     /// [`StoreError::Migration`] when a migration fails or the tables are of a newer version.
-    pub fn migrate(&self) -> BoxFuture<'_, Result<(), StoreError>> {
-        Box::pin(async move { migrations::run(self).await })
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        migrations::run(self).await
     }
 
     /// Keeps a journal in front of an SQLite file from now on: visits, leases and calls are durable, and acknowledged,

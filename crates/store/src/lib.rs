@@ -7,6 +7,7 @@
 
 mod accounts;
 mod ahead;
+mod answered;
 mod api_keys;
 mod applier;
 mod attention;
@@ -43,6 +44,7 @@ mod visit_events;
 mod webhooks;
 mod write;
 
+pub use answered::AnsweredCount;
 pub use attention::SiteVisits;
 pub use calls::{CallCursor, CallFilter, CallPage, CursorError};
 pub use db::{Db, Postgres, Sqlite};

@@ -32,6 +32,7 @@ migrations! {
     17 "0017_phones",
     22 "0022_page_reports",
     23 "0023_visit_events",
+    24 "0024_call_group",
 }
 
 pub(crate) async fn run(db: &Db) -> Result<(), StoreError> {

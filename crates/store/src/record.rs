@@ -11,7 +11,7 @@ use crate::value::Value;
 use crate::{StoreError, Write};
 
 /// The kinds of records, and their statements.
-const KINDS: usize = 12;
+const KINDS: usize = 13;
 
 /// Kind (1) and length (4).
 const HEAD: usize = 5;
@@ -90,7 +90,8 @@ const fn kind(write: &Write) -> u8 {
         Write::LeaseExtended { .. } => 7,
         Write::LeaseEnded { .. } => 8,
         Write::LegEnded { .. } => 9,
-        Write::CallAnswered { .. } => 10,
+        // 10 was one without a group.
+        Write::CallAnswered { .. } => 13,
         Write::CallEnded { .. } => 11,
         Write::RecordingClosed { .. } => 12,
     }

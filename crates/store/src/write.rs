@@ -2,7 +2,7 @@
 
 use ringfence_model::{
     AccountId, Call, CallEvent, CallId, Disposition, Lease, LeaseId, Leg, LegId, LegOutcome,
-    Recording, RecordingId, RecordingState, TargetId, Timestamp, Visit,
+    Recording, RecordingId, RecordingState, TargetGroupId, TargetId, Timestamp, Visit,
 };
 
 use crate::{Db, StoreError};
@@ -63,6 +63,8 @@ pub enum Write {
         at: Timestamp,
         /// Who.
         target: TargetId,
+        /// For which group, when it was rung for one.
+        group: Option<TargetGroupId>,
         /// More than one target was rung.
         failed_over: bool,
     },

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 use std::path::Path;
 
-use ringfence_model::{AccountId, Caps, E164, NumberState, PlanDocument, Step, Strategy};
+use ringfence_model::{AccountId, E164, NumberState, PlanDocument, Step, Strategy};
 use ringfence_routing::{Destinations, PlanWarning, hours_problems, is_range, validate};
 use ringfence_store::Db;
 
@@ -268,15 +268,8 @@ impl Shape {
                 found.extend(fields.iter().map(|told| format!("{of}: {told}")));
             }
         }
-        for target in &arrangement.target {
-            let of = format!("target {:?}", target.name);
-            let caps = caps_not_kept(&target.caps);
-            found.extend(caps.map(|field| told(of.clone(), field)));
-        }
         for group in &arrangement.group {
             let of = format!("group {:?}", group.name);
-            let caps = caps_not_kept(&group.caps);
-            found.extend(caps.map(|field| told(of.clone(), field)));
             if group.strategy == Strategy::Performance {
                 found.push(told(of, "strategy"));
             }
@@ -342,18 +335,6 @@ pub fn check_plan(
             ))
         }));
     }
-}
-
-/// Caps over stretches of time need counts that outlive a restart.
-fn caps_not_kept(caps: &Caps) -> impl Iterator<Item = &'static str> + use<> {
-    let asked = [
-        ("caps.hour", caps.hour),
-        ("caps.day", caps.day),
-        ("caps.month", caps.month),
-    ];
-    asked
-        .into_iter()
-        .filter_map(|(field, cap)| cap.map(|_| field))
 }
 
 /// The number that a `tel:` URI names.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use parking_lot::Mutex;
 use ringfence_model::{
     AccountId, Conditions, E164, NumberState, PlanDocument, PlanId, Step, Strategy, Timestamp,
@@ -18,6 +19,7 @@ use super::manner::shown_numbers;
 use super::withheld::Withheld;
 use crate::arrangement::{Reach, of_account};
 use crate::prompts;
+use crate::reports::zone_of;
 
 /// A change of a plan, group or target reaches new calls within this time.
 const FRESH_FOR: Duration = Duration::from_secs(2);
@@ -34,6 +36,8 @@ pub struct NumberFacts {
     pub plan: Option<(PlanId, Arc<PlanDocument>)>,
     /// The account's groups and targets, with what balancing knows of them.
     pub destinations: Destinations,
+    /// By which the account's hours, days and months begin.
+    pub zone: TimeZone,
     /// The account's own prompts, by name.
     pub prompts: Arc<HashMap<String, PathBuf>>,
     /// Where calls may go out to.
@@ -108,6 +112,7 @@ impl CallFacts {
                     .values()
                     .any(|profile| profile.strategy == Strategy::Sticky),
             prompts: Arc::new(prompts_of(recordings, account).await),
+            zone: zone_of(&owner),
             withheld: Withheld::of_number(db, &number).await?,
             number,
             plan,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ringfence_media::RecordingReport;
 use ringfence_model::{
     AccountId, Call, CallEvent, CallEventKind, CallId, Leg, LegId, LegOutcome, Recording,
-    RecordingId, RecordingState, TargetId, Timestamp,
+    RecordingId, RecordingState, TargetGroupId, TargetId, Timestamp,
 };
 use ringfence_store::Write;
 use ringfence_telephony::{CallNotice, RecordingPlan};
@@ -41,6 +41,7 @@ struct OpenLeg {
     id: LegId,
     target: TargetId,
     name: String,
+    group: Option<TargetGroupId>,
     began: Timestamp,
     ended: bool,
 }
@@ -155,8 +156,22 @@ impl Journal {
         self.show(&kind, at);
         match &kind {
             CallEventKind::Ringing {
-                leg, target, name, ..
-            } => self.leg_began(*leg, *target, name.clone(), at, writes),
+                leg,
+                target,
+                name,
+                group,
+                ..
+            } => {
+                let open = OpenLeg {
+                    id: *leg,
+                    target: *target,
+                    name: name.clone(),
+                    group: *group,
+                    began: at,
+                    ended: false,
+                };
+                self.leg_began(open, writes);
+            }
             CallEventKind::LegFailed {
                 leg, outcome, code, ..
             } => {
@@ -239,33 +254,20 @@ impl Journal {
         }
     }
 
-    fn leg_began(
-        &mut self,
-        leg: LegId,
-        target: TargetId,
-        name: String,
-        at: Timestamp,
-        writes: &mut Vec<Write>,
-    ) {
+    fn leg_began(&mut self, open: OpenLeg, writes: &mut Vec<Write>) {
         writes.push(Write::LegBegun(Leg {
-            id: leg,
+            id: open.id,
             call: self.call,
             account: self.account,
-            target,
+            target: open.target,
             position: u32::try_from(self.legs.len()).unwrap_or(u32::MAX),
-            started_at: at,
+            started_at: open.began,
             answered_at: None,
             ended_at: None,
             outcome: None,
             code: None,
         }));
-        self.legs.push(OpenLeg {
-            id: leg,
-            target,
-            name,
-            began: at,
-            ended: false,
-        });
+        self.legs.push(open);
     }
 
     fn leg_ended(
@@ -303,6 +305,7 @@ impl Journal {
                 call: self.call,
                 at,
                 target: self.legs[index].target,
+                group: self.legs[index].group,
                 failed_over: self.failed_over,
             });
         }

@@ -4,6 +4,7 @@
 //! new calls are refused and those under way go on while their events wait.
 
 mod about;
+pub(crate) mod answered_before;
 mod facts;
 mod journal;
 pub(crate) mod manner;

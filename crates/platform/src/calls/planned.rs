@@ -14,8 +14,8 @@ use ringfence_model::{
     Timestamp, TrunkId,
 };
 use ringfence_routing::{
-    CallFacts, Candidate, Chance, Choice, Decision, Instruction, Refusal, RingOptions, StepOutcome,
-    View, Walk,
+    CallFacts, Candidate, Chance, Choice, Decision, Instruction, Periods, Refusal, RingOptions,
+    StepOutcome, View, Walk, periods,
 };
 use ringfence_telephony::{Flow, PhoneDirectory};
 use sha2::{Digest, Sha256};
@@ -54,11 +54,21 @@ pub(super) struct PlannedCall {
     pub(super) waits: Option<Queueing>,
     /// Notified when it may look again who is free.
     wake: Arc<Notify>,
-    /// Its places at the targets that ring or talk, each with the legs that it was taken for.
-    held: Vec<(Vec<LegId>, Place)>,
+    /// Its places at the targets that ring or talk.
+    held: Vec<Held>,
     outputs: VecDeque<Output>,
     pub(super) now: Timestamp,
     has_begun: bool,
+}
+
+/// A place at a target.
+#[derive(Debug)]
+struct Held {
+    /// The legs that it was taken for.
+    legs: Vec<LegId>,
+    /// The group that the target is rung for.
+    group: TargetGroupId,
+    place: Place,
 }
 
 impl PlannedCall {
@@ -157,6 +167,7 @@ impl PlannedCall {
     fn decide(&mut self) -> Instruction {
         let mut bits = rand::random::<u64>;
         let mut deciding = self.places.decide();
+        deciding.keep_time(&self.known.periods(self.now));
         let view = View {
             facts: &self.about,
             destinations: &self.known.destinations,
@@ -305,14 +316,19 @@ impl PlannedCall {
         }
         let profile = self.known.destinations.profiles.get(&choice.target);
         let caps = profile.map_or_else(Caps::default, |profile| profile.caps);
-        let place = self
-            .places
-            .decide()
+        let mut deciding = self.places.decide();
+        deciding.keep_time(&self.known.periods(self.now));
+        let place = deciding
             .take_target(choice.target, choice.group, &caps, self.now)
             .map_err(|skip| skip.to_string())?;
+        drop(deciding);
         let candidates = [vec![candidate], others].concat();
         let legs = candidates.iter().map(|candidate| candidate.leg).collect();
-        self.held.push((legs, place));
+        self.held.push(Held {
+            legs,
+            group: choice.group,
+            place,
+        });
         Ok(candidates)
     }
 
@@ -335,20 +351,31 @@ impl PlannedCall {
         })
     }
 
+    /// Says for which group a target rings.
+    fn name_group(&self, event: &mut CallEventKind) {
+        if let CallEventKind::Ringing { leg, group, .. } = event {
+            let held = self.held.iter().find(|held| held.legs.contains(leg));
+            *group = held.map(|held| held.group);
+        }
+    }
+
     /// Gives places back when what they were taken for is over.
     fn note(&mut self, event: &CallEventKind) {
         self.note_in_queue(event);
         match event {
             CallEventKind::LegFailed { leg, .. } => {
-                for (legs, _) in &mut self.held {
-                    legs.retain(|held| held != leg);
+                for held in &mut self.held {
+                    held.legs.retain(|held| held != leg);
                 }
-                self.held.retain(|(legs, _)| !legs.is_empty());
+                self.held.retain(|held| !held.legs.is_empty());
             }
             CallEventKind::Answered { leg } => {
                 let mut held = self.held.iter_mut();
-                if let Some((_, place)) = held.find(|(legs, _)| legs.contains(leg)) {
-                    place.answered();
+                if let Some(held) = held.find(|held| held.legs.contains(leg)) {
+                    held.place.answered();
+                    if let Some(group) = &mut self.group {
+                        group.answered();
+                    }
                 }
                 self.rounds.clear();
             }
@@ -377,8 +404,9 @@ impl Flow for PlannedCall {
                     let next = self.next(outcome);
                     self.call.proceed(next, self.now);
                 }
-                Output::Emit(event) => {
+                Output::Emit(mut event) => {
                     self.note(&event);
+                    self.name_group(&mut event);
                     self.outputs.push_back(Output::Emit(event));
                 }
                 output => return output,
@@ -402,6 +430,11 @@ impl NumberFacts {
             metrics::counter!("ringfence_numbers_not_dialled_total").increment(1);
             tracing::warn!(number = number.masked(), "a number is not dialled: {why}");
         })
+    }
+
+    /// The hour, day and month of the account.
+    pub(super) fn periods(&self, now: Timestamp) -> Periods {
+        periods(now, &self.zone)
     }
 
     pub(super) fn group_caps(&self, group: TargetGroupId) -> Caps {

@@ -68,6 +68,7 @@ fn known(strategy: Strategy) -> Arc<NumberFacts> {
     destinations.groups.insert(group(), row);
     destinations.group_profiles.insert(group(), profile);
     Arc::new(NumberFacts {
+        zone: jiff::tz::TimeZone::UTC,
         number: TrackingNumber {
             id: NumberId::new(NOW, 1),
             account: account(),

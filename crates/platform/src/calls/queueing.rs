@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use ringfence_callflow::{Next, Piece, Sound};
 use ringfence_live::Ticket;
-use ringfence_model::{CallEventKind, LegId, LegOutcome, Party, TargetId, Timestamp};
-use ringfence_routing::{Chance, Instruction, Passed, Skip, StepOutcome, View};
+use ringfence_model::{
+    CallEventKind, Caps, LegId, LegOutcome, Party, TargetGroupId, TargetId, Timestamp,
+};
+use ringfence_routing::{Chance, Instruction, Loads, Periods, Skip, StepOutcome, View, full};
 
 use super::planned::{PlannedCall, rounds};
 
@@ -98,7 +100,9 @@ impl PlannedCall {
             return false;
         };
         let now = self.now;
+        let periods = self.known.periods(now);
         let mut deciding = self.places.decide();
+        deciding.keep_time(&periods);
         if waits.again.is_some_and(|at| now >= at) && deciding.is_first(&waits.ticket) {
             deciding.time_has_passed();
         }
@@ -133,9 +137,14 @@ impl PlannedCall {
         deciding.looked(&waits.ticket, others);
         let Some(place) = place else {
             let first = deciding.is_first(&waits.ticket);
-            let passed = balanced.passed.iter().filter(|_| first);
+            let passed = balanced.passed.iter().map(|passed| &passed.skip);
+            let full = full_group(&caps, deciding.loads(), balanced.group);
+            let skips = passed.chain(&full).filter(|_| first);
             let rests = waits.resting.values().copied();
-            waits.again = passed.filter_map(free_at).chain(rests).min();
+            waits.again = skips
+                .filter_map(|skip| free_at(skip, &periods))
+                .chain(rests)
+                .min();
             return false;
         };
         deciding.rings(&waits.ticket);
@@ -208,9 +217,18 @@ impl PlannedCall {
     }
 }
 
-/// When a target is free again by the clock alone.
-fn free_at(passed: &Passed) -> Option<Timestamp> {
-    match &passed.skip {
+/// Which cap of a group is reached.
+fn full_group(caps: &Caps, loads: &Loads, group: TargetGroupId) -> Option<Skip> {
+    let load = loads.groups.get(&group)?;
+    full(caps, [load.active, load.hour, load.day, load.month])
+}
+
+/// When a target or group is free again by the clock alone.
+fn free_at(skip: &Skip, periods: &Periods) -> Option<Timestamp> {
+    match skip {
+        Skip::Hour(_) => Some(periods.hour.end),
+        Skip::Day(_) => Some(periods.day.end),
+        Skip::Month(_) => Some(periods.month.end),
         Skip::WrappingUp { until, .. } | Skip::BreakerOpen { until, .. } => Some(*until),
         _ => None,
     }

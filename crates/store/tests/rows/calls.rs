@@ -70,6 +70,7 @@ async fn a_call_is_followed_from_its_invite_to_its_end(world: World) {
     );
 
     db.write(vec![Write::CallAnswered {
+        group: None,
         account: call.account,
         call: call.id,
         at: at(5),
@@ -158,6 +159,7 @@ async fn events_are_written_once_and_read_in_order(world: World) {
             leg: leg.id,
             target: leg.target,
             name: "Front desk".into(),
+            group: None,
             reason: "the first of Sales".into(),
         },
         CallEventKind::Progress {
@@ -278,6 +280,7 @@ async fn three_calls(world: &World, tenant: &Tenant) -> [Call; 3] {
     }
     db.write(vec![
         Write::CallAnswered {
+            group: None,
             account: rich.account,
             call: rich.id,
             at: at(21),

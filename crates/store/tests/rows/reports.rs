@@ -49,6 +49,7 @@ async fn live(world: &World, of: Ended<'_>) -> Call {
     let answered_at = of.at + Duration::from_secs(2);
     if of.disposition == Some(Disposition::Answered) {
         writes.push(Write::CallAnswered {
+            group: None,
             account: call.account,
             call: call.id,
             at: answered_at,

@@ -199,6 +199,7 @@ async fn no_change_reaches_another_accounts_row(world: World) {
             code: None,
         },
         Write::CallAnswered {
+            group: None,
             account: eve,
             call: rows.call.id,
             at: at(5),

@@ -41,6 +41,7 @@ fn story(world: &World, tenant: &Tenant) -> Vec<Write> {
     vec![
         Write::CallBegun(Box::new(call.clone())),
         Write::CallAnswered {
+            group: None,
             account: tenant.account,
             call: call.id,
             at: at(15),

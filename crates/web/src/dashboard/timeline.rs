@@ -343,6 +343,7 @@ mod tests {
             leg,
             target: TargetId::new(begin, 1),
             name: name.into(),
+            group: None,
             reason: String::new(),
         };
         let events = [

@@ -91,6 +91,7 @@ fn finished(house: &House, at: Timestamp, dice: &mut Dice) -> Vec<Write> {
         let target = house.targets[dice.roll(2) as usize].0;
         let failed_over = dice.roll(6) == 0;
         writes.push(Write::CallAnswered {
+            group: None,
             account,
             call: id,
             at: at + wait,
@@ -194,6 +195,7 @@ pub async fn one(world: &World, house: &House, at: Timestamp) -> CallId {
         leg,
         target: target.0,
         name: target.1.into(),
+        group: None,
         reason: reason.into(),
     };
     let events = [
@@ -300,6 +302,7 @@ pub async fn one(world: &World, house: &House, at: Timestamp) -> CallId {
             code: Some(200),
         },
         Write::CallAnswered {
+            group: None,
             account,
             call: id,
             at: ms(14_800),

@@ -197,6 +197,7 @@ impl World {
         };
         let writes = vec![
             Write::CallAnswered {
+                group: None,
                 account,
                 call,
                 at: now(),
