@@ -178,6 +178,8 @@ impl Server {
             // Its page is nowhere: what is measured is the answer, not the look that went before it.
             fence: ringfence_platform::fence::FenceSettings {
                 look_at_pages: false,
+                // One address asks for everybody, and no page beats.
+                withhold_from_silent_networks: false,
                 ..ringfence_platform::fence::FenceSettings::default()
             },
         };

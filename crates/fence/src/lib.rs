@@ -9,6 +9,7 @@ mod judge;
 pub mod look;
 mod proof;
 mod refusal;
+mod silence;
 mod token;
 mod vantages;
 
@@ -20,6 +21,9 @@ pub use host::{AddressPrefix, HostError, normalise_host};
 pub use judge::{outcome_of_look, outcome_of_view};
 pub use proof::{META_NAME, PROOF_FILE_PATH, TXT_LABEL, file_proves, meta_proves, txt_proves};
 pub use refusal::Refusal;
+pub use silence::{
+    Crowd, PATIENCE, REMEMBERED_FOR, SILENT_MAX, SPEAKING_SHARE, Silence, Silences, UNPROVED_MAX,
+};
 pub use token::{Signer, TOKEN_LIFE, Token, TokenFacts, VISIT_CREDENTIAL_LIFE, VisitCredential};
 pub use vantages::{
     DESKTOP_AGENT, LookFrom, PHONE_AGENT, PLAIN_AGENT, USUAL_LANGUAGE, Visitor, vantages,

@@ -24,6 +24,8 @@ words! {
         Look = "look",
         /// Browsers were shown different pages at one address.
         Difference = "difference",
+        /// A network asked for numbers that no page showed.
+        Silence = "silence",
         /// The site's numbers are withheld from now on.
         Held = "held",
         /// An operator agreed to a release.

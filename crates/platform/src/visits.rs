@@ -8,6 +8,7 @@ mod facts;
 mod follow_up;
 mod placing;
 mod refusals;
+mod silence;
 mod swap;
 mod told;
 
@@ -23,6 +24,7 @@ use ringfence_model::{Duration, LeaseId, SiteId, Timestamp};
 use ringfence_store::StoreError;
 use ringfence_tracking::{PAGE_URL_MAX, shortened};
 use url::Url;
+use uuid::Uuid;
 
 use crate::fence::{Asked, Visitor};
 use crate::{Platform, random};
@@ -288,14 +290,21 @@ impl Platform {
                         SpendError::Spent => Refusal::TokenSpent,
                         SpendError::Full => Refusal::Unavailable,
                     })?;
+                let lease = LeaseId(Uuid::from_bytes(token.nonce));
+                self.watch_network(site, request.address, lease, now)
+                    .await?;
                 let shown = self.begin_visit(pool, visit, token.nonce, now).await;
                 if shown.is_err() {
                     // Nothing came of it: the browser may try once more.
                     self.live.unspend(token.nonce);
+                    self.tag_facts.silences.lock().withdraw(site.id, lease);
                 }
                 (pool, shown?)
             }
-            Admission::Visit(credential) => self.continue_visit(site, &credential, now).await?,
+            Admission::Visit(credential) => {
+                self.page_spoke(site.id, credential.lease);
+                self.continue_visit(site, &credential, now).await?
+            }
         };
         let credential = VisitCredential {
             visit: shown.visit,

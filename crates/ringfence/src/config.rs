@@ -205,6 +205,8 @@ section! {
         new_account_days: u32 = 30;
         /// Whether a page that cannot be looked at is shown numbers all the same, once that was tried three times.
         show_on_unseen_pages: bool = true;
+        /// Whether a network that asks for numbers which no page then shows is given no more of that site's.
+        withhold_from_silent_networks: bool = true;
     }
 }
 

@@ -93,6 +93,7 @@ pub fn plan(config: &Config) -> anyhow::Result<ServerPlan> {
                 look_again_after: Duration::from_secs(config.fence.look_again_after.into()),
                 new_account_for: Duration::from_hours(24) * config.fence.new_account_days,
                 show_on_unseen_pages: config.fence.show_on_unseen_pages,
+                withhold_from_silent_networks: config.fence.withhold_from_silent_networks,
                 ..FenceSettings::default()
             },
         },

@@ -29,6 +29,8 @@ pub struct FenceSettings {
     pub new_account_for: Duration,
     /// A page that cannot be looked at is shown numbers all the same, once that was tried three times.
     pub show_on_unseen_pages: bool,
+    /// A network that asks for numbers which no page then shows is given no more of the site's.
+    pub withhold_from_silent_networks: bool,
     /// How much a look from one vantage may take.
     pub limits: PageLimits,
 }
@@ -41,6 +43,7 @@ impl Default for FenceSettings {
             look_again_after: Duration::from_hours(6),
             new_account_for: Duration::from_hours(30 * 24),
             show_on_unseen_pages: true,
+            withhold_from_silent_networks: true,
             limits: PageLimits::SAMPLE,
         }
     }
@@ -195,6 +198,7 @@ impl Platform {
             return Ok(ReleaseAnswer::OneMore);
         }
         self.tag_facts.changed();
+        self.tag_facts.silences.lock().forgive(file.case.site);
         metrics::counter!("ringfence_cases_decided_total", "decision" => "released").increment(1);
         Ok(ReleaseAnswer::Released)
     }
@@ -287,7 +291,7 @@ impl Platform {
     }
 }
 
-pub(super) fn new_case(account: AccountId, site: SiteId, risk: u16, now: Timestamp) -> AbuseCase {
+pub(crate) fn new_case(account: AccountId, site: SiteId, risk: u16, now: Timestamp) -> AbuseCase {
     AbuseCase {
         id: CaseId::new(now, random()),
         account,
@@ -299,7 +303,7 @@ pub(super) fn new_case(account: AccountId, site: SiteId, risk: u16, now: Timesta
     }
 }
 
-pub(super) fn evidence(
+pub(crate) fn evidence(
     case: &AbuseCase,
     kind: EvidenceKind,
     what: String,

@@ -9,6 +9,7 @@ mod page_gate;
 pub mod vantages;
 
 pub use cases::{CaseError, CaseFile, FenceSettings, ReleaseAnswer};
+pub(crate) use cases::{evidence, new_case};
 pub use fetching::{FetchedPage, FetchedPart, PageLimits, fetch_page};
 pub use lists::{CaseLine, UnseenPage};
 pub(crate) use page_gate::Asked;

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use arc_swap::ArcSwapOption;
-use parking_lot::RwLock;
-use ringfence_fence::Signer;
+use parking_lot::{Mutex, RwLock};
+use ringfence_fence::{Signer, Silences};
 use ringfence_model::{
     AccountId, Duration, E164, NumberId, NumberState, PoolId, PoolWish, SiteId, Timestamp,
     TrackingNumber, Visit,
@@ -37,6 +37,8 @@ pub struct TagFacts {
     /// Counts changes: what was read before one is not kept after it.
     changes: AtomicU64,
     pub(super) refusals: Refusals,
+    /// Networks, and whether pages follow what they ask for.
+    pub(crate) silences: Mutex<Silences>,
     pub(super) reports: Reports,
     signer: std::sync::OnceLock<Signer>,
 }

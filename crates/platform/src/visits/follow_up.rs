@@ -83,6 +83,9 @@ impl Platform {
             Err(refusal) => return (None, Err(refusal)),
         };
         let checked = self.checked(request, &facts, now);
+        if let Ok(credential) = &checked {
+            self.page_spoke(facts.id, credential.lease);
+        }
         (
             Some(facts.id),
             checked.map(|credential| (facts, credential)),

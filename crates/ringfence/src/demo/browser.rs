@@ -51,6 +51,9 @@ pub struct Tagged<'a> {
 pub struct Answer {
     /// The number to show.
     pub number: Option<Number>,
+    /// What beats of this visit carry.
+    #[serde(default)]
+    visit: Option<String>,
     /// Why there is none.
     #[serde(default)]
     pub reason: Option<String>,
@@ -96,7 +99,7 @@ impl Browsers {
     ) -> anyhow::Result<Answer> {
         let Tagged { origin, site_key } = tagged;
         let (browser, language) = BROWSERS[index % BROWSERS.len()];
-        let address = format!("{}.{}", NETWORKS[index % NETWORKS.len()], index % 250 + 1);
+        let address = address_of(index);
         let page = format!("{origin}/{query}");
         let get = |url: String| {
             self.http
@@ -142,4 +145,37 @@ impl Browsers {
             .await
             .context("reading the number")
     }
+
+    /// Gives the sign of life of a page that shows a number.
+    ///
+    /// # Errors
+    /// When the server does not take it.
+    pub async fn beat(
+        &self,
+        index: usize,
+        tagged: Tagged<'_>,
+        answer: &Answer,
+    ) -> anyhow::Result<()> {
+        let Tagged { origin, site_key } = tagged;
+        let (browser, _) = BROWSERS[index % BROWSERS.len()];
+        let lease = answer.number.as_ref().map(|number| number.lease);
+        let body = json!({"site": site_key, "visit": answer.visit, "lease": lease});
+        self.http
+            .post(format!("{}/t/beat", self.server))
+            .header("User-Agent", browser)
+            .header("X-Forwarded-For", address_of(index))
+            .header("Origin", origin)
+            .header("Content-Type", "text/plain")
+            .body(body.to_string())
+            .send()
+            .await?
+            .error_for_status()
+            .context("giving a sign of life")?;
+        Ok(())
+    }
+}
+
+/// Where a visitor pretends to be.
+fn address_of(index: usize) -> String {
+    format!("{}.{}", NETWORKS[index % NETWORKS.len()], index % 250 + 1)
 }

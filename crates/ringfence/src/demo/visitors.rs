@@ -159,6 +159,9 @@ impl Town {
             site_key: &self.site_key,
         };
         let answer = self.browsers.ask(index, page, query, referrer).await?;
+        if answer.number.is_some() {
+            self.browsers.beat(index, page, &answer).await?;
+        }
         match answer.number {
             Some(number) => {
                 self.tally.number_shown();

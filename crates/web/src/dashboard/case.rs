@@ -194,6 +194,7 @@ fn view(
     let (class, icon, word) = match piece.kind {
         EvidenceKind::Look => ("quiet", "search", "Look"),
         EvidenceKind::Difference => ("missed", "warn", "Cloaking"),
+        EvidenceKind::Silence => ("missed", "warn", "Numbers that no page showed"),
         EvidenceKind::Held => ("failed", "held", "Numbers withheld"),
         EvidenceKind::ReleaseAgreed => ("answered", "check", "Agrees to release"),
         EvidenceKind::Confirmed => ("failed", "cross", "Confirmed as abuse"),

@@ -172,6 +172,7 @@ const fn status(refusal: Refusal) -> StatusCode {
         | Refusal::LeaseExpired
         | Refusal::Withheld
         | Refusal::NotLookedAt
+        | Refusal::NetworkWithheld
         | Refusal::EnoughTold
         | Refusal::TokenSpent
         | Refusal::TokenExpired => StatusCode::OK,

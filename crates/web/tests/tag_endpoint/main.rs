@@ -11,6 +11,7 @@ mod place;
 mod held;
 mod numbers;
 mod pools;
+mod silent;
 mod strangers;
 mod tokens;
 mod told;
