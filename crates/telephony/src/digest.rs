@@ -432,5 +432,30 @@ mod tests {
             let _ = Challenge::parse(&value);
             let _ = Credentials::parse(&value);
         }
+
+        /// Most texts are no parameters at all; these are, in every dress.
+        #[test]
+        fn no_parameters_whatever_break_it(
+            value in "Digest +(((user|realm|nonce|uri|response|qop|nc|cnonce|algorithm|x) ?= ?(\"([^\"\\\\]|\\\\.){0,12}\"?|[a-zA-Z0-9-]{0,8}))[, ]{0,3}){0,30}",
+        ) {
+            let _ = Challenge::parse(&value);
+            let _ = Credentials::parse(&value);
+        }
+
+        #[test]
+        fn what_is_answered_is_read_as_it_was_meant(
+            user in ".{0,20}", realm in ".{0,20}", nonce in "[!-~]{1,20}", password in ".{0,20}",
+        ) {
+            let challenge = format!(
+                "Digest realm=\"{}\", nonce=\"{}\", qop=\"auth\"", escaped(&realm), escaped(&nonce)
+            );
+            let challenge = Challenge::parse(&challenge).expect("it can be answered");
+            prop_assert_eq!(&challenge.realm, &realm);
+            let answer = challenge.answer(&user, &password, "REGISTER", "sip:example.com", 1);
+            let credentials = Credentials::parse(&answer).expect("it is complete");
+            prop_assert_eq!(&credentials.user, &user);
+            prop_assert_eq!(&credentials.nonce, &nonce);
+            prop_assert!(credentials.proves_password(&realm, &password, "REGISTER"));
+        }
     }
 }
