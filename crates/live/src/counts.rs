@@ -81,13 +81,13 @@ impl Counts {
         }
         self.begins = Some(begins);
         let targets: Vec<TargetId> = self.targets.keys().copied().collect();
-        targets
-            .into_iter()
-            .for_each(|target| self.of_target(target, loads, |_| ()));
+        for target in targets {
+            self.of_target(target, loads, |_| ());
+        }
         let groups: Vec<TargetGroupId> = self.groups.keys().copied().collect();
-        groups
-            .into_iter()
-            .for_each(|group| self.of_group(group, loads, |_| ()));
+        for group in groups {
+            self.of_group(group, loads, |_| ());
+        }
     }
 
     /// Counts what was answered before.

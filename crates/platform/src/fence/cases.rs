@@ -18,6 +18,10 @@ const EVIDENCE_MAX: u32 = 500;
 
 /// How the fence behaves.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own, as an operator sets it"
+)]
 pub struct FenceSettings {
     /// Two different operators have to agree to a release.
     pub two_people: bool,

@@ -356,7 +356,7 @@ mod tests {
     fn a_tie_has_no_top_source() {
         let unknown = row(None, 9);
         assert_eq!(top_source(&[]), None);
-        assert_eq!(top_source(&[unknown.clone()]), None);
+        assert_eq!(top_source(std::slice::from_ref(&unknown)), None);
         assert_eq!(
             top_source(&[unknown.clone(), row(Some("News"), 3), row(Some("Mail"), 2)]),
             Some("News".into())
