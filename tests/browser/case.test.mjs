@@ -40,7 +40,7 @@ after(async () => {
 
 /** An operator who is signed in. */
 async function operator(email, options) {
-  demo.run(["user", "add", "--email", email, "--operator", "--password-stdin"], `${PASSWORD}\n`);
+  demo.run(["user", "add", "--email", email, "--account", "Harbour Lane Plumbing", "--operator", "--password-stdin"], `${PASSWORD}\n`);
   const page = await newPage(browser, options);
   await page.goto(demo.dashboard);
   await page.fill("input[type=email]", email);
