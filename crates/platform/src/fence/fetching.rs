@@ -113,6 +113,12 @@ pub struct FetchedPart {
 }
 
 impl FetchedPage {
+    /// Takes out our own tag: it shows numbers on every page that carries it, which says nothing of the page.
+    pub(super) fn without_tag(mut self, public_url: &str) -> Self {
+        self.parts.retain(|part| !is_tag(&part.url, public_url));
+        self
+    }
+
     /// What the page is.
     pub fn look(&self) -> Look {
         let linked: Vec<Linked<'_>> = self
@@ -133,6 +139,13 @@ impl FetchedPage {
             linked_known: true,
         })
     }
+}
+
+/// Whether an address is that of the tag which this server serves.
+fn is_tag(url: &str, public_url: &str) -> bool {
+    let path = url.strip_prefix(public_url.trim_end_matches('/'));
+    path.and_then(|path| path.strip_prefix("/tag.js"))
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('?'))
 }
 
 /// Fetches a page and what belongs to it, as seen from a vantage.
@@ -340,6 +353,28 @@ impl Told {
                 SCRIPT_ACCEPT
             },
             compressed: true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_own_tag_is_told_from_what_is_named_like_it() {
+        let ours = "https://calls.example.com/tag.js";
+        for public_url in ["https://calls.example.com", "https://calls.example.com/"] {
+            assert!(is_tag(ours, public_url));
+            assert!(is_tag(&format!("{ours}?site=1"), public_url));
+        }
+        for other in [
+            "https://calls.example.com.test/tag.js",
+            "https://calls.example.com/tag.js.evil",
+            "https://calls.example.com/other.js",
+            "http://calls.example.com/tag.js",
+        ] {
+            assert!(!is_tag(other, "https://calls.example.com"), "{other}");
         }
     }
 }

@@ -93,6 +93,7 @@ pub(super) async fn from_everywhere(
     outbound: &Outbound,
     job: &Job,
     limits: PageLimits,
+    public_url: &str,
 ) -> Vec<Seen> {
     let mut under_way = JoinSet::new();
     for (order, place) in ringfence_fence::vantages(&job.url, &job.visitor, job.tries)
@@ -100,8 +101,9 @@ pub(super) async fn from_everywhere(
         .enumerate()
     {
         let (outbound, hosts) = (outbound.clone(), job.hosts.clone());
+        let public_url = public_url.to_owned();
         under_way.spawn(async move {
-            let page = from(&outbound, &place, &hosts, limits).await;
+            let page = from(&outbound, &place, &hosts, limits, &public_url).await;
             let vantage = place.name;
             (order, Seen { vantage, page })
         });
@@ -122,13 +124,15 @@ async fn from(
     place: &LookFrom,
     hosts: &[String],
     limits: PageLimits,
+    public_url: &str,
 ) -> Result<SeenPage, Unseen> {
     let page = fetch_page(outbound, place.url.as_str(), &vantages::of(place), limits)
         .await
         .map_err(|error| Unseen {
             word: error.word(),
             why: error.to_string(),
-        })?;
+        })?
+        .without_tag(public_url);
     let own =
         PageHost::of(&page.url).is_ok_and(|host| hosts.iter().any(|own| own == host.as_str()));
     // A large page keeps a processor busy for a while.

@@ -305,8 +305,13 @@ impl Platform {
     /// and when.
     async fn look_at(&self, job: &Job) -> (bool, Timestamp) {
         let began = tokio::time::Instant::now();
-        let seen =
-            super::looking::from_everywhere(&self.outbound, job, self.settings.fence.limits).await;
+        let seen = super::looking::from_everywhere(
+            &self.outbound,
+            job,
+            self.settings.fence.limits,
+            &self.settings.public_url,
+        )
+        .await;
         let at = job.at + began.elapsed();
         let look = super::judging::page_look(job, &seen, at);
         metrics::counter!("ringfence_page_looks_total", "outcome" => look.outcome.as_str())
