@@ -106,7 +106,10 @@ pub fn admitted(
     ) {
         return Err(cap);
     }
-    if let Some(ended) = load.last_ended_at {
+    // Without a rest nothing is asked of the clock: a call may have ended just after this one's moment was taken.
+    if profile.wrap_up > 0
+        && let Some(ended) = load.last_ended_at
+    {
         let until = ended + std::time::Duration::from_secs(profile.wrap_up.into());
         if now < until {
             return Err(Skip::WrappingUp {

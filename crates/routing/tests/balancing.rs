@@ -322,6 +322,17 @@ fn a_number_with_a_trunk_an_available_agent_and_a_rested_one_ring() {
 }
 
 #[test]
+fn who_needs_no_rest_rings_though_its_call_ended_after_this_moment_was_taken() {
+    let mut world = World::of(&[&[1, 2]]);
+    for target in [1, 2] {
+        world.load(target).last_ended_at = Some(NOW + Duration::from_micros(1));
+    }
+    world.profile(2).wrap_up = 30;
+    let found = balanced(&world, Order::Priority, 1);
+    assert_eq!(order(&found), [1]);
+}
+
+#[test]
 fn a_target_whose_calls_failed_is_probed_after_its_pause() {
     let mut world = World::of(&[&[1]]);
     let mut breaker = Breaker::default();
