@@ -28,7 +28,7 @@ use ringfence_telephony::{
     CallDecision, CallSetup, Flow, IncomingCall, InviteFacts, RecordingPlan,
 };
 use ringfence_tracking::{Attribution, attribute};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -93,40 +93,51 @@ pub fn serve(
         while let Some(Some(IncomingCall { facts, decision })) =
             drained.run_until_cancelled(incoming.recv()).await
         {
-            let platform = Arc::clone(&platform);
-            let tracker = calls.clone();
-            calls.spawn(async move {
-            match begin(&platform, &facts, now()).await {
-                Ok((setup, journal)) => {
-                    let in_time = decision.send(CallDecision::Proceed(Box::new(setup)));
-                    if in_time.is_ok() {
-                        tracker.spawn(journal.keep());
-                    } else {
-                        metrics::counter!("ringfence_calls_decided_too_late_total").increment(1);
-                        tracker.spawn(journal.close_unbegun());
-                    }
-                }
-                Err(refused) => {
-                    metrics::counter!("ringfence_calls_refused_total", "reason" => refused.word())
-                        .increment(1);
-                    tracing::warn!(
-                        reason = refused.word(),
-                        code = refused.code(),
-                        caller = facts.caller.as_deref().map(ringfence_model::masked),
-                        "call refused: {refused}"
-                    );
-                    // The caller may have left meanwhile.
-                    let _ = decision.send(CallDecision::Refuse {
-                        code: refused.code(),
-                        reason: refused.word().replace('_', " "),
-                    });
-                }
-            }
-        });
+            calls.spawn(decide(
+                Arc::clone(&platform),
+                facts,
+                decision,
+                calls.clone(),
+            ));
         }
         calls.close();
         calls.wait().await;
     })
+}
+
+/// Says how a call goes on, and keeps its journal from then on as one of `calls`.
+async fn decide(
+    platform: Arc<Platform>,
+    facts: InviteFacts,
+    decision: oneshot::Sender<CallDecision>,
+    calls: TaskTracker,
+) {
+    match begin(&platform, &facts, now()).await {
+        Ok((setup, journal)) => {
+            let in_time = decision.send(CallDecision::Proceed(Box::new(setup)));
+            if in_time.is_ok() {
+                calls.spawn(journal.keep());
+            } else {
+                metrics::counter!("ringfence_calls_decided_too_late_total").increment(1);
+                calls.spawn(journal.close_unbegun());
+            }
+        }
+        Err(refused) => {
+            metrics::counter!("ringfence_calls_refused_total", "reason" => refused.word())
+                .increment(1);
+            tracing::warn!(
+                reason = refused.word(),
+                code = refused.code(),
+                caller = facts.caller.as_deref().map(ringfence_model::masked),
+                "call refused: {refused}"
+            );
+            // The caller may have left meanwhile.
+            let _ = decision.send(CallDecision::Refuse {
+                code: refused.code(),
+                reason: refused.word().replace('_', " "),
+            });
+        }
+    }
 }
 
 async fn begin(

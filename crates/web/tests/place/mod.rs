@@ -14,7 +14,9 @@ use std::sync::{Arc, OnceLock};
 use axum::Router;
 use axum::routing::get;
 use reqwest::header::HeaderMap;
-use ringfence_model::{Account, Duration, Host, NumberId, NumberState, Pool, Site, TrackingNumber};
+use ringfence_model::{
+    Account, Duration, Host, NumberId, NumberState, Pool, Role, Site, TrackingNumber, User,
+};
 use ringfence_outbound::{Outbound, OutboundPolicy};
 use ringfence_platform::{Keys, Platform, Settings, now, random};
 use ringfence_store::Db;
@@ -217,6 +219,22 @@ impl Place {
     pub async fn visit(&self) -> Answer {
         let token = self.token(&self.page("")).await;
         self.ask(Some(&self.origin), &self.body(&token)).await
+    }
+
+    /// A user who runs the platform.
+    pub async fn operator(&self, email: &str) -> User {
+        let account = self.account.id;
+        let user = self
+            .platform
+            .add_user(account, email, "Op", Role::Agent, "correct horse", now())
+            .await
+            .unwrap();
+        self.platform
+            .db
+            .add_operator(user.account, user.id, now())
+            .await
+            .unwrap();
+        user
     }
 }
 

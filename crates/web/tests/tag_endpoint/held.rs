@@ -1,6 +1,5 @@
 //! A site whose numbers are withheld.
 
-use ringfence_model::{Role, User};
 use ringfence_platform::fence::{CaseError, ReleaseAnswer};
 use ringfence_platform::now;
 use ringfence_testing::{Engine, on_both_engines};
@@ -9,27 +8,6 @@ use serde_json::json;
 use crate::place::{Answer, Place};
 
 on_both_engines!(a_held_site_shows_no_number_until_two_operators_release_it);
-
-async fn operator(place: &Place, email: &str) -> User {
-    let platform = &place.platform;
-    let user = platform
-        .add_user(
-            place.account.id,
-            email,
-            "Op",
-            Role::Agent,
-            "correct horse",
-            now(),
-        )
-        .await
-        .unwrap();
-    platform
-        .db
-        .add_operator(user.account, user.id, now())
-        .await
-        .unwrap();
-    user
-}
 
 async fn beat(place: &Place, visit: &Answer) -> Answer {
     let lease = &visit.body["number"]["lease"];
@@ -42,8 +20,8 @@ async fn a_held_site_shows_no_number_until_two_operators_release_it(engine: Engi
     let place = Place::new(engine).await;
     let platform = &place.platform;
     let (ann, ben) = (
-        operator(&place, "ann@example.com").await,
-        operator(&place, "ben@example.com").await,
+        place.operator("ann@example.com").await,
+        place.operator("ben@example.com").await,
     );
     let before = place.visit().await;
     assert_eq!(before.status, 200, "{before:?}");

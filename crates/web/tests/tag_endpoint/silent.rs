@@ -1,6 +1,6 @@
 //! A server that asks on behalf of visitors, and an office that does not.
 
-use ringfence_model::{EvidenceKind, Role};
+use ringfence_model::EvidenceKind;
 use ringfence_platform::fence::ReleaseAnswer;
 use ringfence_platform::now;
 use ringfence_testing::{Engine, on_both_engines};
@@ -86,22 +86,7 @@ async fn a_server_that_asks_for_visitors_is_refused_and_operators_are_told_once(
         .into_iter()
         .enumerate()
     {
-        let user = platform
-            .add_user(
-                place.account.id,
-                email,
-                "Op",
-                Role::Agent,
-                "correct horse",
-                now(),
-            )
-            .await
-            .unwrap();
-        platform
-            .db
-            .add_operator(user.account, user.id, now())
-            .await
-            .unwrap();
+        let user = place.operator(email).await;
         let answer = platform.release_case(case.id, &user, now()).await.unwrap();
         let expected = [ReleaseAnswer::OneMore, ReleaseAnswer::Released][nth];
         assert_eq!(answer, expected);
