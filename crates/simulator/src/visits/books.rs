@@ -104,7 +104,7 @@ impl Books {
             page.entries.retain(|entry| entry.shown);
             for entry in &mut page.entries {
                 // Rows do not tell who ended a lease.
-                (entry.held_until, entry.released) = (entry.row_ends, false);
+                (entry.held_until, entry.released, entry.replaced) = (entry.row_ends, false, false);
             }
         }
     }
@@ -249,6 +249,10 @@ impl Books {
         let pool = page.pool;
         page.entries
             .retain(|entry| entry.lease != lease || entry.touched || Some(entry.pool) != pool);
+        // Who had it before had lost it to this one.
+        if let Some(before) = page.entries.back_mut() {
+            before.replaced |= before.lease != lease;
+        }
     }
 
     /// A visit was refused another while of its lease.
@@ -368,7 +372,7 @@ impl Books {
     fn live_of(&self, visit: VisitId, now: Timestamp) -> Option<&Entry> {
         let last = self.pages[*self.by_visit.get(&visit)?].entries.back()?;
         // Once a lease was over, its number may have gone for good, whatever the clock shows after that.
-        let lapsed = last.moved && last.held_until <= self.latest;
+        let lapsed = (last.moved || last.replaced) && last.held_until <= self.latest;
         let live = last.held_until > now && !last.released && !lapsed;
         (last.visit == visit && live).then_some(last)
     }

@@ -26,6 +26,8 @@ pub(super) struct Entry {
     pub(super) released: bool,
     /// Its number went to another pool since.
     pub(super) moved: bool,
+    /// Its number was given to another visit since, whose lease did not become durable.
+    pub(super) replaced: bool,
 }
 
 /// A number as the books have it.
@@ -74,6 +76,7 @@ impl Entry {
             touched: false,
             released: false,
             moved: false,
+            replaced: false,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A site whose numbers are withheld.
 
+use ringfence_model::Role;
 use ringfence_platform::fence::{CaseError, ReleaseAnswer};
 use ringfence_platform::now;
 use ringfence_testing::{Engine, on_both_engines};
