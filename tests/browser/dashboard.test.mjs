@@ -40,7 +40,7 @@ after(async () => {
 /** Where the dashboard can be gone: what its navigation names, and a call. */
 async function places(page) {
   await page.goto(demo.dashboard);
-  const named = await page.$$eval("nav[aria-label=Main] li a", (links) => links.map((link) => link.getAttribute("href")));
+  const named = await page.$$eval("nav[aria-label=Main] :is(li, .foot-actions) a", (links) => links.map((link) => link.getAttribute("href")));
   await page.goto(new URL("/calls", demo.dashboard).href);
   const call = await page.locator("tbody tr", { hasText: /answered/i }).first().getByRole("link").first().getAttribute("href");
   await page.goto(new URL("/cases", demo.dashboard).href);
@@ -68,7 +68,7 @@ for (const [screen, options] of Object.entries(SCREENS)) {
   test(`every page is whole: ${screen}`, async () => {
     const page = await newPage(browser, { ...options, storageState: state });
     const all = await places(page);
-    assert.ok(all.length >= 9, `expected overview, live, calls, a call, numbers, pools, sites, cases and a case, got ${all}`);
+    assert.ok(all.length >= 11, `expected overview, live, calls, a call, numbers, pools, sites, cases, a case, people and you, got ${all}`);
     const wide = [];
     for (const place of all) {
       // The live page keeps a connection open: "load" is all that can be waited for.

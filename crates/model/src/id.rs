@@ -54,6 +54,8 @@ identifiers! {
     UserId;
     /// A signed-in browser.
     SessionId;
+    /// A link with which somebody becomes a user.
+    InvitationId;
     /// A web property of an account.
     SiteId;
     /// A host name of a site.

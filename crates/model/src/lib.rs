@@ -15,6 +15,7 @@ mod phone;
 mod plan;
 mod pool_rule;
 mod records;
+mod rights;
 mod steps;
 mod time;
 mod visit;
@@ -29,9 +30,9 @@ pub use case::{AbuseCase, CaseEvidence, CaseSignal, CaseState, EvidenceKind, Evi
 pub use dialling::Dialling;
 pub use hours::{Date, HourRange, HourRangeError, Hours, Week};
 pub use id::{
-    AccountId, ApiKeyId, CallId, CaseId, DeliveryId, EvidenceId, HostId, IdError, LeaseId, LegId,
-    NumberId, PlanId, PoolId, RecordingId, SessionId, SiteId, TargetGroupId, TargetId, TrunkId,
-    UserId, VisitEventId, VisitId, VisitorId, WebhookId,
+    AccountId, ApiKeyId, CallId, CaseId, DeliveryId, EvidenceId, HostId, IdError, InvitationId,
+    LeaseId, LegId, NumberId, PlanId, PoolId, RecordingId, SessionId, SiteId, TargetGroupId,
+    TargetId, TrunkId, UserId, VisitEventId, VisitId, VisitorId, WebhookId,
 };
 pub use number::{E164, NumberError, masked};
 pub use page_look::{LookOutcome, LookedPage, PageLook, PageView};
@@ -40,9 +41,10 @@ pub use phone::{Phone, Registration, SipTransport, TrunkLogin};
 pub use plan::{CallPlan, PlanDocument, Step};
 pub use pool_rule::{PoolRule, PoolWish};
 pub use records::{
-    Account, ApiKey, Host, HostProof, KeyScope, NumberChange, NumberState, Pool, Role, Session,
-    Site, Target, TargetGroup, TargetGroupMember, TrackingNumber, Trunk, User,
+    Account, ApiKey, Host, HostProof, Invitation, KeyScope, NumberChange, NumberState, Pool, Role,
+    Session, Site, Target, TargetGroup, TargetGroupMember, TrackingNumber, Trunk, User,
 };
+pub use rights::Right;
 pub use steps::{
     CallerIdError, CallerIdShown, Case, Conditions, ConsentPrompt, ForwardStep, MatchStep,
     MenuStep, QueueStep, Record, RingStep, SayStep, ScheduleStep, VoicemailStep,

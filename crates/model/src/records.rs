@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AccountId, ApiKeyId, Duration, E164, HostId, NumberId, PlanId, PoolId, SessionId, SiteId,
-    TargetGroupId, TargetId, Timestamp, TrunkId, UserId,
+    AccountId, ApiKeyId, Duration, E164, HostId, InvitationId, NumberId, PlanId, PoolId, SessionId,
+    SiteId, TargetGroupId, TargetId, Timestamp, TrunkId, UserId,
 };
 
 macro_rules! words {
@@ -57,7 +57,7 @@ words! {
         Admin = "admin",
         /// Reads all, changes nothing.
         Analyst = "analyst",
-        /// Takes calls.
+        /// Takes calls, sees them and nothing else.
         Agent = "agent",
     }
 }
@@ -79,6 +79,31 @@ pub struct User {
     pub password_hash: String,
     /// When the user was added.
     pub created_at: Timestamp,
+    /// Since when the user may not sign in.
+    pub disabled_at: Option<Timestamp>,
+    /// When the user signed in last.
+    pub last_sign_in_at: Option<Timestamp>,
+}
+
+/// A link with which somebody becomes a user. The token itself is never stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invitation {
+    /// Its identifier.
+    pub id: InvitationId,
+    /// The account that its user will belong to.
+    pub account: AccountId,
+    /// The address that the user will sign in with, lower case.
+    pub email: String,
+    /// What the user will be.
+    pub role: Role,
+    /// SHA-256 of the link's token, 32 octets.
+    pub token_hash: Vec<u8>,
+    /// Who invited.
+    pub invited_by: UserId,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ends by itself.
+    pub expires_at: Timestamp,
 }
 
 /// A signed-in browser. The token itself is never stored.
@@ -94,6 +119,8 @@ pub struct Session {
     pub created_at: Timestamp,
     /// When it ends by itself.
     pub expires_at: Timestamp,
+    /// What the browser calls itself (`User-Agent`), the first 200 characters.
+    pub browser: String,
 }
 
 words! {

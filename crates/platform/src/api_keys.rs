@@ -58,13 +58,6 @@ pub struct Program {
     pub account: Account,
 }
 
-impl Program {
-    /// Whether it may change anything.
-    pub const fn may_change(&self) -> bool {
-        matches!(self.key.scope, KeyScope::Change)
-    }
-}
-
 impl Platform {
     /// Makes a key; the text is told to nobody else and never again.
     ///

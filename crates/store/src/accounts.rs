@@ -16,7 +16,7 @@ pub(crate) use account_columns;
 
 macro_rules! user_columns {
     () => {
-        "id, account, email, name, role, password_hash, created_at"
+        "id, account, email, name, role, password_hash, created_at, disabled_at, last_sign_in_at"
     };
 }
 
@@ -24,9 +24,10 @@ pub(crate) use user_columns;
 
 macro_rules! session_columns {
     () => {
-        "id, user_id, token_hash, created_at, expires_at"
+        "id, user_id, token_hash, created_at, expires_at, browser"
     };
 }
+pub(crate) use session_columns;
 
 const ADD_ACCOUNT: &str = concat!(
     "INSERT INTO accounts (",
@@ -51,7 +52,7 @@ const FIRST_ACCOUNT: &str = concat!(
 const ADD_USER: &str = concat!(
     "INSERT INTO users (",
     user_columns!(),
-    ") VALUES ($1, $2, $3, $4, $5, $6, $7)"
+    ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 );
 const USER_BY_EMAIL: &str = concat!("SELECT ", user_columns!(), " FROM users WHERE email = $1");
 const USERS: &str = concat!(
@@ -62,18 +63,18 @@ const USERS: &str = concat!(
 const SET_PASSWORD: &str = "UPDATE users SET password_hash = $3 WHERE account = $1 AND id = $2";
 const END_SESSIONS_OF_USER: &str = "DELETE FROM sessions WHERE user_id = \
     (SELECT id FROM users WHERE account = $1 AND id = $2)";
-const SET_ROLE: &str = "UPDATE users SET role = $3 WHERE account = $1 AND id = $2";
 const ADD_SESSION: &str = concat!(
     "INSERT INTO sessions (",
     session_columns!(),
-    ") VALUES ($1, $2, $3, $4, $5)"
+    ") VALUES ($1, $2, $3, $4, $5, $6)"
 );
+const SIGNED_IN: &str = "UPDATE users SET last_sign_in_at = $2 WHERE id = $1";
 const SESSION_BY_TOKEN_HASH: &str = concat!(
     "SELECT s.*, u.* FROM (SELECT ",
     session_columns!(),
     " FROM sessions WHERE token_hash = $1 AND expires_at > $2) AS s JOIN (SELECT ",
     user_columns!(),
-    " FROM users) AS u ON u.id = s.user_id"
+    " FROM users WHERE disabled_at IS NULL) AS u ON u.id = s.user_id"
 );
 const END_SESSION: &str = "DELETE FROM sessions WHERE id = $1";
 const PURGE_SESSIONS: &str = "DELETE FROM sessions WHERE expires_at <= $1";
@@ -127,6 +128,8 @@ impl Db {
             user.role.as_str(),
             user.password_hash.as_str(),
             user.created_at,
+            user.disabled_at,
+            user.last_sign_in_at,
         ];
         self.run_one(ADD_USER, args).await.map(drop)
     }
@@ -163,20 +166,7 @@ impl Db {
             .await?;
         Ok(changed.first().is_some_and(|users| *users > 0))
     }
-    /// Sets a role; `false` when there is no such user.
-    ///
-    /// # Errors
-    /// [`StoreError`] when rows cannot be written.
-    pub async fn set_role(
-        &self,
-        account: AccountId,
-        user: UserId,
-        role: Role,
-    ) -> Result<bool, StoreError> {
-        let args = args![account, user, role.as_str()];
-        Ok(self.run_one(SET_ROLE, args).await? > 0)
-    }
-    /// Adds a session.
+    /// Adds a session: its user has signed in.
     ///
     /// # Errors
     /// [`StoreError::MissingParent`] when there is no such user.
@@ -187,10 +177,16 @@ impl Db {
             session.token_hash.as_slice(),
             session.created_at,
             session.expires_at,
+            session.browser.as_str(),
         ];
-        self.run_one(ADD_SESSION, args).await.map(drop)
+        self.run(vec![
+            Statement::new(ADD_SESSION, args),
+            Statement::new(SIGNED_IN, args![session.user, session.created_at]),
+        ])
+        .await
+        .map(drop)
     }
-    /// The session whose token has this SHA-256, unless it is over at `now`, and its user.
+    /// The session whose token has this SHA-256, unless it is over at `now` or its user disabled, and the user.
     ///
     /// # Errors
     /// [`StoreError`] when rows cannot be read.
@@ -239,15 +235,18 @@ pub(crate) fn read_user(row: &mut Reader<'_>) -> Result<User, StoreError> {
         role: row.word(Role::from_word)?,
         password_hash: row.text()?,
         created_at: row.time()?,
+        disabled_at: row.optional_time()?,
+        last_sign_in_at: row.optional_time()?,
     })
 }
 
-fn read_session(row: &mut Reader<'_>) -> Result<Session, StoreError> {
+pub(crate) fn read_session(row: &mut Reader<'_>) -> Result<Session, StoreError> {
     Ok(Session {
         id: SessionId(row.uuid()?),
         user: UserId(row.uuid()?),
         token_hash: row.bytes()?,
         created_at: row.time()?,
         expires_at: row.time()?,
+        browser: row.text()?,
     })
 }

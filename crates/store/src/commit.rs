@@ -35,6 +35,7 @@ pub(crate) struct Statement {
     sql: &'static str,
     args: Vec<Value>,
     number: Option<E164>,
+    decides: bool,
 }
 
 impl Statement {
@@ -43,7 +44,14 @@ impl Statement {
             sql,
             args,
             number: None,
+            decides: false,
         }
+    }
+
+    /// When this statement changes no row, those of its batch that follow are left out, and count as changing none.
+    pub fn decides(mut self) -> Self {
+        self.decides = true;
+        self
     }
 
     /// Names the tracking number that this statement writes, for [`StoreError::NumberTaken`].
@@ -394,6 +402,10 @@ impl Connection {
             if let Job::Statements(statements) = job {
                 for statement in statements {
                     counts.push(statement.execute(self).await?);
+                    if statement.decides && counts.last() == Some(&0) {
+                        counts.resize(statements.len(), 0);
+                        break;
+                    }
                 }
             }
             changed.push(counts);

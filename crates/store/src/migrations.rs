@@ -33,6 +33,7 @@ migrations! {
     22 "0022_page_reports",
     23 "0023_visit_events",
     24 "0024_call_group",
+    28 "0028_people",
 }
 
 pub(crate) async fn run(db: &Db) -> Result<(), StoreError> {

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use ringfence_model::{
-    AccountId, ApiKeyId, CallId, CaseId, DeliveryId, E164, EvidenceId, HostId, LeaseId, LegId,
-    NumberId, PlanId, PoolId, RecordingId, SessionId, SiteId, TargetGroupId, TargetId, Timestamp,
-    TrunkId, UserId, VisitEventId, VisitId, VisitorId, WebhookId,
+    AccountId, ApiKeyId, CallId, CaseId, DeliveryId, E164, EvidenceId, HostId, InvitationId,
+    LeaseId, LegId, NumberId, PlanId, PoolId, RecordingId, SessionId, SiteId, TargetGroupId,
+    TargetId, Timestamp, TrunkId, UserId, VisitEventId, VisitId, VisitorId, WebhookId,
 };
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use sqlx::query::Query;
@@ -85,7 +85,7 @@ macro_rules! from_ids {
 }
 
 from_ids! {
-    AccountId ApiKeyId CallId CaseId DeliveryId EvidenceId HostId LeaseId LegId NumberId PlanId PoolId RecordingId SessionId SiteId
+    AccountId ApiKeyId CallId CaseId DeliveryId EvidenceId HostId InvitationId LeaseId LegId NumberId PlanId PoolId RecordingId SessionId SiteId
     TargetGroupId TargetId TrunkId UserId VisitEventId VisitId VisitorId WebhookId
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Speaks to `platform` only; no SQL, no decisions.
 
+pub mod access;
 mod api;
 mod call_table;
 mod dashboard;

@@ -3,6 +3,7 @@
 //! A session's token is 32 random octets that only the browser keeps; rows hold its SHA-256. Guessing is slowed
 //! down per address and per mail address, and a mail address nobody has costs as long as a wrong password.
 
+pub mod people;
 mod sign_ins;
 
 use std::net::IpAddr;
@@ -15,7 +16,9 @@ use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, Mac};
-use ringfence_model::{Account, AccountId, Role, Session, SessionId, Timestamp, User, UserId};
+use ringfence_model::{
+    Account, AccountId, Right, Role, Session, SessionId, Timestamp, User, UserId,
+};
 use ringfence_store::StoreError;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -33,6 +36,9 @@ pub const SHORTEST_PASSWORD: usize = 10;
 
 /// Longer ones are refused before they are hashed, in octets.
 const LONGEST_PASSWORD: usize = 256;
+
+/// What is kept of the name that a browser gives itself, in characters.
+const LONGEST_BROWSER: usize = 200;
 
 /// Why somebody could not come in, or be added.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +70,11 @@ pub enum AccountError {
     /// The mail address belongs to a user already.
     #[error("expected a mail address that no user has yet, got {0:?}; sign in with it instead")]
     EmailTaken(String),
+    /// The user may not sign in any more.
+    #[error(
+        "expected a user who may sign in, got one who is disabled; ask an owner of the account"
+    )]
+    Disabled,
     /// The password could not be hashed.
     #[error("the password could not be hashed: {0}")]
     Hash(String),
@@ -97,9 +108,14 @@ pub struct Viewer {
 }
 
 impl Viewer {
-    /// Whether the user may change anything (owners and admins may).
-    pub fn may_change(&self) -> bool {
-        matches!(self.user.role, Role::Owner | Role::Admin)
+    /// Whether the user's role has a right.
+    pub const fn may(&self, right: Right) -> bool {
+        self.user.role.may(right)
+    }
+
+    /// Whether the user may change anything.
+    pub const fn may_change(&self) -> bool {
+        self.may(Right::Change)
     }
 
     /// Whether a form carries this session's token; takes as long for a wrong one.
@@ -126,11 +142,7 @@ impl Platform {
         now: Timestamp,
     ) -> Result<User, AccountError> {
         let email = normal_email(email)?;
-        let length = password.chars().count();
-        if length < SHORTEST_PASSWORD || password.len() > LONGEST_PASSWORD {
-            return Err(AccountError::BadPassword(length));
-        }
-        let password_hash = self.hash(password.to_owned()).await?;
+        let password_hash = self.hash_of_new(password).await?;
         let user = User {
             id: UserId::new(now, random()),
             account,
@@ -139,6 +151,8 @@ impl Platform {
             role,
             password_hash,
             created_at: now,
+            disabled_at: None,
+            last_sign_in_at: None,
         };
         match self.db.add_user(&user).await {
             Ok(()) => Ok(user),
@@ -147,29 +161,28 @@ impl Platform {
         }
     }
 
-    /// Gives a user another password; whoever is signed in stays so.
+    /// Gives a user another password and ends the user's sessions.
     ///
     /// # Errors
     /// [`AccountError::BadPassword`] or [`AccountError::Store`].
     pub async fn set_password(&self, user: &User, password: &str) -> Result<(), AccountError> {
-        let length = password.chars().count();
-        if length < SHORTEST_PASSWORD || password.len() > LONGEST_PASSWORD {
-            return Err(AccountError::BadPassword(length));
-        }
-        let hash = self.hash(password.to_owned()).await?;
+        let hash = self.hash_of_new(password).await?;
         self.db.set_password(user.account, user.id, &hash).await?;
         Ok(())
     }
 
-    /// Signs a user in with a password. `address` is the browser's, for slowing down guesses.
+    /// Signs a user in with a password. `address` is the browser's, for slowing down guesses; `browser` is what it calls
+    /// itself.
     ///
     /// # Errors
-    /// [`AccountError::WrongPassword`], [`AccountError::LockedOut`], or [`AccountError::Store`].
+    /// [`AccountError::WrongPassword`], [`AccountError::LockedOut`], [`AccountError::Disabled`], or
+    /// [`AccountError::Store`].
     pub async fn sign_in(
         &self,
         email: &str,
         password: &str,
         address: IpAddr,
+        browser: &str,
         now: Timestamp,
     ) -> Result<SignedIn, AccountError> {
         let email: String = email.trim().to_lowercase().chars().take(254).collect();
@@ -194,7 +207,12 @@ impl Platform {
         match user {
             Some(user) if fits => {
                 self.sign_ins.succeeded(&keys);
-                self.begin_session(&user, now).await
+                if user.disabled_at.is_some() {
+                    refused("disabled");
+                    return Err(AccountError::Disabled);
+                }
+                self.begin_session(user.account, user.id, browser, now)
+                    .await
             }
             _ => {
                 self.sign_ins.failed(&keys, now);
@@ -223,6 +241,7 @@ impl Platform {
     pub async fn sign_in_with_link(
         &self,
         link: &str,
+        browser: &str,
         now: Timestamp,
     ) -> Result<SignedIn, AccountError> {
         let Some((account, user, expires_at, nonce)) = self.read_link(link) else {
@@ -238,9 +257,10 @@ impl Platform {
             .users(account)
             .await?
             .into_iter()
-            .find(|known| known.id == user)
+            .find(|known| known.id == user && known.disabled_at.is_none())
             .ok_or(AccountError::BadLink)?;
-        self.begin_session(&user, now).await
+        self.begin_session(user.account, user.id, browser, now)
+            .await
     }
 
     /// Who a browser's session token belongs to; `None` when it is none of ours or over.
@@ -276,20 +296,27 @@ impl Platform {
         self.db.end_session(session).await.map(|_| ())
     }
 
-    async fn begin_session(&self, user: &User, now: Timestamp) -> Result<SignedIn, AccountError> {
+    async fn begin_session(
+        &self,
+        account: AccountId,
+        user: UserId,
+        browser: &str,
+        now: Timestamp,
+    ) -> Result<SignedIn, AccountError> {
         let token = secret();
         let expires_at = now + SESSION_LIFE;
         let session = Session {
             id: SessionId::new(now, random()),
-            user: user.id,
+            user,
             token_hash: Sha256::digest(token).to_vec(),
             created_at: now,
             expires_at,
+            browser: browser.chars().take(LONGEST_BROWSER).collect(),
         };
         self.db.purge_sessions(now).await?;
         self.db.add_session(&session).await?;
         metrics::counter!("ringfence_sign_ins_total").increment(1);
-        tracing::info!(user = %user.id, account = %user.account, "signed in");
+        tracing::info!(%user, %account, "signed in");
         Ok(SignedIn {
             token: URL_SAFE_NO_PAD.encode(token),
             expires_at,
@@ -321,6 +348,15 @@ impl Platform {
         let user = UserId(Uuid::from_slice(&body[16..32]).ok()?);
         let expires_at = Timestamp::from_micros(i64::from_be_bytes(body[32..40].try_into().ok()?));
         Some((account, user, expires_at, body[40..56].try_into().ok()?))
+    }
+
+    /// The hash of a password that somebody has chosen, if it is long enough.
+    async fn hash_of_new(&self, password: &str) -> Result<String, AccountError> {
+        let length = password.chars().count();
+        if length < SHORTEST_PASSWORD || password.len() > LONGEST_PASSWORD {
+            return Err(AccountError::BadPassword(length));
+        }
+        self.hash(password.to_owned()).await
     }
 
     async fn hash(&self, password: String) -> Result<String, AccountError> {

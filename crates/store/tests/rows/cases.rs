@@ -359,6 +359,8 @@ async fn operators_are_users_who_were_made_so(world: World) {
         role: Role::Agent,
         password_hash: "$argon2id$".into(),
         created_at: at(0),
+        disabled_at: None,
+        last_sign_in_at: None,
     };
     db.add_user(&user).await.unwrap();
     assert!(!db.is_operator(account, user.id).await.unwrap());

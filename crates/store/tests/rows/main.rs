@@ -19,6 +19,7 @@ mod numbers;
 mod page_looks;
 mod page_reports;
 mod paging;
+mod people;
 mod phones;
 mod plans;
 mod pool_load;

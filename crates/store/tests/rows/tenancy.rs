@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use ringfence_model::{
-    CallEvent, CallEventKind, Disposition, Host, HostProof, LegOutcome, RecordingState, Role,
-    TargetGroup, Trunk, TrunkId, User,
+    AccountId, CallEvent, CallEventKind, Disposition, Host, HostProof, LegOutcome, RecordingState,
+    Role, TargetGroup, Trunk, TrunkId, User,
 };
 use ringfence_store::{CallFilter, StoreError, Write};
 
@@ -39,6 +39,8 @@ async fn fill(world: &World, tenant: &Tenant) -> Everything {
         role: Role::Owner,
         password_hash: "$argon2id$".into(),
         created_at: at(0),
+        disabled_at: None,
+        last_sign_in_at: None,
     };
     db.add_user(&user).await.unwrap();
     let host = Host {
@@ -147,6 +149,14 @@ async fn no_query_finds_another_accounts_row(world: World) {
     assert_eq!(counts, ringfence_store::RowCounts::default());
 }
 
+async fn no_change_reaches_another_accounts_user(world: &World, eve: AccountId, user: &User) {
+    let (db, user, role) = (&world.db, user.id, user.role);
+    assert!(!db.change_role(eve, user, role, Role::Agent).await.unwrap());
+    assert!(!db.disable_user(eve, user, role, at(1)).await.unwrap());
+    assert!(!db.enable_user(eve, user, role).await.unwrap());
+    assert_eq!(db.sessions(eve, user, at(1)).await.unwrap(), []);
+}
+
 async fn no_change_reaches_another_accounts_row(world: World) {
     let db = &world.db;
     let mut tenant = world.tenant(1).await;
@@ -154,7 +164,7 @@ async fn no_change_reaches_another_accounts_row(world: World) {
     let eve = world.account().await;
 
     assert!(!db.set_password(eve, rows.user.id, "x").await.unwrap());
-    assert!(!db.set_role(eve, rows.user.id, Role::Agent).await.unwrap());
+    no_change_reaches_another_accounts_user(&world, eve, &rows.user).await;
     let proof = Some((HostProof::Dns, at(1)));
     assert!(!db.set_host_proof(eve, rows.host.id, proof).await.unwrap());
     tenant.site.account = eve;

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::{FromRequestParts, MatchedPath, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
@@ -12,12 +12,14 @@ use governor::clock::{Clock as _, DefaultClock};
 use governor::middleware::StateInformationMiddleware;
 use governor::state::keyed::DashMapStateStore;
 use governor::{Quota, RateLimiter};
-use ringfence_model::ApiKeyId;
+use ringfence_model::{ApiKeyId, Right};
 use ringfence_platform::api_keys::Program;
 use ringfence_platform::now;
 
 use super::Api;
+use super::NOTHING;
 use super::problem::ApiProblem;
+use crate::access::{self, Door};
 
 /// Requests a minute of one key that may go on for ever.
 const PER_MINUTE: NonZeroU32 = NonZeroU32::new(600).expect("not zero");
@@ -55,9 +57,9 @@ impl Limits {
 }
 
 pub(super) async fn guard(State(api): State<Api>, mut request: Request, next: Next) -> Response {
-    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     let key = bearer(request.headers()).map(str::to_owned);
-    let program = match admitted(&api, key, reads).await {
+    let needed = needed(request.method(), request.extensions().get());
+    let program = match admitted(&api, key, needed).await {
         Ok(program) => program,
         Err(problem) => return problem.into_response(),
     };
@@ -70,11 +72,26 @@ pub(super) async fn guard(State(api): State<Api>, mut request: Request, next: Ne
     limited(next.run(request).await, remaining)
 }
 
-async fn admitted(api: &Api, key: Option<String>, reads: bool) -> Result<Program, ApiProblem> {
+/// What the key has to open. What has no row needs the most that keys open; where nothing is, any key is told so.
+fn needed(method: &Method, path: Option<&MatchedPath>) -> Option<Right> {
+    let path = path.map(MatchedPath::as_str)?;
+    match access::door(method, path) {
+        Some(Door::Needs(right)) => Some(right),
+        Some(Door::Anybody | Door::Somebody) => None,
+        None if path == NOTHING => None,
+        None | Some(Door::Operators) => Some(Right::Change),
+    }
+}
+
+async fn admitted(
+    api: &Api,
+    key: Option<String>,
+    needed: Option<Right>,
+) -> Result<Program, ApiProblem> {
     let key = key.ok_or(ApiProblem::NoKey)?;
     let program = api.platform.program(&key, now()).await?;
     let program = program.ok_or(ApiProblem::NoKey)?;
-    if reads || program.may_change() {
+    if needed.is_none_or(|right| program.key.scope.may(right)) {
         Ok(program)
     } else {
         Err(ApiProblem::MayNotChange)

@@ -31,6 +31,9 @@ use problem::ApiProblem;
 /// Bodies are small documents; a longer one is refused, in octets.
 const LONGEST_BODY: usize = 64 * 1024;
 
+/// Whatever no endpoint answers.
+const NOTHING: &str = "/v1/{*nothing}";
+
 /// What every request shares.
 #[derive(Clone)]
 struct Api {
@@ -110,10 +113,7 @@ pub(crate) fn router(platform: Arc<Platform>) -> Router {
         async move { Json(document.as_ref().clone()) }
     };
     router
-        .route(
-            "/v1/{*nothing}",
-            axum::routing::any(async || ApiProblem::NotFound),
-        )
+        .route(NOTHING, axum::routing::any(async || ApiProblem::NotFound))
         .method_not_allowed_fallback(async || ApiProblem::BadMethod)
         .layer(DefaultBodyLimit::max(LONGEST_BODY))
         .layer(middleware::from_fn_with_state(api.clone(), guard::guard))

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::App;
 use super::cases::{Operator, risk, risk_class, state_of};
 use super::page::{Problem, Shell, render, zone};
-use super::session::{Owned, Reader};
+use super::session::{Posted, Reader};
 use super::source::{Piece, marked};
 use super::words::{Moment, Show, State as StateWords, count};
 
@@ -258,7 +258,7 @@ pub(super) struct Nothing {}
 pub(super) async fn release(
     State(app): State<App>,
     Path(case): Path<String>,
-    owned: Owned<Nothing>,
+    owned: Posted<Nothing>,
 ) -> Result<Response, Problem> {
     let (case, reader) = asked_by_an_operator(&case, owned)?;
     let released = app
@@ -277,7 +277,7 @@ pub(super) async fn release(
 pub(super) async fn confirm(
     State(app): State<App>,
     Path(case): Path<String>,
-    owned: Owned<Nothing>,
+    owned: Posted<Nothing>,
 ) -> Result<Response, Problem> {
     let (case, reader) = asked_by_an_operator(&case, owned)?;
     let confirmed = app
@@ -287,8 +287,8 @@ pub(super) async fn confirm(
     back(case, confirmed.map(|()| "confirmed"))
 }
 
-fn asked_by_an_operator(case: &str, owned: Owned<Nothing>) -> Result<(CaseId, Reader), Problem> {
-    let Owned {
+fn asked_by_an_operator(case: &str, owned: Posted<Nothing>) -> Result<(CaseId, Reader), Problem> {
+    let Posted {
         reader,
         form: Nothing {},
     } = owned;

@@ -1,12 +1,15 @@
 //! What every answer carries and every changing request must show, whatever the page.
 
-use axum::extract::{Request, State};
+use axum::extract::{FromRequestParts as _, MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use ringfence_model::Right;
 
 use super::App;
 use super::page::Problem;
+use super::session::Reader;
+use crate::access::{self, Door};
 
 /// Scripts, styles, sounds and connections come from this server alone; nothing is inline; nobody frames it.
 const POLICY: &str = "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
@@ -19,7 +22,10 @@ pub(super) async fn guard(State(app): State<App>, request: Request, next: Next) 
                 .increment(1);
             Problem::ForeignForm.into_response()
         } else {
-            next.run(request).await
+            match admitted(&app, request).await {
+                Ok(request) => next.run(request).await,
+                Err(refused) => refused,
+            }
         };
     let headers = response.headers_mut();
     let mut set = |name, value| headers.insert(name, HeaderValue::from_static(value));
@@ -35,6 +41,41 @@ pub(super) async fn guard(State(app): State<App>, request: Request, next: Next) 
         .entry(header::CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("private, no-store"));
     response
+}
+
+/// Lets a request through to its page, with who asks, as the table of doors has it.
+async fn admitted(app: &App, request: Request) -> Result<Request, Response> {
+    let Some(path) = request.extensions().get::<MatchedPath>() else {
+        // No page is there, and the answer says no more than that.
+        return Ok(request);
+    };
+    let door = access::door(request.method(), path.as_str());
+    if door == Some(Door::Anybody) {
+        return Ok(request);
+    }
+    let (mut parts, body) = request.into_parts();
+    let viewer = Reader::from_request_parts(&mut parts, app).await?.viewer;
+    let problem = match door {
+        Some(Door::Anybody | Door::Somebody) => None,
+        Some(Door::Needs(right)) => (!viewer.may(right)).then(|| refusal(right)),
+        Some(Door::Operators) => (!viewer.operator).then_some(Problem::NotFound),
+        None => (!viewer.may(Right::ManagePeople)).then_some(Problem::NotForYou),
+    };
+    if let Some(problem) = problem {
+        metrics::counter!("ringfence_dashboard_refused_total", "reason" => "role").increment(1);
+        return Err(problem.into_response());
+    }
+    parts.extensions.insert(viewer);
+    Ok(Request::from_parts(parts, body))
+}
+
+const fn refusal(right: Right) -> Problem {
+    match right {
+        Right::Change | Right::ManagePeople => Problem::MayNotChange,
+        Right::SeeCalls | Right::Export | Right::SeeSetup | Right::SeePeople | Right::SeeAudit => {
+            Problem::NotForYou
+        }
+    }
 }
 
 /// A browser says where a form was sent from. It must be this server, under the name the browser used or its public one.

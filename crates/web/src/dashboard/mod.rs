@@ -12,11 +12,13 @@ mod filters;
 mod found;
 mod guard;
 mod icon;
+mod invitation;
 mod live;
 mod number;
 mod numbers;
 mod overview;
 mod page;
+mod people;
 mod pools;
 mod recording;
 mod session;
@@ -25,6 +27,7 @@ mod sites;
 mod source;
 mod timeline;
 mod words;
+mod you;
 
 use std::sync::Arc;
 
@@ -63,6 +66,10 @@ pub(crate) fn router(platform: Arc<Platform>) -> Router {
         .route("/", get(overview::show))
         .route("/sign-in", get(sign_in::show).post(sign_in::submit))
         .route("/sign-in/link", get(sign_in::by_link))
+        .route(
+            "/invitation",
+            get(invitation::show).post(invitation::accept),
+        )
         .route("/sign-out", post(sign_in::leave))
         .route("/theme", post(session::set_theme))
         .route("/live", get(live::show))
@@ -78,6 +85,19 @@ pub(crate) fn router(platform: Arc<Platform>) -> Router {
         .route("/sites", get(sites::show).post(sites::add))
         .route("/sites/{site}/hosts", post(sites::add_host))
         .route("/sites/{site}/hosts/{host}/check", post(sites::check_host))
+        .route("/people", get(people::show))
+        .route("/people/invitations", post(people::invite))
+        .route(
+            "/people/invitations/{invitation}/withdraw",
+            post(people::withdraw),
+        )
+        .route("/people/{user}/role", post(people::change_role))
+        .route("/people/{user}/disable", post(people::disable))
+        .route("/people/{user}/enable", post(people::enable))
+        .route("/you", get(you::show))
+        .route("/you/password", post(you::change_password))
+        .route("/you/sessions/end-others", post(you::end_others))
+        .route("/you/sessions/{session}/end", post(you::end))
         .route("/cases", get(cases::show))
         .route("/cases/{case}", get(case::show))
         .route("/cases/{case}/release", post(case::release))

@@ -1,15 +1,17 @@
 //! What surrounds every page, and the pages that say what went wrong.
 
 use askama::Template;
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 use jiff::tz::TimeZone;
+use ringfence_model::Right;
 use ringfence_platform::accounts::Viewer;
 use ringfence_platform::call_log::StoreError;
 use ringfence_platform::reports::zone_of;
 
 use super::App;
 use super::session::Reader;
+use crate::access::{self, Door};
 
 /// The places of the navigation.
 const PLACES: [(&str, &str, &str); 6] = [
@@ -20,6 +22,9 @@ const PLACES: [(&str, &str, &str); 6] = [
     ("pools", "/pools", "Pools"),
     ("sites", "/sites", "Sites"),
 ];
+
+/// What stands at the foot of every page: it is needed seldom.
+const FOOT: [(&str, &str, &str); 2] = [("people", "/people", "People"), ("you", "/you", "You")];
 
 /// The place that operators have besides.
 const OPERATORS_PLACE: (&str, &str, &str) = ("cases", "/cases", "Cases");
@@ -35,6 +40,7 @@ pub(super) struct Place {
 /// What surrounds a page of somebody who is signed in.
 pub(super) struct Shell {
     pub(super) places: Vec<Place>,
+    pub(super) foot: Vec<Place>,
     pub(super) under_way: usize,
     pub(super) account: String,
     pub(super) user: String,
@@ -52,17 +58,23 @@ impl Shell {
             theme,
             here,
         } = reader;
-        Self {
-            places: PLACES
+        let open = |places: &[(&'static str, &'static str, &'static str)]| {
+            places
                 .iter()
-                .chain(viewer.operator.then_some(&OPERATORS_PLACE))
+                .filter(|(_, href, _)| is_open(viewer, href))
                 .map(|&(icon, href, word)| Place {
                     icon,
                     href,
                     word,
                     current: icon == place,
                 })
-                .collect(),
+                .collect::<Vec<_>>()
+        };
+        let mut places = open(&PLACES);
+        places.extend(open(&[OPERATORS_PLACE]));
+        Self {
+            places,
+            foot: open(&FOOT),
             under_way: app.platform.board.snapshot(viewer.account.id).len(),
             account: viewer.account.name.clone(),
             user: name_of(viewer),
@@ -72,6 +84,16 @@ impl Shell {
             here: here.clone(),
             version: &super::assets::VERSION,
         }
+    }
+}
+
+/// Whether a page of the navigation opens to somebody.
+fn is_open(viewer: &Viewer, href: &str) -> bool {
+    match access::door(&Method::GET, href) {
+        Some(Door::Anybody | Door::Somebody) => true,
+        Some(Door::Needs(right)) => viewer.may(right),
+        Some(Door::Operators) => viewer.operator,
+        None => viewer.may(Right::ManagePeople),
     }
 }
 
@@ -114,6 +136,12 @@ pub(super) enum Problem {
     /// The role does not allow it.
     #[error("Your role does not allow changes")]
     MayNotChange,
+    /// The role does not open it.
+    #[error("Your role does not open this page")]
+    NotForYou,
+    /// A link that opens nothing.
+    #[error("That invitation is no good any more")]
+    BadInvitation,
     /// A form that cannot be read.
     #[error("That form could not be read")]
     BadForm(String),
@@ -158,6 +186,14 @@ impl IntoResponse for Problem {
             Self::MayNotChange => (
                 StatusCode::FORBIDDEN,
                 "Nothing was changed. Ask an owner or admin of your account to do it.",
+            ),
+            Self::NotForYou => (
+                StatusCode::FORBIDDEN,
+                "Ask an owner or admin of your account for another role, or for what you need from this page.",
+            ),
+            Self::BadInvitation => (
+                StatusCode::FORBIDDEN,
+                "It was used, withdrawn, or is older than 7 days. Ask whoever invited you for a new link.",
             ),
             Self::BadForm(_) => (
                 StatusCode::UNPROCESSABLE_ENTITY,

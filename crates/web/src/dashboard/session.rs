@@ -35,6 +35,14 @@ impl FromRequestParts<App> for Reader {
             .map_or("/", |path| path.as_str())
             .to_owned();
         let theme = Theme::of(&parts.headers);
+        // The guard has asked already, and let through whoever may.
+        if let Some(viewer) = parts.extensions.get::<Viewer>() {
+            return Ok(Self {
+                viewer: viewer.clone(),
+                theme,
+                here,
+            });
+        }
         if let Some(token) = cookie(&parts.headers, SESSION) {
             let viewer = app.platform.viewer(token, now()).await;
             if let Some(viewer) = viewer.map_err(|error| Problem::from(error).into_response())? {
@@ -76,12 +84,6 @@ pub(super) async fn is_signed_in(app: &App, headers: &HeaderMap) -> Result<bool,
     Ok(app.platform.viewer(token, now()).await?.is_some())
 }
 
-/// A form of a page of this session, sent by somebody who may change things.
-pub(super) struct Posted<T> {
-    pub(super) reader: Reader,
-    pub(super) form: T,
-}
-
 #[derive(Deserialize)]
 struct WithToken<T> {
     form_token: Option<String>,
@@ -89,13 +91,13 @@ struct WithToken<T> {
     form: T,
 }
 
-/// A form of a page of this session; whoever is signed in may send it.
-pub(super) struct Owned<T> {
+/// A form of a page of this session. Who may send it is for the guard to say, and was said.
+pub(super) struct Posted<T> {
     pub(super) reader: Reader,
     pub(super) form: T,
 }
 
-impl<T: DeserializeOwned> FromRequest<App> for Owned<T> {
+impl<T: DeserializeOwned> FromRequest<App> for Posted<T> {
     type Rejection = Response;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Response> {
@@ -117,19 +119,6 @@ impl<T: DeserializeOwned> FromRequest<App> for Owned<T> {
             metrics::counter!("ringfence_dashboard_refused_total", "reason" => "form_token")
                 .increment(1);
             Err(Problem::ForeignForm.into_response())
-        }
-    }
-}
-
-impl<T: DeserializeOwned> FromRequest<App> for Posted<T> {
-    type Rejection = Response;
-
-    async fn from_request(request: Request, app: &App) -> Result<Self, Response> {
-        let Owned { reader, form } = Owned::from_request(request, app).await?;
-        if reader.viewer.may_change() {
-            Ok(Self { reader, form })
-        } else {
-            Err(Problem::MayNotChange.into_response())
         }
     }
 }
@@ -168,7 +157,7 @@ pub(super) struct ThemeForm {
 }
 
 /// Keeps the chosen theme for a year.
-pub(super) async fn set_theme(State(app): State<App>, posted: Owned<ThemeForm>) -> Response {
+pub(super) async fn set_theme(State(app): State<App>, posted: Posted<ThemeForm>) -> Response {
     let theme = match posted.form.theme.as_str() {
         "light" => "light",
         "dark" => "dark",
@@ -209,6 +198,14 @@ fn secure(settings: &Settings) -> &'static str {
     } else {
         ""
     }
+}
+
+/// What a browser calls itself.
+pub(super) fn browser_of(headers: &HeaderMap) -> &str {
+    headers
+        .get(header::USER_AGENT)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("")
 }
 
 fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

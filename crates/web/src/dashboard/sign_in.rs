@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::App;
 use super::page::{Problem, render};
-use super::session::{self, Owned, Theme};
+use super::session::{self, Posted, Theme};
 
 #[derive(Template)]
 #[template(path = "sign_in.html")]
@@ -56,6 +56,7 @@ pub(super) async fn submit(State(app): State<App>, request: Request) -> Result<R
     let trusted = &app.platform.settings.trusted_proxies;
     let address = crate::tag::address(&parts.extensions, &parts.headers, trusted);
     let theme = Theme::of(&parts.headers);
+    let browser = session::browser_of(&parts.headers).to_owned();
     let Form(sent) = Request::from_parts(parts, body)
         .extract::<Form<Credentials>, _>()
         .await
@@ -66,7 +67,7 @@ pub(super) async fn submit(State(app): State<App>, request: Request) -> Result<R
         .map_or_else(|| "/".to_owned(), session::local_path);
     match app
         .platform
-        .sign_in(&sent.email, &sent.password, address, now())
+        .sign_in(&sent.email, &sent.password, address, &browser, now())
         .await
     {
         Ok(signed_in) => {
@@ -79,6 +80,16 @@ pub(super) async fn submit(State(app): State<App>, request: Request) -> Result<R
                 "That mail address and password do not fit together. Check both and try again.";
             refuse(
                 StatusCode::UNPROCESSABLE_ENTITY,
+                theme,
+                next,
+                &sent.email,
+                message.into(),
+            )
+        }
+        Err(AccountError::Disabled) => {
+            let message = "This user is disabled. Ask an owner or admin of your account.";
+            refuse(
+                StatusCode::FORBIDDEN,
                 theme,
                 next,
                 &sent.email,
@@ -111,7 +122,9 @@ pub(super) async fn by_link(
     Query(link): Query<Link>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    match app.platform.sign_in_with_link(&link.token, now()).await {
+    let browser = session::browser_of(&headers);
+    let signed_in = app.platform.sign_in_with_link(&link.token, browser, now());
+    match signed_in.await {
         Ok(signed_in) => {
             let mut response = Redirect::to("/").into_response();
             session::begin(&mut response, &signed_in, &app.platform.settings);
@@ -132,7 +145,7 @@ pub(super) struct Nothing {}
 /// Ends the session here and on the server.
 pub(super) async fn leave(
     State(app): State<App>,
-    posted: Owned<Nothing>,
+    posted: Posted<Nothing>,
 ) -> Result<Response, Problem> {
     let Nothing {} = posted.form;
     app.platform.sign_out(posted.reader.viewer.session).await?;

@@ -18,7 +18,7 @@ use super::App;
 use super::found::{self, PageRow};
 use super::page::{Problem, Shell, render, zone};
 use super::session::{Posted, Reader};
-use super::words::{Moment, Show, count, counted};
+use super::words::{Moment, Show, capital, count, counted};
 
 /// How far back visits are counted.
 const COUNTED: Duration = Duration::from_hours(7 * 24);
@@ -439,11 +439,4 @@ fn swaps(text: &str, country: &str) -> Result<Vec<String>, String> {
         Some(error) => Err(capital(&error.to_string())),
         None => Ok(written),
     }
-}
-
-fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(letters).collect()
-    })
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use ringfence_model::{Account, Confidence, Disposition, E164, SourceKind, Timestamp};
+use ringfence_model::{Account, Confidence, Disposition, E164, Role, SourceKind, Timestamp};
 
 /// How much of an instant is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -195,6 +195,24 @@ pub(super) const fn confidence(confidence: Confidence) -> (&'static str, u8) {
         Confidence::Shared => ("Shared", 1),
         Confidence::Unknown => ("Unknown", 0),
     }
+}
+
+/// What a role is called.
+pub(super) const fn role_name(role: Role) -> &'static str {
+    match role {
+        Role::Owner => "Owner",
+        Role::Admin => "Admin",
+        Role::Analyst => "Analyst",
+        Role::Agent => "Agent",
+    }
+}
+
+/// A sentence of an error, with a capital letter.
+pub(super) fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
 }
 
 /// What a class of sources is called.

@@ -72,7 +72,12 @@ impl Browser {
     }
 
     pub async fn form_token(&self) -> String {
-        let page = self.page("/sites").await;
+        self.token_on("/sites").await
+    }
+
+    /// The token of this session's forms, from a page.
+    pub async fn token_on(&self, path: &str) -> String {
+        let page = self.page(path).await;
         let (_, rest) = page.split_once("name=\"form_token\" value=\"").unwrap();
         rest.split_once('"').unwrap().0.to_owned()
     }
@@ -95,7 +100,7 @@ pub fn location(answer: &Response) -> &str {
     answer.headers()[LOCATION].to_str().unwrap()
 }
 
-pub const PAGES: [&str; 11] = [
+pub const PAGES: [&str; 13] = [
     "/",
     "/?period=1h",
     "/?period=24h",
@@ -107,4 +112,6 @@ pub const PAGES: [&str; 11] = [
     "/numbers?state=assigned&q=7946",
     "/pools",
     "/sites",
+    "/people",
+    "/you",
 ];

@@ -7,6 +7,7 @@ mod calls;
 mod cases;
 mod forms;
 mod pages;
+mod people;
 mod signing_in;
 #[path = "../world/mod.rs"]
 mod world;

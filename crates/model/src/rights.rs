@@ -1,0 +1,144 @@
+//! What each role may do, and what a key may: the one table of it. Pages and the API both ask here.
+
+use serde::{Deserialize, Serialize};
+
+use crate::records::words;
+use crate::{KeyScope, Role};
+
+words! {
+    /// Something that not everybody may do.
+    Right {
+        /// The overview, live calls, the call log, calls and their recordings.
+        SeeCalls = "see_calls",
+        /// The call log as a file, everything of it at once.
+        Export = "export",
+        /// Numbers, pools, sites, webhooks and the like, as they stand.
+        SeeSetup = "see_setup",
+        /// Who belongs to the account, and as what.
+        SeePeople = "see_people",
+        /// Who changed what.
+        SeeAudit = "see_audit",
+        /// Change anything but people.
+        Change = "change",
+        /// Invite people, change their roles, disable them.
+        ManagePeople = "manage_people",
+    }
+}
+
+impl Right {
+    /// What it opens, for people.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::SeeCalls => "See the overview, live calls, calls and recordings",
+            Self::Export => "Download the call log",
+            Self::SeeSetup => "See numbers, pools, sites and webhooks",
+            Self::SeePeople => "See who belongs to the account",
+            Self::SeeAudit => "See who changed what",
+            Self::Change => "Change sites, webhooks and the rest of the setup",
+            Self::ManagePeople => "Invite people, change roles, disable users",
+        }
+    }
+}
+
+impl Role {
+    /// Whether the role has a right.
+    pub const fn may(self, right: Right) -> bool {
+        match right {
+            Right::SeeCalls => true,
+            Right::Export | Right::SeeSetup | Right::SeePeople | Right::SeeAudit => {
+                !matches!(self, Self::Agent)
+            }
+            Right::Change | Right::ManagePeople => matches!(self, Self::Owner | Self::Admin),
+        }
+    }
+
+    /// Whether somebody of this role may manage those of another: give it, take it, disable who has it. Admins do
+    /// everything but owners.
+    pub const fn may_manage(self, other: Self) -> bool {
+        match self {
+            Self::Owner => true,
+            Self::Admin => !matches!(other, Self::Owner),
+            Self::Analyst | Self::Agent => false,
+        }
+    }
+
+    /// What the role is for, for people.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Owner => "Everything, and who else may",
+            Self::Admin => "Everything but owners",
+            Self::Analyst => "Reads all, changes nothing",
+            Self::Agent => "Takes calls, sees them and nothing else",
+        }
+    }
+}
+
+impl KeyScope {
+    /// Whether a key of the scope has a right. People are managed by people alone: a key that leaks makes no users.
+    pub const fn may(self, right: Right) -> bool {
+        match self {
+            Self::Read => Role::Analyst.may(right),
+            Self::Change => Role::Admin.may(right) && !matches!(right, Right::ManagePeople),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_role_may_do_what_the_next_one_may() {
+        for right in Right::ALL {
+            let who: Vec<bool> = Role::ALL.iter().map(|role| role.may(*right)).collect();
+            assert!(
+                who.is_sorted_by(|more, less| more >= less),
+                "{right:?}: {who:?}"
+            );
+            assert!(Role::Owner.may(*right), "an owner may do everything");
+        }
+    }
+
+    #[test]
+    fn nobody_manages_who_may_do_more() {
+        for one in Role::ALL {
+            for other in Role::ALL {
+                if one.may_manage(*other) {
+                    assert!(one.may(Right::ManagePeople), "{one:?}");
+                    for right in Right::ALL {
+                        assert!(one.may(*right) || !other.may(*right), "{one:?} {other:?}");
+                    }
+                }
+            }
+        }
+        assert!(!Role::Admin.may_manage(Role::Owner));
+        assert!(Role::Owner.may_manage(Role::Owner));
+    }
+
+    #[test]
+    fn the_table_in_the_documents_is_this_one() {
+        let document = include_str!("../../../docs/roles.md");
+        for right in Right::ALL {
+            let roles = Role::ALL.iter().map(|role| role.may(*right));
+            let keys = KeyScope::ALL.iter().map(|scope| scope.may(*right));
+            let row: String = roles
+                .chain(keys)
+                .map(|may| if may { " yes |" } else { " |" })
+                .collect();
+            let row = format!("| {} |{row}\n", right.meaning());
+            assert!(
+                document.contains(&row),
+                "expected this row in docs/roles.md: {row}"
+            );
+        }
+    }
+
+    #[test]
+    fn no_key_manages_people_and_one_that_reads_changes_nothing() {
+        for scope in KeyScope::ALL {
+            assert!(!scope.may(Right::ManagePeople));
+        }
+        assert!(!KeyScope::Read.may(Right::Change));
+        assert!(KeyScope::Change.may(Right::Change));
+    }
+}

@@ -1,0 +1,196 @@
+//! Who may ask what: one row for each page and each endpoint, and one place that reads it.
+//!
+//! The guards of the dashboard and of the API ask here before a handler runs. What has no row opens to owners and admins
+//! alone, and a test fails until it has one.
+
+use axum::http::Method;
+use ringfence_model::Right;
+
+/// What somebody has to be to be let through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// Nobody in particular.
+    Anybody,
+    /// A user who is signed in, or a program with a key, whatever else they may do: what is behind is their own.
+    Somebody,
+    /// A user whose role, or a program whose key has the right.
+    Needs(Right),
+    /// An operator of the platform, of whatever role. For others there is nothing behind it.
+    Operators,
+}
+
+/// A method and a path, and who may ask for it.
+#[derive(Debug, Clone, Copy)]
+pub struct Row {
+    /// `GET` (which `HEAD` goes with), `POST`, `PATCH`, `DELETE`.
+    pub method: &'static str,
+    /// As the router has it: `/calls/{call}`.
+    pub path: &'static str,
+    /// Who may.
+    pub door: Door,
+}
+
+const fn row(method: &'static str, path: &'static str, door: Door) -> Row {
+    Row { method, path, door }
+}
+
+const CALLS: Door = Door::Needs(Right::SeeCalls);
+const EXPORT: Door = Door::Needs(Right::Export);
+const SETUP: Door = Door::Needs(Right::SeeSetup);
+const CHANGE: Door = Door::Needs(Right::Change);
+const PEOPLE: Door = Door::Needs(Right::ManagePeople);
+
+/// Every page and every endpoint.
+pub const ROWS: &[Row] = &[
+    // Coming in.
+    row("GET", "/sign-in", Door::Anybody),
+    row("POST", "/sign-in", Door::Anybody),
+    row("GET", "/sign-in/link", Door::Anybody),
+    row("GET", "/invitation", Door::Anybody),
+    row("POST", "/invitation", Door::Anybody),
+    row("GET", "/assets/{version}/{name}", Door::Anybody),
+    row("GET", "/favicon.ico", Door::Anybody),
+    // What belongs to whoever asks.
+    row("POST", "/sign-out", Door::Somebody),
+    row("POST", "/theme", Door::Somebody),
+    row("GET", "/you", Door::Somebody),
+    row("POST", "/you/password", Door::Somebody),
+    row("POST", "/you/sessions/end-others", Door::Somebody),
+    row("POST", "/you/sessions/{session}/end", Door::Somebody),
+    // Pages.
+    row("GET", "/", CALLS),
+    row("GET", "/live", CALLS),
+    row("GET", "/live/events", CALLS),
+    row("GET", "/calls", CALLS),
+    row("GET", "/calls.csv", EXPORT),
+    row("GET", "/calls/{call}", CALLS),
+    row("GET", "/calls/{call}/recording.wav", CALLS),
+    row("GET", "/calls/{call}/waveform.json", CALLS),
+    row("GET", "/numbers", SETUP),
+    row("GET", "/numbers/{number}", SETUP),
+    row("GET", "/pools", SETUP),
+    row("GET", "/sites", SETUP),
+    row("POST", "/sites", CHANGE),
+    row("POST", "/sites/{site}/hosts", CHANGE),
+    row("POST", "/sites/{site}/hosts/{host}/check", CHANGE),
+    row("GET", "/people", Door::Needs(Right::SeePeople)),
+    row("POST", "/people/invitations", PEOPLE),
+    row("POST", "/people/invitations/{invitation}/withdraw", PEOPLE),
+    row("POST", "/people/{user}/role", PEOPLE),
+    row("POST", "/people/{user}/disable", PEOPLE),
+    row("POST", "/people/{user}/enable", PEOPLE),
+    row("GET", "/cases", Door::Operators),
+    row("GET", "/cases/{case}", Door::Operators),
+    row("POST", "/cases/{case}/release", Door::Operators),
+    row("POST", "/cases/{case}/confirm", Door::Operators),
+    // The API.
+    row("GET", "/v1/calls", CALLS),
+    row("GET", "/v1/calls/{call}", CALLS),
+    row("GET", "/v1/calls/live", CALLS),
+    row("GET", "/v1/calls/{call}/recording", CALLS),
+    row("GET", "/v1/calls.csv", EXPORT),
+    row("GET", "/v1/visits/{visit}", CALLS),
+    row("GET", "/v1/numbers", SETUP),
+    row("GET", "/v1/sites", SETUP),
+    row("POST", "/v1/sites", CHANGE),
+    row("POST", "/v1/sites/{site}/hosts", CHANGE),
+    row("POST", "/v1/hosts/{host}/check", CHANGE),
+    row("GET", "/v1/reports/overview", CALLS),
+    row("GET", "/v1/webhooks", SETUP),
+    row("POST", "/v1/webhooks", CHANGE),
+    row("GET", "/v1/webhooks/{webhook}", SETUP),
+    row("PATCH", "/v1/webhooks/{webhook}", CHANGE),
+    row("DELETE", "/v1/webhooks/{webhook}", CHANGE),
+    row("GET", "/v1/webhooks/{webhook}/deliveries", SETUP),
+    row("GET", "/v1/webhooks/{webhook}/deliveries/{delivery}", SETUP),
+    row(
+        "POST",
+        "/v1/webhooks/{webhook}/deliveries/{delivery}/replay",
+        CHANGE,
+    ),
+    row("POST", "/v1/webhooks/{webhook}/replay", CHANGE),
+];
+
+/// Who may ask for a page or endpoint; `None` where no row says so.
+pub(crate) fn door(method: &Method, path: &str) -> Option<Door> {
+    let method = match method.as_str() {
+        "HEAD" => "GET",
+        other => other,
+    };
+    ROWS.iter()
+        .find(|row| row.method == method && row.path == path)
+        .map(|row| row.door)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// `("GET", "/calls")` for each method of each `.route(…)` in a source text.
+    fn routes_of(source: &str) -> BTreeSet<(String, String)> {
+        let mut found = BTreeSet::new();
+        for part in source.split(".route(").skip(1) {
+            let Some((_, rest)) = part.split_once('"') else {
+                continue;
+            };
+            let (path, rest) = rest.split_once('"').expect("a path ends with a quote");
+            let handlers = rest.split(".layer(").next().unwrap_or(rest);
+            for method in ["get", "post", "put", "patch", "delete"] {
+                let call = format!("{method}(");
+                let is_called = handlers.match_indices(&call).any(|(at, _)| {
+                    let before = handlers[..at].chars().next_back();
+                    !before.is_some_and(|c| c.is_alphanumeric() || c == '_')
+                });
+                if is_called {
+                    found.insert((method.to_uppercase(), path.to_owned()));
+                }
+            }
+        }
+        found
+    }
+
+    fn rows(api: bool) -> BTreeSet<(String, String)> {
+        ROWS.iter()
+            .filter(|row| row.path.starts_with("/v1/") == api)
+            .map(|row| (row.method.to_owned(), row.path.to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn every_page_has_a_row_and_every_row_a_page() {
+        let pages = routes_of(include_str!("dashboard/mod.rs"));
+        assert!(pages.len() > 20, "{pages:?}");
+        assert_eq!(pages, rows(false), "left: the router, right: the table");
+    }
+
+    #[test]
+    fn every_endpoint_has_a_row_and_every_row_an_endpoint() {
+        let document: serde_json::Value = serde_json::from_str(&crate::api_document()).unwrap();
+        let mut endpoints = BTreeSet::new();
+        for (path, methods) in document["paths"].as_object().unwrap() {
+            for method in methods.as_object().unwrap().keys() {
+                endpoints.insert((method.to_uppercase(), path.clone()));
+            }
+        }
+        assert_eq!(
+            endpoints,
+            rows(true),
+            "left: the document, right: the table"
+        );
+    }
+
+    #[test]
+    fn no_row_is_there_twice_and_no_change_needs_less_than_the_right_to_change() {
+        let mut seen = BTreeSet::new();
+        for row in ROWS {
+            assert!(seen.insert((row.method, row.path)), "{row:?}");
+            let reads = row.method == "GET";
+            if let Door::Needs(right) = row.door {
+                let changes = matches!(right, Right::Change | Right::ManagePeople);
+                assert_eq!(changes, !reads, "{row:?}");
+            }
+        }
+    }
+}
