@@ -68,7 +68,7 @@ for (const [screen, options] of Object.entries(SCREENS)) {
   test(`every page is whole: ${screen}`, async () => {
     const page = await newPage(browser, { ...options, storageState: state });
     const all = await places(page);
-    assert.ok(all.length >= 11, `expected overview, live, calls, a call, numbers, pools, sites, cases, a case, people and you, got ${all}`);
+    assert.ok(all.length >= 12, `expected overview, live, calls, a call, numbers, pools, sites, cases, a case, people, the audit log and you, got ${all}`);
     const wide = [];
     for (const place of all) {
       // The live page keeps a connection open: "load" is all that can be waited for.

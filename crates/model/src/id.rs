@@ -88,6 +88,8 @@ identifiers! {
     RecordingId;
     /// What a program shows to use the API.
     ApiKeyId;
+    /// An entry of the audit log.
+    AuditId;
     /// A matter for the operator.
     CaseId;
     /// Something that belongs to a case.

@@ -2,6 +2,7 @@
 //!
 //! Nothing here does I/O, asks for the time or draws a random number; all of that comes in from outside.
 
+mod audit;
 mod balance;
 mod call;
 mod case;
@@ -21,6 +22,7 @@ mod time;
 mod visit;
 mod webhook;
 
+pub use audit::{Actor, ActorKind, AuditEntry, AuditFilter, AuditObject};
 pub use balance::{Caps, GroupProfile, LanguageUse, MemberProfile, Strategy, TargetProfile};
 pub use call::{
     Call, CallEvent, CallEventKind, Confidence, Disposition, Leg, LegOutcome, Party, Recording,
@@ -30,9 +32,9 @@ pub use case::{AbuseCase, CaseEvidence, CaseSignal, CaseState, EvidenceKind, Evi
 pub use dialling::Dialling;
 pub use hours::{Date, HourRange, HourRangeError, Hours, Week};
 pub use id::{
-    AccountId, ApiKeyId, CallId, CaseId, DeliveryId, EvidenceId, HostId, IdError, InvitationId,
-    LeaseId, LegId, NumberId, PlanId, PoolId, RecordingId, SessionId, SiteId, TargetGroupId,
-    TargetId, TrunkId, UserId, VisitEventId, VisitId, VisitorId, WebhookId,
+    AccountId, ApiKeyId, AuditId, CallId, CaseId, DeliveryId, EvidenceId, HostId, IdError,
+    InvitationId, LeaseId, LegId, NumberId, PlanId, PoolId, RecordingId, SessionId, SiteId,
+    TargetGroupId, TargetId, TrunkId, UserId, VisitEventId, VisitId, VisitorId, WebhookId,
 };
 pub use number::{E164, NumberError, masked};
 pub use page_look::{LookOutcome, LookedPage, PageLook, PageView};

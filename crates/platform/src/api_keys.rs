@@ -11,6 +11,7 @@ use ringfence_model::{Account, AccountId, ApiKey, ApiKeyId, KeyScope, Timestamp}
 use ringfence_store::StoreError;
 use sha2::{Digest as _, Sha256};
 
+use crate::audit::{self, Change};
 use crate::{Platform, random, secret};
 
 /// What every key begins with.
@@ -97,7 +98,9 @@ impl Platform {
             expires_at: life.map(|life| now + life),
             revoked_at: None,
         };
-        self.db.add_api_key(&key).await?;
+        let change =
+            Change::new(account, "api_key.add", audit::of_key(&key)).after(audit::key(&key));
+        self.recorded(change).add_api_key(&key).await?;
         tracing::info!(key = %key.id, scope = scope.as_str(), "an API key was made");
         Ok((key, text))
     }
@@ -120,7 +123,15 @@ impl Platform {
         key: ApiKeyId,
         now: Timestamp,
     ) -> Result<(), ApiKeyError> {
-        if !self.db.revoke_api_key(account, key, now).await? {
+        let keys = self.db.api_keys(account).await?;
+        let known = keys.iter().find(|known| known.id == key);
+        let known = known.ok_or(ApiKeyError::NotFound)?;
+        let change = Change::new(account, "api_key.revoke", audit::of_key(known));
+        if !self
+            .recorded(change)
+            .revoke_api_key(account, key, now)
+            .await?
+        {
             return Err(ApiKeyError::NotFound);
         }
         tracing::info!(%key, "an API key was revoked");

@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod api_keys;
 pub mod arrangement;
+pub mod audit;
 pub mod board;
 pub mod call_log;
 pub mod calls;

@@ -11,8 +11,10 @@ use ringfence_model::{
 };
 use ringfence_outbound::{FetchLimits, Fetched, Outbound, OutboundError};
 use ringfence_store::StoreError;
+use serde_json::json;
 use tokio::task::JoinSet;
 
+use crate::audit::{self, Change};
 use crate::{Platform, random};
 
 /// The longest name of a site, in characters.
@@ -110,7 +112,9 @@ impl Platform {
             pool,
             created_at: now,
         };
-        self.db.add_site(&site).await?;
+        let change =
+            Change::new(account, "site.add", audit::of_site(&site)).after(audit::site(&site));
+        self.recorded(change).add_site(&site).await?;
         self.tag_facts.changed();
         Ok(site)
     }
@@ -146,7 +150,9 @@ impl Platform {
             proof: None,
             proved_at: None,
         };
-        match self.db.add_host(&host).await {
+        let change = Change::new(account, "host.add", audit::of_host(&host))
+            .after(json!({"name": host.name, "site_id": host.site.0}));
+        match self.recorded(change).add_host(&host).await {
             Ok(()) => {}
             Err(StoreError::Taken(_)) => return Err(SiteError::HostTaken(host.name)),
             Err(error) => return Err(error.into()),
@@ -183,8 +189,11 @@ impl Platform {
             }
         };
         self.check_not_anothers(account, &host.name).await?;
+        let change = Change::new(account, "host.prove", audit::of_host(&host))
+            .before(json!({"proof": host.proof.map(HostProof::as_str)}))
+            .after(json!({"proof": proof.as_str()}));
         if !self
-            .db
+            .recorded(change)
             .set_host_proof(account, host.id, Some((proof, now)))
             .await?
         {

@@ -4,14 +4,16 @@
 //! the group is tried again, still in one transaction but batch by batch behind savepoints, so that a bad batch fails
 //! alone and costs the others one more transaction, not one each.
 
+use std::sync::Arc;
 use std::time::Instant;
 
-use ringfence_model::E164;
+use ringfence_model::{AuditEntry, E164};
 use sqlx::PgPool;
 use sqlx::pool::PoolConnection;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::ahead::Ahead;
+use crate::audit;
 use crate::bulk::Rows;
 use crate::record;
 use crate::sqlite::{self, Checkpoints, File};
@@ -36,6 +38,7 @@ pub(crate) struct Statement {
     args: Vec<Value>,
     number: Option<E164>,
     decides: bool,
+    if_changed: bool,
 }
 
 impl Statement {
@@ -45,12 +48,19 @@ impl Statement {
             args,
             number: None,
             decides: false,
+            if_changed: false,
         }
     }
 
     /// When this statement changes no row, those of its batch that follow are left out, and count as changing none.
     pub fn decides(mut self) -> Self {
         self.decides = true;
+        self
+    }
+
+    /// Left out when the statements before it in its batch changed nothing.
+    pub fn if_changed(mut self) -> Self {
+        self.if_changed = true;
         self
     }
 
@@ -77,6 +87,8 @@ pub(crate) struct Writer {
     queue: mpsc::Sender<Request>,
     /// What stands in front of SQLite; PostgreSQL has nothing in front.
     ahead: Option<Ahead>,
+    /// What is written down with the statements of this handle.
+    entry: Option<Arc<AuditEntry>>,
 }
 
 pub(crate) enum Request {
@@ -105,6 +117,7 @@ impl Writer {
         Ok(Self {
             queue,
             ahead: Some(ahead),
+            entry: None,
         })
     }
 
@@ -112,7 +125,11 @@ impl Writer {
     pub fn to_postgres(pool: PgPool) -> Self {
         let (queue, requests) = mpsc::channel(QUEUE);
         tokio::spawn(work(Source::Postgres(pool), requests));
-        Self { queue, ahead: None }
+        Self {
+            queue,
+            ahead: None,
+            entry: None,
+        }
     }
 
     pub async fn writes(&self, writes: Vec<Write>) -> Result<(), StoreError> {
@@ -122,8 +139,18 @@ impl Writer {
         self.submit(Job::Writes(writes)).await.map(drop)
     }
 
-    pub async fn statements(&self, statements: Vec<Statement>) -> Result<Vec<u64>, StoreError> {
-        self.submit(Job::Statements(statements)).await
+    /// Has an entry of the audit log written with each batch of statements from now on, if they change anything.
+    pub fn record(&mut self, entry: AuditEntry) {
+        self.entry = Some(Arc::new(entry));
+    }
+
+    /// Answers how many rows each statement changed; the entry that is written with them is not among them.
+    pub async fn statements(&self, mut statements: Vec<Statement>) -> Result<Vec<u64>, StoreError> {
+        let asked = statements.len();
+        statements.extend(self.entry.as_deref().map(audit::statement));
+        let mut changed = self.submit(Job::Statements(statements)).await?;
+        changed.truncate(asked);
+        Ok(changed)
     }
 
     /// Has a journal kept from now on, where there is one.
@@ -401,6 +428,10 @@ impl Connection {
             let mut counts = Vec::new();
             if let Job::Statements(statements) = job {
                 for statement in statements {
+                    if statement.if_changed && counts.iter().all(|count| *count == 0) {
+                        counts.push(0);
+                        continue;
+                    }
                     counts.push(statement.execute(self).await?);
                     if statement.decides && counts.last() == Some(&0) {
                         counts.resize(statements.len(), 0);

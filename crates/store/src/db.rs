@@ -245,6 +245,13 @@ impl Db {
         Ok(changed.into_iter().sum())
     }
 
+    pub(crate) fn writer_mut(&mut self) -> &mut Writer {
+        match self {
+            Self::Sqlite(sqlite) => &mut sqlite.writer,
+            Self::Postgres(postgres) => &mut postgres.writer,
+        }
+    }
+
     pub(crate) fn writer(&self) -> &Writer {
         match self {
             Self::Sqlite(sqlite) => &sqlite.writer,

@@ -11,6 +11,7 @@ mod answered;
 mod api_keys;
 mod applier;
 mod attention;
+mod audit;
 mod bulk;
 mod calls;
 mod cases;

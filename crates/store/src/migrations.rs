@@ -34,6 +34,7 @@ migrations! {
     23 "0023_visit_events",
     24 "0024_call_group",
     28 "0028_people",
+    29 "0029_audit_log",
 }
 
 pub(crate) async fn run(db: &Db) -> Result<(), StoreError> {

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use ringfence_model::{
-    AccountId, ApiKeyId, CallId, CaseId, DeliveryId, E164, EvidenceId, HostId, InvitationId,
-    LeaseId, LegId, NumberId, PlanId, PoolId, RecordingId, SessionId, SiteId, TargetGroupId,
-    TargetId, Timestamp, TrunkId, UserId, VisitEventId, VisitId, VisitorId, WebhookId,
+    AccountId, ApiKeyId, AuditId, CallId, CaseId, DeliveryId, E164, EvidenceId, HostId,
+    InvitationId, LeaseId, LegId, NumberId, PlanId, PoolId, RecordingId, SessionId, SiteId,
+    TargetGroupId, TargetId, Timestamp, TrunkId, UserId, VisitEventId, VisitId, VisitorId,
+    WebhookId,
 };
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use sqlx::query::Query;
@@ -85,8 +86,20 @@ macro_rules! from_ids {
 }
 
 from_ids! {
-    AccountId ApiKeyId CallId CaseId DeliveryId EvidenceId HostId InvitationId LeaseId LegId NumberId PlanId PoolId RecordingId SessionId SiteId
+    AccountId ApiKeyId AuditId CallId CaseId DeliveryId EvidenceId HostId InvitationId LeaseId LegId NumberId PlanId PoolId RecordingId SessionId SiteId
     TargetGroupId TargetId TrunkId UserId VisitEventId VisitId VisitorId WebhookId
+}
+
+impl From<Uuid> for Value {
+    fn from(id: Uuid) -> Self {
+        Self::Uuid(Some(id))
+    }
+}
+
+impl From<Option<Uuid>> for Value {
+    fn from(id: Option<Uuid>) -> Self {
+        Self::Uuid(id)
+    }
 }
 
 impl From<&str> for Value {

@@ -38,6 +38,7 @@ const CALLS: Door = Door::Needs(Right::SeeCalls);
 const EXPORT: Door = Door::Needs(Right::Export);
 const SETUP: Door = Door::Needs(Right::SeeSetup);
 const CHANGE: Door = Door::Needs(Right::Change);
+const AUDIT: Door = Door::Needs(Right::SeeAudit);
 const PEOPLE: Door = Door::Needs(Right::ManagePeople);
 
 /// Every page and every endpoint.
@@ -79,6 +80,7 @@ pub const ROWS: &[Row] = &[
     row("POST", "/people/{user}/role", PEOPLE),
     row("POST", "/people/{user}/disable", PEOPLE),
     row("POST", "/people/{user}/enable", PEOPLE),
+    row("GET", "/audit", AUDIT),
     row("GET", "/cases", Door::Operators),
     row("GET", "/cases/{case}", Door::Operators),
     row("POST", "/cases/{case}/release", Door::Operators),
@@ -96,6 +98,7 @@ pub const ROWS: &[Row] = &[
     row("POST", "/v1/sites/{site}/hosts", CHANGE),
     row("POST", "/v1/hosts/{host}/check", CHANGE),
     row("GET", "/v1/reports/overview", CALLS),
+    row("GET", "/v1/audit", AUDIT),
     row("GET", "/v1/webhooks", SETUP),
     row("POST", "/v1/webhooks", CHANGE),
     row("GET", "/v1/webhooks/{webhook}", SETUP),

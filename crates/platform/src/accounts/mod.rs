@@ -20,10 +20,12 @@ use ringfence_model::{
     Account, AccountId, Right, Role, Session, SessionId, Timestamp, User, UserId,
 };
 use ringfence_store::StoreError;
+use serde_json::json;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
+use crate::audit::{self, Change};
 use crate::{Platform, random, secret};
 
 pub use sign_ins::SignIns;
@@ -154,7 +156,9 @@ impl Platform {
             disabled_at: None,
             last_sign_in_at: None,
         };
-        match self.db.add_user(&user).await {
+        let change = Change::new(account, "user.add", audit::of_user(&user))
+            .after(json!({"name": user.name, "role": user.role.as_str()}));
+        match self.recorded(change).add_user(&user).await {
             Ok(()) => Ok(user),
             Err(StoreError::Taken(_)) => Err(AccountError::EmailTaken(user.email)),
             Err(error) => Err(error.into()),
@@ -167,7 +171,10 @@ impl Platform {
     /// [`AccountError::BadPassword`] or [`AccountError::Store`].
     pub async fn set_password(&self, user: &User, password: &str) -> Result<(), AccountError> {
         let hash = self.hash_of_new(password).await?;
-        self.db.set_password(user.account, user.id, &hash).await?;
+        let change = Change::new(user.account, "user.password", audit::of_user(user));
+        self.recorded(change)
+            .set_password(user.account, user.id, &hash)
+            .await?;
         Ok(())
     }
 

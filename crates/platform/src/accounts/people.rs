@@ -7,12 +7,15 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ringfence_model::{
-    Account, AccountId, Invitation, InvitationId, Role, Session, SessionId, Timestamp, User, UserId,
+    Account, AccountId, Actor, ActorKind, Invitation, InvitationId, Role, Session, SessionId,
+    Timestamp, User, UserId,
 };
 use ringfence_store::StoreError;
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::{AccountError, SignedIn, Viewer, normal_email, refused, token_hash};
+use crate::audit::{self, Change};
 use crate::{Platform, random, secret};
 
 /// How long an invitation can be accepted.
@@ -140,7 +143,9 @@ impl Platform {
             created_at: now,
             expires_at: now + INVITATION_LIFE,
         };
-        match self.db.add_invitation(&invitation).await {
+        let change = Change::new(account, "invitation.add", audit::of_invitation(&invitation))
+            .after(audit::invitation(&invitation));
+        match self.recorded(change).add_invitation(&invitation).await {
             Ok(()) => {}
             Err(StoreError::Taken(_)) => return Err(PeopleError::InvitedAlready(invitation.email)),
             Err(error) => return Err(error.into()),
@@ -166,7 +171,10 @@ impl Platform {
         if !viewer.user.role.may_manage(known.role) {
             return Err(PeopleError::OwnersOnly);
         }
-        if self.db.withdraw_invitation(account, invitation).await? {
+        let change = Change::new(account, "invitation.withdraw", audit::of_invitation(&known))
+            .before(audit::invitation(&known));
+        let withdrawing = self.recorded(change);
+        if withdrawing.withdraw_invitation(account, invitation).await? {
             Ok(())
         } else {
             Err(PeopleError::NotFound)
@@ -207,8 +215,18 @@ impl Platform {
         let name = some_name(name)?;
         let hash = self.hash_of_new(password).await?;
         let user = UserId::new(now, random());
+        // Whoever accepts is nobody yet: the entry is in the name of the user that is made.
+        let (account, made) = (invitation.account, &invitation.email);
+        let joined = Actor {
+            kind: ActorKind::User,
+            id: Some(user.0),
+            name: made.clone(),
+        };
+        let change = Change::new(account, "user.join", audit::object("user", user.0, made)).after(
+            json!({"name": name, "role": invitation.role.as_str(), "invitation_id": invitation.id.0}),
+        );
         let accepted = self
-            .db
+            .recorded_by(joined, change)
             .accept_invitation(&invitation.token_hash, user, name, &hash, now)
             .await;
         match accepted {
@@ -242,8 +260,11 @@ impl Platform {
         if known.role == role {
             return Ok(());
         }
+        let change = Change::new(known.account, "user.role", audit::of_user(&known))
+            .before(json!({"role": known.role.as_str()}))
+            .after(json!({"role": role.as_str()}));
         let changed = self
-            .db
+            .recorded(change)
             .change_role(known.account, user, known.role, role)
             .await?;
         if changed {
@@ -271,8 +292,11 @@ impl Platform {
         if known.disabled_at.is_some() {
             return Ok(());
         }
+        let change = Change::new(known.account, "user.disable", audit::of_user(&known))
+            .before(json!({"disabled": false}))
+            .after(json!({"disabled": true}));
         let changed = self
-            .db
+            .recorded(change)
             .disable_user(known.account, user, known.role, now)
             .await?;
         if changed {
@@ -291,7 +315,13 @@ impl Platform {
         if known.disabled_at.is_none() {
             return Ok(());
         }
-        let changed = self.db.enable_user(known.account, user, known.role).await?;
+        let change = Change::new(known.account, "user.enable", audit::of_user(&known))
+            .before(json!({"disabled": true}))
+            .after(json!({"disabled": false}));
+        let changed = self
+            .recorded(change)
+            .enable_user(known.account, user, known.role)
+            .await?;
         if changed {
             tracing::info!(%user, "a user was enabled again");
             Ok(())
@@ -323,7 +353,10 @@ impl Platform {
         session: SessionId,
     ) -> Result<(), PeopleError> {
         let (account, user) = (viewer.account.id, viewer.user.id);
-        if self.db.end_session_of(account, user, session).await? {
+        let change = Change::new(account, "session.end", audit::of_user(&viewer.user))
+            .before(json!({"session_id": session.0}));
+        let ending = self.recorded(change);
+        if ending.end_session_of(account, user, session).await? {
             Ok(())
         } else {
             Err(PeopleError::NotFound)
@@ -336,7 +369,8 @@ impl Platform {
     /// When the rows cannot be written.
     pub async fn end_other_sessions(&self, viewer: &Viewer) -> Result<u64, StoreError> {
         let (account, user) = (viewer.account.id, viewer.user.id);
-        self.db
+        let change = Change::new(account, "session.end_others", audit::of_user(&viewer.user));
+        self.recorded(change)
             .end_other_sessions(account, user, viewer.session)
             .await
     }
@@ -369,8 +403,9 @@ impl Platform {
         self.sign_ins.succeeded(&keys);
         let hash = self.hash_of_new(new).await?;
         let (account, user) = (viewer.account.id, viewer.user.id);
+        let change = Change::new(account, "user.password", audit::of_user(&viewer.user));
         let changed = self
-            .db
+            .recorded(change)
             .change_password(
                 account,
                 user,

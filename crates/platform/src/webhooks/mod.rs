@@ -14,6 +14,9 @@ use ringfence_outbound::OutboundError;
 pub use ringfence_store::DeliveryCursor;
 use ringfence_store::StoreError;
 
+use serde_json::json;
+
+use crate::audit::{self, Change};
 use crate::secrets::{Place, SealedError};
 use crate::{Platform, random, secret};
 
@@ -92,7 +95,9 @@ impl Platform {
             off_reason: None,
             created_at: now,
         };
-        self.db.add_webhook(&webhook).await?;
+        let change = Change::new(account, "webhook.add", audit::of_webhook(&webhook))
+            .after(audit::webhook(&webhook));
+        self.recorded(change).add_webhook(&webhook).await?;
         tracing::info!(webhook = %id, "a webhook was added");
         Ok((webhook, format!("{SECRET_PREFIX}{}", STANDARD.encode(key))))
     }
@@ -129,6 +134,7 @@ impl Platform {
         change: WebhookChange,
     ) -> Result<Webhook, WebhookError> {
         let mut webhook = self.webhook(account, webhook).await?;
+        let before = audit::webhook(&webhook);
         if let Some(url) = change.url {
             self.outbound.check_target(url.trim())?;
             webhook.url = url.trim().into();
@@ -141,7 +147,10 @@ impl Platform {
             webhook.off_reason = None;
             webhook.failing_since = None;
         }
-        if !self.db.update_webhook(&webhook).await? {
+        let change = Change::new(account, "webhook.change", audit::of_webhook(&webhook))
+            .before(before)
+            .after(audit::webhook(&webhook));
+        if !self.recorded(change).update_webhook(&webhook).await? {
             return Err(WebhookError::NotFound);
         }
         Ok(webhook)
@@ -156,7 +165,14 @@ impl Platform {
         account: AccountId,
         webhook: WebhookId,
     ) -> Result<(), WebhookError> {
-        if !self.db.remove_webhook(account, webhook).await? {
+        let known = self.webhook(account, webhook).await?;
+        let change = Change::new(account, "webhook.remove", audit::of_webhook(&known))
+            .before(audit::webhook(&known));
+        if !self
+            .recorded(change)
+            .remove_webhook(account, webhook)
+            .await?
+        {
             return Err(WebhookError::NotFound);
         }
         tracing::info!(%webhook, "a webhook was removed");
@@ -209,7 +225,11 @@ impl Platform {
         delivery: DeliveryId,
         now: Timestamp,
     ) -> Result<(), WebhookError> {
-        let replayed = self.db.replay_delivery(account, webhook, delivery, now);
+        let known = self.webhook(account, webhook).await?;
+        let change = Change::new(account, "webhook.replay", audit::of_webhook(&known))
+            .after(json!({"delivery_id": delivery.0}));
+        let replaying = self.recorded(change);
+        let replayed = replaying.replay_delivery(account, webhook, delivery, now);
         if replayed.await? {
             Ok(())
         } else {
@@ -228,10 +248,11 @@ impl Platform {
         since: Timestamp,
         now: Timestamp,
     ) -> Result<u64, WebhookError> {
-        self.webhook(account, webhook).await?;
-        let replayed = self
-            .db
-            .replay_failed_deliveries(account, webhook, since, now);
+        let known = self.webhook(account, webhook).await?;
+        let change = Change::new(account, "webhook.replay", audit::of_webhook(&known))
+            .after(json!({"failed_since": since.to_string()}));
+        let replaying = self.recorded(change);
+        let replayed = replaying.replay_failed_deliveries(account, webhook, since, now);
         Ok(replayed.await?)
     }
 }

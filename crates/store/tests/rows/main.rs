@@ -9,6 +9,7 @@ mod world;
 
 mod accounts;
 mod api_keys;
+mod audit;
 mod calls;
 mod cases;
 mod commit;

@@ -14,6 +14,7 @@ use governor::state::keyed::DashMapStateStore;
 use governor::{Quota, RateLimiter};
 use ringfence_model::{ApiKeyId, Right};
 use ringfence_platform::api_keys::Program;
+use ringfence_platform::audit::acting;
 use ringfence_platform::now;
 
 use super::Api;
@@ -68,8 +69,9 @@ pub(super) async fn guard(State(api): State<Api>, mut request: Request, next: Ne
         Err(problem) => return limited(problem.into_response(), 0),
     };
     metrics::counter!("ringfence_api_requests_total").increment(1);
+    let actor = program.actor();
     request.extensions_mut().insert(Arc::new(program));
-    limited(next.run(request).await, remaining)
+    limited(acting(actor, next.run(request)).await, remaining)
 }
 
 /// What the key has to open. What has no row needs the most that keys open; where nothing is, any key is told so.

@@ -4,6 +4,7 @@
 //! document at `/v1/openapi.json` is made from the code that answers, and is committed as `docs/openapi.json`.
 
 mod asking;
+mod audit;
 mod calls;
 mod export;
 mod guard;
@@ -81,6 +82,7 @@ fn resources() -> OpenApiRouter<Api> {
         .routes(routes!(sites::add_host))
         .routes(routes!(sites::check_host))
         .routes(routes!(reports::overview))
+        .routes(routes!(audit::list))
         .routes(routes!(webhooks::list, webhooks::add))
         .routes(routes!(webhooks::show, webhooks::change, webhooks::remove))
         .routes(routes!(webhooks::deliveries))

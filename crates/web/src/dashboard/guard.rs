@@ -5,6 +5,8 @@ use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use ringfence_model::Right;
+use ringfence_platform::accounts::Viewer;
+use ringfence_platform::audit::acting;
 
 use super::App;
 use super::page::Problem;
@@ -23,7 +25,10 @@ pub(super) async fn guard(State(app): State<App>, request: Request, next: Next) 
             Problem::ForeignForm.into_response()
         } else {
             match admitted(&app, request).await {
-                Ok(request) => next.run(request).await,
+                Ok(request) => match request.extensions().get::<Viewer>() {
+                    Some(viewer) => acting(viewer.actor(), next.run(request)).await,
+                    None => next.run(request).await,
+                },
                 Err(refused) => refused,
             }
         };

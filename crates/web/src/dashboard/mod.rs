@@ -3,6 +3,7 @@
 //! Every page is bound to the account of its session; what belongs to another account is not found.
 
 mod assets;
+mod audit;
 mod call;
 mod calls;
 mod case;
@@ -98,6 +99,7 @@ pub(crate) fn router(platform: Arc<Platform>) -> Router {
         .route("/you/password", post(you::change_password))
         .route("/you/sessions/end-others", post(you::end_others))
         .route("/you/sessions/{session}/end", post(you::end))
+        .route("/audit", get(audit::show))
         .route("/cases", get(cases::show))
         .route("/cases/{case}", get(case::show))
         .route("/cases/{case}/release", post(case::release))

@@ -24,7 +24,11 @@ const PLACES: [(&str, &str, &str); 6] = [
 ];
 
 /// What stands at the foot of every page: it is needed seldom.
-const FOOT: [(&str, &str, &str); 2] = [("people", "/people", "People"), ("you", "/you", "You")];
+const FOOT: [(&str, &str, &str); 3] = [
+    ("people", "/people", "People"),
+    ("audit", "/audit", "Audit"),
+    ("you", "/you", "You"),
+];
 
 /// The place that operators have besides.
 const OPERATORS_PLACE: (&str, &str, &str) = ("cases", "/cases", "Cases");

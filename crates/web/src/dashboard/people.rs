@@ -69,6 +69,7 @@ struct PeoplePage {
     wrong: Option<String>,
     made: Option<Made>,
     manages: bool,
+    sees_audit: bool,
     people: Vec<Person>,
     invitations: Vec<Waiting>,
     form: InvitationFields,
@@ -290,6 +291,7 @@ async fn page(app: &App, reader: &Reader, outcome: Outcome) -> Result<Response, 
         wrong: outcome.wrong,
         made: outcome.made,
         manages,
+        sees_audit: viewer.may(Right::SeeAudit),
         invitations: waiting
             .iter()
             .map(|invitation| waiting_row(invitation, names(invitation.invited_by), reader))

@@ -61,6 +61,14 @@ impl Browser {
             .form(fields)
     }
 
+    /// A request of a program that shows `key`.
+    pub fn api(&self, method: reqwest::Method, path: &str, key: &str) -> RequestBuilder {
+        self.client
+            .request(method, format!("{}{path}", self.base))
+            .bearer_auth(key)
+            .header(reqwest::header::CONTENT_TYPE, "application/json")
+    }
+
     pub async fn page(&self, path: &str) -> String {
         let answer = self.get(path).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::OK, "{path}");
@@ -100,7 +108,7 @@ pub fn location(answer: &Response) -> &str {
     answer.headers()[LOCATION].to_str().unwrap()
 }
 
-pub const PAGES: [&str; 13] = [
+pub const PAGES: [&str; 15] = [
     "/",
     "/?period=1h",
     "/?period=24h",
@@ -113,5 +121,7 @@ pub const PAGES: [&str; 13] = [
     "/pools",
     "/sites",
     "/people",
+    "/audit",
+    "/audit?action=user.add",
     "/you",
 ];

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod audit;
 mod browser;
 mod calls;
 mod cases;
@@ -9,6 +10,7 @@ mod forms;
 mod pages;
 mod people;
 mod signing_in;
+mod walk;
 #[path = "../world/mod.rs"]
 mod world;
 

@@ -1,0 +1,140 @@
+//! The audit log: who changed what, with what was there before and after.
+
+use askama::Template;
+use axum::extract::{Query, State};
+use axum::response::Response;
+use ringfence_model::{ActorKind, AuditEntry, AuditFilter, AuditId};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::App;
+use super::page::{Problem, Shell, encoded, render, zone};
+use super::session::Reader;
+use super::words::{Moment, Show};
+
+/// Entries on a page.
+const PAGE: u32 = 50;
+
+struct Row {
+    id: String,
+    when: Moment,
+    who: String,
+    kind: &'static str,
+    who_href: String,
+    action: String,
+    what: String,
+    what_kind: String,
+    what_href: String,
+    before: String,
+    after: String,
+}
+
+#[derive(Template)]
+#[template(path = "audit.html")]
+struct AuditPage {
+    shell: Shell,
+    rows: Vec<Row>,
+    filtered: bool,
+    actions: Vec<(&'static str, bool)>,
+    actor: String,
+    object: String,
+    older: Option<String>,
+}
+
+/// Actions that the filter offers: those that this version writes down.
+const ACTIONS: &[&str] = &[
+    "api_key.add",
+    "api_key.revoke",
+    "host.add",
+    "host.prove",
+    "invitation.add",
+    "invitation.withdraw",
+    "session.end",
+    "session.end_others",
+    "site.add",
+    "user.add",
+    "user.disable",
+    "user.enable",
+    "user.join",
+    "user.password",
+    "user.role",
+    "webhook.add",
+    "webhook.change",
+    "webhook.remove",
+    "webhook.replay",
+];
+
+/// What the URL says; what cannot be read there is left out.
+#[derive(Default, Deserialize)]
+pub(super) struct Asked {
+    #[serde(default)]
+    actor: String,
+    #[serde(default)]
+    object: String,
+    #[serde(default)]
+    action: String,
+    #[serde(default)]
+    after: String,
+}
+
+pub(super) async fn show(
+    State(app): State<App>,
+    Query(asked): Query<Asked>,
+    reader: Reader,
+) -> Result<Response, Problem> {
+    let action = ACTIONS.iter().find(|known| **known == asked.action);
+    let filter = AuditFilter {
+        actor: asked.actor.parse::<Uuid>().ok(),
+        object: asked.object.parse::<Uuid>().ok(),
+        action: action.map(|action| (*action).to_owned()),
+        before: asked.after.parse::<AuditId>().ok(),
+    };
+    let account = reader.viewer.account.id;
+    let (entries, more) = app.platform.audit_log(account, &filter, PAGE).await?;
+    let text = |id: Option<Uuid>| id.map(|id| id.to_string()).unwrap_or_default();
+    let (actor, object) = (text(filter.actor), text(filter.object));
+    let older = entries.last().filter(|_| more).map(|last| {
+        let action = action.map_or("", |action| action);
+        let action = encoded(action);
+        format!(
+            "/audit?actor={actor}&object={object}&action={action}&after={}",
+            last.id
+        )
+    });
+    render(&AuditPage {
+        shell: Shell::new(&app, &reader, "audit"),
+        rows: entries
+            .into_iter()
+            .map(|entry| row(entry, &reader))
+            .collect(),
+        filtered: filter != AuditFilter::default(),
+        actions: ACTIONS
+            .iter()
+            .map(|known| (*known, Some(known) == action))
+            .collect(),
+        actor,
+        object,
+        older,
+    })
+}
+
+fn row(entry: AuditEntry, reader: &Reader) -> Row {
+    let who_href = entry.actor.id.map(|id| format!("/audit?actor={id}"));
+    Row {
+        id: entry.id.to_string(),
+        when: Moment::new(entry.at, &zone(reader), Show::Moment),
+        who: entry.actor.name,
+        kind: match entry.actor.kind {
+            ActorKind::User => "signed in",
+            ActorKind::Key => "API key",
+            ActorKind::Program => "on the server",
+        },
+        who_href: who_href.unwrap_or_default(),
+        action: entry.action,
+        what: entry.object.name,
+        what_kind: entry.object.kind.replace('_', " "),
+        what_href: format!("/audit?object={}", entry.object.id),
+        before: entry.before.unwrap_or_default(),
+        after: entry.after.unwrap_or_default(),
+    }
+}

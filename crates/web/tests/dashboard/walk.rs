@@ -1,0 +1,362 @@
+//! Every page and every endpoint of the table, asked by everybody: nothing leaks, nothing is changed.
+
+use std::time::Duration;
+
+use reqwest::{Method, Response, StatusCode};
+use ringfence_model::{AuditFilter, KeyScope, Right, Role, User, WebhookEvent};
+use ringfence_platform::now;
+use ringfence_testing::{Engine, on_both_engines};
+use ringfence_web::access::{Door, ROWS, Row};
+use serde_json::json;
+
+use crate::browser::{Browser, location};
+use crate::world::{PASSWORD, World};
+
+on_both_engines!(
+    every_page_opens_to_its_roles_alone,
+    every_endpoint_opens_to_its_keys_alone,
+);
+
+/// One object of the account of each kind that a path names.
+struct Known {
+    names: Vec<(&'static str, String)>,
+}
+
+impl Known {
+    async fn of(world: &World, owner: &User) -> Self {
+        let (platform, account) = (&world.platform, world.account.id);
+        let sites = platform.sites(account).await.unwrap();
+        let (site, hosts) = &sites[0];
+        let waiting = hosts.iter().find(|host| host.proof.is_none()).unwrap();
+        let numbers = platform.db.numbers(account).await.unwrap();
+        let call = platform
+            .db
+            .call(account, world.call.unwrap())
+            .await
+            .unwrap()
+            .unwrap();
+        let operator = platform.add_user(
+            account,
+            "op@example.com",
+            "Op",
+            Role::Agent,
+            PASSWORD,
+            now(),
+        );
+        let operator = operator.await.unwrap();
+        platform
+            .db
+            .add_operator(account, operator.id, now())
+            .await
+            .unwrap();
+        let case = platform.hold_site(account, site.id, "a walk", operator.id, now());
+        let case = case.await.unwrap();
+        let viewer = viewer_of(world, owner).await;
+        let invited = platform.invite(&viewer, "joe@example.com", Role::Agent, now());
+        let (invitation, _) = invited.await.unwrap();
+        let url = "https://hooks.example.com/";
+        let webhook = platform.add_webhook(account, url, &[WebhookEvent::CallStarted], now());
+        let (webhook, _) = webhook.await.unwrap();
+        world.call_again().await;
+        let deliveries = platform.deliveries(account, webhook.id, None, None, 10);
+        let delivery = deliveries.await.unwrap().0[0].id;
+        Self {
+            names: vec![
+                ("{call}", call.id.to_string()),
+                ("{visit}", call.visit.unwrap().to_string()),
+                ("{number}", numbers[0].id.to_string()),
+                ("{site}", site.id.to_string()),
+                ("{host}", waiting.id.to_string()),
+                ("{user}", world.analyst.id.to_string()),
+                ("{session}", viewer.session.to_string()),
+                ("{invitation}", invitation.id.to_string()),
+                ("{case}", case.to_string()),
+                ("{webhook}", webhook.id.to_string()),
+                ("{delivery}", delivery.to_string()),
+            ],
+        }
+    }
+
+    fn path(&self, row: &Row) -> String {
+        let fill = |path: String, (name, id): &(&str, String)| path.replace(name, id);
+        let path = self.names.iter().fold(row.path.to_owned(), fill);
+        assert!(
+            !path.contains('{'),
+            "a new kind of object needs a line here: {path}"
+        );
+        path
+    }
+}
+
+async fn viewer_of(world: &World, user: &User) -> ringfence_platform::accounts::Viewer {
+    let platform = &world.platform;
+    let link = platform.sign_in_link(user, Duration::from_mins(1), now());
+    let signed_in = platform
+        .sign_in_with_link(&link, "walk", now())
+        .await
+        .unwrap();
+    platform
+        .viewer(&signed_in.token, now())
+        .await
+        .unwrap()
+        .unwrap()
+}
+
+/// A browser in which `user` has signed in a moment ago.
+async fn signed_in(world: &World, user: &User) -> (Browser, String) {
+    let platform = &world.platform;
+    let link = platform.sign_in_link(user, Duration::from_mins(1), now());
+    let signed_in = platform
+        .sign_in_with_link(&link, "walk", now())
+        .await
+        .unwrap();
+    let viewer = platform.viewer(&signed_in.token, now()).await.unwrap();
+    let mut browser = Browser::new(world);
+    browser.cookie = format!("ringfence_session={}", signed_in.token);
+    (browser, viewer.unwrap().form_token)
+}
+
+/// Everything of the account that a page or endpoint can change; sessions and sign-ins come with the walk itself.
+async fn digest(world: &World) -> String {
+    let (platform, account) = (&world.platform, world.account.id);
+    let mut users = platform.people(account).await.unwrap();
+    for user in &mut users {
+        user.last_sign_in_at = None;
+    }
+    let deliveries = platform.webhooks(account).await.unwrap();
+    format!(
+        "{users:?} {:?} {:?} {deliveries:?} {:?} {:?} {:?}",
+        platform.invitations(account, now()).await.unwrap(),
+        platform.sites(account).await.unwrap(),
+        platform.api_keys(account).await.unwrap(),
+        platform.db.live_holds(account).await.unwrap(),
+        platform
+            .audit_log(account, &AuditFilter::default(), 1_000)
+            .await
+            .unwrap(),
+    )
+}
+
+/// A form that would change something wherever it is sent to.
+async fn ask(browser: &Browser, row: &Row, path: &str, token: &str) -> Response {
+    if row.method == "GET" {
+        return browser.get(path).send().await.unwrap();
+    }
+    let fields = [
+        ("form_token", token),
+        ("name", "Walked"),
+        ("host", "walked.example.com"),
+        ("role", "agent"),
+        ("email", "walked@example.com"),
+        ("theme", "dark"),
+        ("present", "not the password"),
+        ("new", "a longer horse battery"),
+    ];
+    browser.post(path, &fields).send().await.unwrap()
+}
+
+/// Looks at other servers, or ends in the middle of the walk what the walk stands on; others have tests of their own.
+fn is_asked_by_who_may(row: &Row) -> bool {
+    let decides = row.path.starts_with("/cases/") && row.method == "POST";
+    !decides && !row.path.ends_with("/check")
+}
+
+/// Names of the account's own that no stranger may read.
+const SECRETS: [&str; 6] = [
+    "Ann Porter",
+    "ben@example.com",
+    "hooks.example.com",
+    "booking.example.com",
+    "7946 01",
+    "+4420794601",
+];
+
+async fn every_page_opens_to_its_roles_alone(engine: Engine) {
+    let world = World::full(engine).await;
+    let known = Known::of(&world, &world.owner).await;
+    let mut people = Vec::new();
+    for role in Role::ALL {
+        let email = format!("{}@example.com", role.as_str());
+        let user =
+            world
+                .platform
+                .add_user(world.account.id, &email, &email, *role, PASSWORD, now());
+        people.push(user.await.unwrap());
+    }
+    let stranger = world.stranger.id;
+    let stranger = world.platform.add_user(
+        stranger,
+        "eve@else.test",
+        "Eve",
+        Role::Owner,
+        PASSWORD,
+        now(),
+    );
+    let stranger = stranger.await.unwrap();
+    let nobody = Browser::new(&world);
+    for row in ROWS.iter().filter(|row| !row.path.starts_with("/v1/")) {
+        if row.door == Door::Anybody {
+            continue;
+        }
+        let path = known.path(row);
+        let said = format!("{} {}", row.method, row.path);
+        let before = digest(&world).await;
+        let answer = ask(&nobody, row, &path, "").await;
+        if row.method == "GET" {
+            assert_eq!(answer.status(), StatusCode::SEE_OTHER, "{said} signed out");
+            assert!(
+                location(&answer).starts_with("/sign-in"),
+                "{said} signed out"
+            );
+        } else {
+            assert_eq!(
+                answer.status(),
+                StatusCode::UNAUTHORIZED,
+                "{said} signed out"
+            );
+        }
+
+        let (browser, token) = signed_in(&world, &stranger).await;
+        let answer = ask(&browser, row, &path, &token).await;
+        let status = answer.status();
+        if path != row.path || row.door == Door::Operators {
+            assert_eq!(status, StatusCode::NOT_FOUND, "{said} by a stranger");
+        }
+        if !row.path.ends_with("/events") {
+            let text = answer.text().await.unwrap();
+            let leak = SECRETS.iter().find(|secret| text.contains(**secret));
+            assert_eq!(leak, None, "{said} by a stranger");
+        }
+
+        for person in &people {
+            let may = match row.door {
+                Door::Needs(right) => person.role.may(right),
+                Door::Somebody => true,
+                Door::Anybody | Door::Operators => false,
+            };
+            if may {
+                continue;
+            }
+            let (browser, token) = signed_in(&world, person).await;
+            let status = ask(&browser, row, &path, &token).await.status();
+            let refused = match row.door {
+                Door::Operators => StatusCode::NOT_FOUND,
+                _ => StatusCode::FORBIDDEN,
+            };
+            assert_eq!(status, refused, "{said} by {:?}", person.role);
+        }
+        assert_eq!(digest(&world).await, before, "{said} changed something");
+    }
+
+    // Only now by those who may: what they change is not to be there before.
+    for row in ROWS.iter().filter(|row| !row.path.starts_with("/v1/")) {
+        for person in &people {
+            let may = match row.door {
+                Door::Needs(right) => person.role.may(right),
+                Door::Somebody => !row.path.contains('{'),
+                Door::Anybody | Door::Operators => false,
+            };
+            if !may || !is_asked_by_who_may(row) {
+                continue;
+            }
+            let (browser, token) = signed_in(&world, person).await;
+            let answer = ask(&browser, row, &known.path(row), &token).await;
+            let status = answer.status();
+            let said = format!("{} {} by {:?}: {status}", row.method, row.path, person.role);
+            let refused = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN];
+            assert!(
+                !refused.contains(&status) && !status.is_server_error(),
+                "{said}"
+            );
+            if row.method == "GET" && !row.path.contains("/{call}/") {
+                assert_eq!(status, StatusCode::OK, "{said}");
+            }
+        }
+    }
+}
+
+async fn every_endpoint_opens_to_its_keys_alone(engine: Engine) {
+    let world = World::full(engine).await;
+    let known = Known::of(&world, &world.owner).await;
+    let key = async |account, scope| {
+        let made = world
+            .platform
+            .add_api_key(account, "Walk", scope, None, now());
+        made.await.unwrap().1
+    };
+    let stranger = key(world.stranger.id, KeyScope::Change).await;
+    let own = [
+        (KeyScope::Read, key(world.account.id, KeyScope::Read).await),
+        (
+            KeyScope::Change,
+            key(world.account.id, KeyScope::Change).await,
+        ),
+    ];
+    let browser = Browser::new(&world);
+    let ask = async |row: &Row, key: &str| {
+        let body = match row.path {
+            "/v1/webhooks" => json!({"url": "https://x.example.com/", "events": ["call.ended"]}),
+            "/v1/webhooks/{webhook}" => json!({"enabled": false}),
+            "/v1/webhooks/{webhook}/replay" => json!({"since": "2020-01-01T00:00:00Z"}),
+            _ => json!({"name": "walked.example.com"}),
+        };
+        let method: Method = row.method.parse().unwrap();
+        let request = browser.api(method, &known.path(row), key);
+        request.body(body.to_string()).send().await.unwrap()
+    };
+    let rows = || ROWS.iter().filter(|row| row.path.starts_with("/v1/"));
+    for row in rows() {
+        let said = format!("{} {}", row.method, row.path);
+        let Door::Needs(right) = row.door else {
+            panic!("{said} needs a right");
+        };
+        let before = digest(&world).await;
+        assert_eq!(
+            ask(row, "").await.status(),
+            StatusCode::UNAUTHORIZED,
+            "{said}"
+        );
+        let answer = ask(row, &stranger).await;
+        if row.path.contains('{') {
+            assert_eq!(
+                answer.status(),
+                StatusCode::NOT_FOUND,
+                "{said} by a stranger"
+            );
+        }
+        let text = answer.text().await.unwrap();
+        let leak = SECRETS.iter().find(|secret| text.contains(**secret));
+        assert_eq!(leak, None, "{said} by a stranger");
+        for (scope, key) in &own {
+            if !scope.may(right) {
+                let status = ask(row, key).await.status();
+                assert_eq!(status, StatusCode::FORBIDDEN, "{said} by {scope:?}");
+            }
+        }
+        assert_eq!(digest(&world).await, before, "{said} changed something");
+    }
+    // Taken away last, for others ask for it.
+    let mut rows: Vec<&Row> = rows().filter(|row| is_asked_by_who_may(row)).collect();
+    rows.sort_by_key(|row| row.method == "DELETE");
+    for row in rows {
+        for (scope, key) in &own {
+            let Door::Needs(right) = row.door else {
+                continue;
+            };
+            if scope.may(right) {
+                let before = digest(&world).await;
+                let status = ask(row, key).await.status();
+                let said = format!("{} {} by {scope:?}: {status}", row.method, row.path);
+                assert!(status.is_success(), "{said}");
+                let changed = digest(&world).await != before;
+                // Nothing was given up, so that nothing is sent again.
+                let idle = row.path == "/v1/webhooks/{webhook}/replay";
+                assert_eq!(
+                    changed,
+                    right == Right::Change && !idle,
+                    "{said}: each change leaves an entry"
+                );
+            }
+        }
+    }
+}
