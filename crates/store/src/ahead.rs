@@ -25,6 +25,9 @@ use crate::sqlite::{Checkpoints, File};
 
 /// Octets of records in one frame.
 const FRAME_OCTETS: usize = 1 << 20;
+/// Between the beginnings of two frames at least: under load each flush of the disk then serves more of those who wait,
+/// who are woken together. A batch that comes after a pause does not wait for it.
+const FRAME_EVERY: Duration = Duration::from_millis(2);
 /// Between two looks whether another program still keeps the journal.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
@@ -64,6 +67,11 @@ impl Ahead {
         let progress = Arc::new(Progress::default());
         let known = Arc::new(Mutex::new(Known::default()));
         let kept = Arc::new(AtomicBool::new(false));
+        let (relay_to, answers) = mpsc::unbounded_channel();
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn(relay(answers))),
+            Err(_) => drop(answers),
+        }
         let applier = Applier::new(
             file.clone(),
             source,
@@ -78,6 +86,7 @@ impl Ahead {
             progress: Arc::clone(&progress),
             known,
             kept: Arc::clone(&kept),
+            relay: relay_to,
         };
         let (queue, requests) = mpsc::channel(QUEUE);
         let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
@@ -126,6 +135,31 @@ struct Front {
     progress: Arc<Progress>,
     known: Arc<Mutex<Known>>,
     kept: Arc<AtomicBool>,
+    /// Those who wait are answered through it; bounded by the queue of requests, whose senders wait.
+    relay: mpsc::UnboundedSender<Answers>,
+}
+
+/// Who waits for a frame, and what they are told.
+struct Answers {
+    to: Vec<oneshot::Sender<Outcome>>,
+    written: Result<(), StoreError>,
+}
+
+impl Answers {
+    fn give(self) {
+        for answer in self.to {
+            // An error means that the caller no longer waits.
+            answer.send(self.written.clone().map(|()| Vec::new())).ok();
+        }
+    }
+}
+
+/// Answers from within the runtime where those who wait live: there a task is woken by a push onto a worker's own queue;
+/// from a thread outside each one takes the lock that all workers share, and perhaps a call of the kernel.
+async fn relay(mut answers: mpsc::UnboundedReceiver<Answers>) {
+    while let Some(answers) = answers.recv().await {
+        answers.give();
+    }
 }
 
 /// Batches that become a frame.
@@ -139,6 +173,7 @@ impl Front {
     async fn run(mut self, mut requests: mpsc::Receiver<Request>) {
         let mut waiting = Vec::with_capacity(GROUP);
         while requests.recv_many(&mut waiting, GROUP).await > 0 {
+            let began = Instant::now();
             let mut gathered = Gathered::default();
             let mut direct = Vec::new();
             let mut closing = None;
@@ -162,6 +197,8 @@ impl Front {
                     .put(Apply::Close(self.journal.take(), Some(done)));
                 return;
             }
+            // Senders do not have to wake a thread that sleeps.
+            std::thread::sleep(FRAME_EVERY.saturating_sub(began.elapsed()));
         }
         self.inbox.put(Apply::Close(self.journal.take(), None));
     }
@@ -203,9 +240,13 @@ impl Front {
             // Some of it was learned from these batches.
             *self.known.lock() = Known::default();
         }
-        for answer in gathered.answers {
-            // An error means that the caller no longer waits.
-            answer.send(written.clone().map(|()| Vec::new())).ok();
+        let answers = Answers {
+            to: gathered.answers,
+            written,
+        };
+        if let Err(unsent) = self.relay.send(answers) {
+            // The runtime that relayed is gone; who still waits waits elsewhere.
+            unsent.0.give();
         }
     }
 

@@ -22,8 +22,10 @@ use crate::progress::Progress;
 use crate::record::{Statements, described, records};
 use crate::sqlite::File;
 
-/// How long frames are gathered while nobody waits for them: ten times as long as it took to apply the last ones, so
-/// that tables are up to date at once when there is little to do, and this at most.
+/// How long frames are gathered while nobody waits for them: ten times as long as it took to apply the last ones, and
+/// this at least. Rows that come one after the other share pages, and a page is written to the log once a transaction.
+const GATHER_AT_LEAST: Duration = Duration::from_millis(100);
+/// And this at most.
 const GATHER_AT_MOST: Duration = Duration::from_millis(200);
 /// Octets of records that are applied without further waiting: some thousands of leases.
 const MUCH: usize = 2 << 20;
@@ -238,7 +240,7 @@ impl Applier {
         self.progress.applied(last, batches, forced);
         let took = began.elapsed();
         metrics::histogram!("ringfence_store_apply_seconds").record(took.as_secs_f64());
-        self.gather = (took * 10).min(GATHER_AT_MOST);
+        self.gather = (took * 10).clamp(GATHER_AT_LEAST, GATHER_AT_MOST);
         self.source.written(rows);
         Ok(())
     }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags};
 
@@ -17,8 +17,11 @@ use crate::db::{PATIENCE, STATEMENTS};
 use crate::error::open_error;
 use crate::value::Value;
 
-/// Writes after which the log is written back: some ten megabytes of it.
-const CHECKPOINT_AFTER: usize = 8192;
+/// Writes after which the log is written back: a megabyte or two of it. The disk makes everything durable that it was
+/// given before it answers that a frame of the journal is, so what is written back at once is what calls wait for.
+const CHECKPOINT_AFTER: usize = 1024;
+/// Between two of these at least: the pages that many writes share are written back once.
+const CHECKPOINT_EVERY: Duration = Duration::from_millis(250);
 /// How long a transaction of frames waits for another program's lock before it is tried again.
 const BRIEFLY: Duration = Duration::from_millis(250);
 /// Pages of log after which SQLite writes it back inside a commit, should nothing else have done so: 128 MiB.
@@ -95,6 +98,7 @@ pub(crate) struct Checkpoints {
     /// The thread is done with most of it; what came meanwhile is left.
     rest: Arc<AtomicBool>,
     writes: usize,
+    began: Option<Instant>,
 }
 
 impl Checkpoints {
@@ -112,6 +116,7 @@ impl Checkpoints {
             due,
             rest,
             writes: 0,
+            began: None,
         })
     }
 
@@ -122,8 +127,11 @@ impl Checkpoints {
         if self.rest.swap(false, Ordering::AcqRel) {
             checkpoint(connection);
         }
-        if self.writes >= CHECKPOINT_AFTER {
-            self.writes = 0;
+        let rested = self
+            .began
+            .is_none_or(|began| began.elapsed() >= CHECKPOINT_EVERY);
+        if self.writes >= CHECKPOINT_AFTER && rested {
+            (self.writes, self.began) = (0, Some(Instant::now()));
             // Full: the thread is at it.
             self.due.try_send(()).ok();
         }
