@@ -16,6 +16,7 @@ pub mod phones;
 pub mod pool_reports;
 pub mod prompts;
 pub mod reports;
+pub mod retention;
 pub mod secrets;
 pub mod setup;
 pub mod sites;

@@ -13,7 +13,9 @@ use serde::{Deserialize, Serialize};
 
 pub use load::load;
 pub use reference::reference;
-pub use values::{DatabaseUrl, Level, LogFormat, Network, PortRange, PublicUrl, SessionInterval};
+pub use values::{
+    DatabaseUrl, KeepFor, Level, LogFormat, Network, PortRange, PublicUrl, SessionInterval,
+};
 
 /// A key as the reference page shows it.
 struct Key {
@@ -78,6 +80,8 @@ pub struct Config {
     pub media: Media,
     /// `[recording]`
     pub recording: Recording,
+    /// `[retention]`
+    pub retention: Retention,
     /// `[secrets]`
     pub secrets: Secrets,
     /// `[outbound]`
@@ -97,6 +101,7 @@ impl Default for Config {
             sip: Sip::default(),
             media: Media::default(),
             recording: Recording::default(),
+            retention: Retention::default(),
             secrets: Secrets::default(),
             outbound: Outbound::default(),
             log: Log::default(),
@@ -127,6 +132,7 @@ impl Config {
         Sip::SECTION,
         Media::SECTION,
         Recording::SECTION,
+        Retention::SECTION,
         Secrets::SECTION,
         Outbound::SECTION,
         Log::SECTION,
@@ -265,6 +271,16 @@ section! {
         enabled: bool = true;
         /// The folder of the recordings. Without it: `recordings` in the data folder.
         folder: Option<PathBuf> = None;
+    }
+}
+
+section! {
+    /// How long what tells of people is kept. See docs/privacy.md.
+    Retention "retention" {
+        /// How long after its start a visit is kept as it was: `1 day` to `3650 days`, or `forever`. After that its
+        /// page, referrer, keyword, UTM and click ids, language, device, address and visitor are erased, and what pages
+        /// told of it; the visit itself is still counted.
+        visits: KeepFor = KeepFor(Some(750));
     }
 }
 

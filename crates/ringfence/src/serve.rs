@@ -97,6 +97,7 @@ pub fn plan(config: &Config) -> anyhow::Result<ServerPlan> {
                 ..FenceSettings::default()
             },
         },
+        keep_visits: config.retention.visits.into(),
         telephony: TelephonyConfig {
             udp: Some(sip),
             tcp: Some(config.sip.listen_tcp),

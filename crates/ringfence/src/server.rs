@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use ringfence_media::{MediaConfig, MediaEngine};
 use ringfence_outbound::{Outbound, OutboundPolicy};
 use ringfence_platform::calls::{self, Recovered};
+use ringfence_platform::retention::Keep;
 use ringfence_platform::{Keys, Platform, Settings, now};
 use ringfence_store::Db;
 use ringfence_telephony::{Telephony, TelephonyConfig, TrunkDirectory};
@@ -23,6 +24,9 @@ use crate::metrics::Metrics;
 const TRUNKS_EVERY: Duration = Duration::from_secs(5);
 /// How often numbers are looked for whose quarantine is over.
 const QUARANTINES_EVERY: Duration = Duration::from_secs(30);
+
+/// How often visits are looked for whose time is over.
+const RETENTION_EVERY: Duration = Duration::from_mins(15);
 
 /// How long HTTP requests may take to end once the server stops; live pages are cut before.
 const HTTP_PATIENCE: Duration = Duration::from_secs(5);
@@ -43,6 +47,8 @@ pub struct ServerPlan {
     pub http: SocketAddr,
     /// How use cases behave; an empty `public_url` becomes the address that is listened on.
     pub settings: Settings,
+    /// How long visits are kept as they were.
+    pub keep_visits: Keep,
     /// Where SIP listens and how much it takes.
     pub telephony: TelephonyConfig,
     /// Where sound passes; an unspecified address becomes this machine's own.
@@ -139,6 +145,11 @@ impl Server {
             stop.clone(),
         ));
         tokio::spawn(end_quarantines(Arc::clone(&platform), stop.clone()));
+        tokio::spawn(erase_old_visits(
+            Arc::clone(&platform),
+            plan.keep_visits,
+            stop.clone(),
+        ));
         let webhooks = tokio::spawn(Arc::clone(&platform).send_webhooks());
         tokio::spawn(metrics.clone().keep());
         let router =
@@ -250,6 +261,19 @@ async fn end_quarantines(platform: Arc<Platform>, stop: CancellationToken) {
             Ok(0) => {}
             Ok(numbers) => tracing::info!(numbers, "quarantines are over"),
             Err(error) => tracing::warn!("quarantines go on for now: {error}"),
+        }
+    }
+}
+
+async fn erase_old_visits(platform: Arc<Platform>, keep: Keep, stop: CancellationToken) {
+    let mut beat = tokio::time::interval(RETENTION_EVERY);
+    while stop.run_until_cancelled(beat.tick()).await.is_some() {
+        match platform.erase_old_visits(keep, now()).await {
+            Ok(0) => {}
+            Ok(visits) => tracing::info!(visits, "erased what old visits told of people"),
+            Err(error) => tracing::warn!(
+                "what old visits tell of people could not be erased; it is tried again: {error}"
+            ),
         }
     }
 }

@@ -33,6 +33,7 @@ migrations! {
     22 "0022_page_reports",
     23 "0023_visit_events",
     24 "0024_call_group",
+    25 "0025_retention",
     28 "0028_people",
     29 "0029_audit_log",
 }

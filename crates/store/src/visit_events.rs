@@ -12,7 +12,7 @@ use crate::{Db, StoreError};
 const KEPT: i64 = 50;
 
 const ADD: &str = "INSERT INTO visit_events (account, visit, id, at, kind, name, data) \
-    SELECT account, id, $3, $4, $5, $6, $7 FROM visits WHERE account = $1 AND id = $2 \
+    SELECT account, id, $3, $4, $5, $6, $7 FROM visits WHERE account = $1 AND id = $2 AND erased_at IS NULL \
     AND (SELECT COUNT(*) FROM visit_events AS kept WHERE kept.account = $1 AND kept.visit = $2) < $8";
 const OF_VISIT: &str = "SELECT account, visit, id, at, kind, name, data FROM visit_events \
     WHERE account = $1 AND visit = $2 ORDER BY at, id";

@@ -12,6 +12,7 @@ mod pool;
 mod quarantine;
 mod recent;
 mod referrers;
+mod retention;
 mod sizing;
 mod source;
 
@@ -27,5 +28,6 @@ pub use landing::{
 pub use pool::{GivenUp, Held, LostRace, PoolLeases, Proposal};
 pub use quarantine::{PoolMove, move_number};
 pub use recent::{RECENT_MAX, RecentLease, RecentLeases};
+pub use retention::Keep;
 pub use sizing::{ERLANGS_MAX, OfferedLoad, POOL_NUMBERS_MAX, SHARE_MIN, SizingError};
 pub use source::{Explanation, SourceRule, SourceRules, VisitFacts, classify, explain};

@@ -82,6 +82,7 @@ fn kind(key: &Key) -> &'static str {
         "PublicUrl" | "DatabaseUrl" => "URL",
         "PortRange" => "two ports",
         "SessionInterval" => "seconds",
+        "KeepFor" => "days, or `forever`",
         "LogFormat" | "Level" => "word",
         _ => "text",
     }

@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
+use ringfence_platform::retention::Keep;
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
 
@@ -23,7 +25,7 @@ macro_rules! as_text {
         }
     )*};
 }
-as_text!(DatabaseUrl, PublicUrl, Network, PortRange, Level);
+as_text!(DatabaseUrl, PublicUrl, Network, PortRange, Level, KeepFor);
 
 /// Seconds between signs of life of a call's sides; 0 for none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +46,54 @@ impl TryFrom<u32> for SessionInterval {
 impl From<SessionInterval> for u32 {
     fn from(interval: SessionInterval) -> Self {
         interval.0
+    }
+}
+
+/// How long something is kept: `750 days`, or `forever`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct KeepFor(pub Option<u32>);
+
+impl KeepFor {
+    /// Ten years.
+    const DAYS_MAX: u32 = 3650;
+}
+
+impl FromStr for KeepFor {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "forever" {
+            return Ok(Self(None));
+        }
+        let days = text
+            .strip_suffix(" days")
+            .or_else(|| text.strip_suffix(" day"))
+            .and_then(|number| number.parse().ok());
+        match days {
+            Some(days @ 1..=Self::DAYS_MAX) => Ok(Self(Some(days))),
+            _ => Err(format!(
+                "expected \"1 day\" to \"{} days\", or \"forever\", got {text:?}",
+                Self::DAYS_MAX
+            )),
+        }
+    }
+}
+
+impl fmt::Display for KeepFor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(1) => f.write_str("1 day"),
+            Some(days) => write!(f, "{days} days"),
+            None => f.write_str("forever"),
+        }
+    }
+}
+
+impl From<KeepFor> for Keep {
+    fn from(keep: KeepFor) -> Self {
+        keep.0.map_or(Self::Forever, |days| {
+            Self::For(Duration::from_hours(24) * days)
+        })
     }
 }
 
@@ -254,6 +304,30 @@ mod tests {
         ] {
             assert!(bad.parse::<PublicUrl>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn how_long_is_days_or_forever_and_never_nothing() {
+        for good in ["1 day", "750 days", "3650 days", "forever"] {
+            let kept = good.parse::<KeepFor>().map(|kept| kept.to_string());
+            assert_eq!(kept.as_deref(), Ok(good));
+        }
+        for bad in [
+            "0 days",
+            "3651 days",
+            "-1 days",
+            "750",
+            "25 months",
+            "Forever",
+            "",
+        ] {
+            assert!(bad.parse::<KeepFor>().is_err(), "{bad}");
+        }
+        assert_eq!(
+            Keep::from(KeepFor(Some(2))),
+            Keep::For(Duration::from_hours(48))
+        );
+        assert_eq!(Keep::from(KeepFor(None)), Keep::Forever);
     }
 
     #[test]

@@ -159,6 +159,7 @@ fn plan(
             late_call_window: Duration::from_hours(1),
             fence: ringfence_platform::fence::FenceSettings::default(),
         },
+        keep_visits: ringfence_platform::retention::Keep::Forever,
         telephony: TelephonyConfig {
             udp: Some(sip),
             tcp: Some(sip),

@@ -27,6 +27,7 @@ mod pool_load;
 mod pool_rules;
 mod profiles;
 mod reports;
+mod retention;
 mod sites;
 mod targets;
 mod tenancy;

@@ -1,0 +1,9 @@
+-- When a visit's personal data was erased, and how far back everything of an account is erased already, so that a run
+-- begins where the last one ended. The row of the visit itself stays: leases and calls point to it, and reports count it.
+ALTER TABLE visits ADD COLUMN erased_at INTEGER;
+
+CREATE TABLE retention_progress (
+    account BLOB NOT NULL REFERENCES accounts (id),
+    visits_through INTEGER NOT NULL,
+    PRIMARY KEY (account)
+) STRICT;
