@@ -1,4 +1,4 @@
-//! Names -> addresses and TXT records.
+//! Names -> addresses, TXT records, and the servers of a service.
 
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{
@@ -6,11 +6,12 @@ use hickory_resolver::config::{
 };
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
-use hickory_resolver::proto::rr::RData;
+use hickory_resolver::proto::rr::{RData, RecordType};
 use ringfence_model::Duration;
 use std::net::{IpAddr, SocketAddr};
 
 use crate::OutboundError;
+use crate::sip::{Pointer, Service, transport_of};
 
 /// One question to one name server.
 const QUESTION_TIME: Duration = Duration::from_secs(3);
@@ -59,6 +60,47 @@ impl Resolver {
             })
             .take(RECORDS_MAX)
             .collect())
+    }
+
+    /// SRV records; none when the name has none.
+    pub(crate) async fn services(&self, name: &str) -> Result<Vec<Service>, OutboundError> {
+        let records = self.records(name, RecordType::SRV).await?;
+        let services = records.into_iter().filter_map(|record| match record {
+            // A root for a target says that there is no such service (RFC 2782).
+            RData::SRV(srv) if !srv.target.is_root() => Some(Service {
+                priority: srv.priority,
+                weight: srv.weight,
+                port: srv.port,
+                host: srv.target.to_ascii(),
+            }),
+            _ => None,
+        });
+        Ok(services.collect())
+    }
+
+    /// NAPTR records that lead to SRV records of SIP (RFC 3263 §4.1); none when the name has none.
+    pub(crate) async fn pointers(&self, name: &str) -> Result<Vec<Pointer>, OutboundError> {
+        let records = self.records(name, RecordType::NAPTR).await?;
+        let pointers = records.into_iter().filter_map(|record| match record {
+            RData::NAPTR(naptr) if naptr.flags.eq_ignore_ascii_case(b"s") => Some(Pointer {
+                order: naptr.order,
+                preference: naptr.preference,
+                transport: transport_of(&naptr.services)?,
+                name: naptr.replacement.to_ascii(),
+            }),
+            _ => None,
+        });
+        Ok(pointers.collect())
+    }
+
+    async fn records(&self, name: &str, kind: RecordType) -> Result<Vec<RData>, OutboundError> {
+        let found = match self.asked(name)?.lookup(absolute(name), kind).await {
+            Ok(found) => found,
+            Err(error) if error.is_no_records_found() => return Ok(Vec::new()),
+            Err(error) => return Err(not_resolved(name, &error)),
+        };
+        let answers = found.answers().iter().take(RECORDS_MAX);
+        Ok(answers.map(|record| record.data.clone()).collect())
     }
 
     fn asked(&self, host: &str) -> Result<&TokioResolver, OutboundError> {

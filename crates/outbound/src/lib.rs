@@ -7,6 +7,7 @@ mod addresses;
 mod dns;
 mod fetch;
 mod post;
+mod sip;
 
 use ipnet::IpNet;
 use ringfence_model::Duration;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 
 pub use addresses::is_public;
 pub use post::Posted;
+pub use sip::{SipHost, SipServer};
 
 /// What may be reached.
 #[derive(Debug, Clone, Default)]

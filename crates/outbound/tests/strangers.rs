@@ -7,8 +7,8 @@
 
 mod servers;
 
-use ringfence_model::Duration;
-use ringfence_outbound::{FetchLimits, Outbound, OutboundError, OutboundPolicy};
+use ringfence_model::{Duration, SipTransport};
+use ringfence_outbound::{FetchLimits, Outbound, OutboundError, OutboundPolicy, SipHost};
 use servers::{NameServer, WebServer};
 use std::net::SocketAddr;
 
@@ -216,5 +216,75 @@ async fn a_name_that_does_not_exist_or_a_closed_port_says_so() {
             outbound.fetch(url, limits()).await,
             Err(OutboundError::NotAUrl(_))
         ));
+    }
+}
+
+#[tokio::test]
+async fn the_servers_of_a_sip_host_come_in_the_order_of_its_records() {
+    let names = NameServer::start(|name, _| match name {
+        "edge.test." => vec![[192, 0, 2, 1].into()],
+        "spare.test." => vec![[192, 0, 2, 2].into(), [192, 0, 2, 3].into()],
+        "plain.test." | "closed.test." => vec![[192, 0, 2, 9].into()],
+        _ => vec![],
+    })
+    .await;
+    let outbound = fenced(Some(names.address));
+    let both = [SipTransport::Udp, SipTransport::Tcp];
+    let servers = async |host, port, transport| {
+        let of = SipHost {
+            host,
+            port,
+            transport,
+        };
+        let found = outbound.sip_servers(of, &both, |_| 0).await;
+        let found = found.map_err(|error| error.word())?.into_iter();
+        let written = found.map(|one| format!("{} {}", one.transport.as_str(), one.address));
+        Ok::<_, &str>(written.collect::<Vec<_>>())
+    };
+    let udp = [
+        "udp 192.0.2.1:5061",
+        "udp 192.0.2.2:5062",
+        "udp 192.0.2.3:5062",
+    ];
+    let tcp = "tcp 192.0.2.1:5063";
+    for (host, port, transport, expected) in [
+        (
+            "carrier.test",
+            None,
+            Some(SipTransport::Udp),
+            Ok(udp.to_vec()),
+        ),
+        ("carrier.test", None, None, Ok([&udp[..], &[tcp]].concat())),
+        ("pointed.test", None, None, Ok([&[tcp], &udp[..]].concat())),
+        (
+            "pointed.test",
+            None,
+            Some(SipTransport::Udp),
+            Err("not_resolved"),
+        ),
+        ("plain.test", None, None, Ok(vec!["udp 192.0.2.9:5060"])),
+        (
+            "closed.test",
+            None,
+            Some(SipTransport::Tcp),
+            Ok(vec!["tcp 192.0.2.9:5060"]),
+        ),
+        (
+            "edge.test",
+            Some(5070),
+            Some(SipTransport::Tcp),
+            Ok(vec!["tcp 192.0.2.1:5070"]),
+        ),
+        (
+            "2001:db8::1",
+            None,
+            None,
+            Ok(vec!["udp [2001:db8::1]:5060"]),
+        ),
+        ("nobody.test", None, None, Err("not_resolved")),
+    ] {
+        let found = servers(host, port, transport).await;
+        let expected = expected.map(|all| all.into_iter().map(ToOwned::to_owned).collect());
+        assert_eq!(found, expected, "{host} {port:?} {transport:?}");
     }
 }

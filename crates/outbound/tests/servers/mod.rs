@@ -176,6 +176,8 @@ fn reply(
             strings(&["v=spf1 ", "-all"]),
             strings(&["ringfence-challenge"]),
         ],
+        33 => services(&name),
+        35 => pointers(&name),
         _ => Vec::new(),
     };
     let mut reply = query[..2].to_vec();
@@ -191,6 +193,48 @@ fn reply(
         reply.extend(record);
     }
     Some(reply)
+}
+
+/// SRV (RFC 2782): an edge of priority 10 and one of 20, over UDP and over TCP; one that is not there.
+fn services(asked: &str) -> Vec<Vec<u8>> {
+    let service = |priority: u16, port: u16, host: &str| {
+        let numbers = [priority, 0, port].map(u16::to_be_bytes).concat();
+        [numbers, name(host)].concat()
+    };
+    match asked.to_ascii_lowercase().as_str() {
+        "_sip._udp.carrier.test." => vec![
+            service(20, 5062, "spare.test"),
+            service(10, 5061, "edge.test"),
+            service(5, 5060, "gone.test"),
+        ],
+        "_sip._tcp.carrier.test." | "_sip._tcp.pointed.test." => {
+            vec![service(10, 5063, "edge.test")]
+        }
+        "_sip._udp.closed.test." => vec![service(0, 0, "")],
+        _ => Vec::new(),
+    }
+}
+
+/// NAPTR (RFC 3403 §4.1): TCP before UDP, and what nobody here speaks before both.
+fn pointers(asked: &str) -> Vec<Vec<u8>> {
+    let pointer = |preference: u16, services: &str, to: &str| {
+        let numbers = [10, preference].map(u16::to_be_bytes).concat();
+        [numbers, strings(&["s", services, ""]), name(to)].concat()
+    };
+    match asked.to_ascii_lowercase().as_str() {
+        "pointed.test." => vec![
+            pointer(20, "SIP+D2U", "_sip._udp.carrier.test"),
+            pointer(10, "SIP+D2T", "_sip._tcp.pointed.test"),
+            pointer(5, "SIP+D2S", "_sip._sctp.pointed.test"),
+        ],
+        _ => Vec::new(),
+    }
+}
+
+/// A name as records hold it.
+fn name(text: &str) -> Vec<u8> {
+    let labels: Vec<&str> = text.split('.').filter(|label| !label.is_empty()).collect();
+    [strings(&labels), vec![0]].concat()
 }
 
 fn strings(texts: &[&str]) -> Vec<u8> {
