@@ -39,7 +39,7 @@ pub use id::{
 pub use number::{E164, NumberError, masked};
 pub use page_look::{LookOutcome, LookedPage, PageLook, PageView};
 pub use page_report::{PageReport, TargetSeen, VisitEvent, VisitEventKind};
-pub use phone::{Phone, Registration, SipTransport, TrunkLogin};
+pub use phone::{Phone, Registration, SipTransport, TrunkLogin, TrunkRegister, TrunkRegistered};
 pub use plan::{CallPlan, PlanDocument, Step};
 pub use pool_rule::{PoolRule, PoolWish};
 pub use records::{

@@ -75,3 +75,31 @@ pub struct TrunkLogin {
     /// Challenge with MD5 alone (RFC 8760).
     pub md5_only: bool,
 }
+
+/// Where we register at a trunk (RFC 3261 §10); its [`TrunkLogin`] says with what that is proved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrunkRegister {
+    /// Whose it is.
+    pub account: AccountId,
+    /// The trunk.
+    pub trunk: TrunkId,
+    /// Its registrars: SIP URIs without a user, `sip:sip.example.com;transport=tcp`, the first to try first.
+    pub registrars: Vec<String>,
+    /// Our address there, `sip:+442079460123@example.com`, when it is not the login at the first registrar's host.
+    pub identity: Option<String>,
+    /// The time that is asked for, in seconds.
+    pub expiry: u32,
+}
+
+/// How the registration at a trunk stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TrunkRegistered {
+    /// Until when a registrar knows us; none when none does.
+    pub until: Option<Timestamp>,
+    /// Since when all have refused or been silent; none when one answers.
+    pub failing_since: Option<Timestamp>,
+    /// Why, in words.
+    pub reason: Option<String>,
+    /// The address of the registrar that was asked last, `udp 192.0.2.1:5060`.
+    pub registrar: Option<String>,
+}

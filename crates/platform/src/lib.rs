@@ -15,6 +15,7 @@ pub mod numbers;
 pub mod phones;
 pub mod pool_reports;
 pub mod prompts;
+mod registering;
 pub mod reports;
 pub mod retention;
 pub mod secrets;

@@ -34,6 +34,9 @@ const HTTP_PATIENCE: Duration = Duration::from_secs(5);
 /// How long attempts of webhooks may take to end once the server stops.
 const WEBHOOK_PATIENCE: Duration = Duration::from_secs(2);
 
+/// How long registrars of trunks may take to forget us once the server stops.
+const PARTING: Duration = Duration::from_secs(5);
+
 /// How long the last rows of calls may wait for the database once the server stops.
 const ROWS_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -73,6 +76,9 @@ pub struct Server {
     web: JoinHandle<std::io::Result<()>>,
     webhooks: JoinHandle<()>,
     registrations: JoinHandle<()>,
+    registered: JoinHandle<()>,
+    /// Has registrars of trunks forget us.
+    leave: CancellationToken,
     drained: CancellationToken,
     stop: CancellationToken,
 }
@@ -144,6 +150,12 @@ impl Server {
             trunks.clone(),
             stop.clone(),
         ));
+        let leave = stop.child_token();
+        let registered = tokio::spawn(Arc::clone(&platform).keep_registered(
+            telephony.clone(),
+            trunks.clone(),
+            leave.clone(),
+        ));
         tokio::spawn(end_quarantines(Arc::clone(&platform), stop.clone()));
         tokio::spawn(erase_old_visits(
             Arc::clone(&platform),
@@ -165,14 +177,24 @@ impl Server {
             web,
             webhooks,
             registrations,
+            registered,
+            leave,
             drained,
             stop,
         })
     }
 
-    /// Takes no new calls, lets those under way go on for `patience` or until `hurry` resolves, then ends them and
+    /// Takes no new calls and tells so to the registrars of trunks, lets calls under way go on for `patience` or until `hurry` resolves, then ends them and
     /// waits for their last rows. The dashboard is still there afterwards.
     pub async fn end_calls(&mut self, patience: Duration, hurry: impl Future<Output = ()>) {
+        self.telephony.refuse_calls();
+        self.leave.cancel();
+        if tokio::time::timeout(PARTING, &mut self.registered)
+            .await
+            .is_err()
+        {
+            tracing::warn!("some registrars of trunks still send calls here until they forget us");
+        }
         tokio::select! {
             () = self.telephony.drain(patience) => {}
             () = hurry => self.telephony.drain(Duration::ZERO).await,

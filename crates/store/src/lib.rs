@@ -43,6 +43,7 @@ mod sites;
 mod sqlite;
 mod targets;
 mod trunk_logins;
+mod trunk_registers;
 mod value;
 mod visit_events;
 mod webhooks;

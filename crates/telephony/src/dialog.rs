@@ -102,6 +102,25 @@ impl Dialog {
         }
     }
 
+    /// What our REGISTERs for an identity (a name-addr without a tag) share, which is a dialog but for the tag of the
+    /// other side (RFC 3261 §10.2): they are numbered and proved alike.
+    pub(crate) fn registering(registrar: Uri, identity: &str) -> Self {
+        Self {
+            remote: identity.to_owned(),
+            ..Self::outgoing(registrar, identity, Transport::Udp)
+        }
+    }
+
+    /// Its next requests travel by this transport.
+    pub(crate) const fn travel_by(&mut self, transport: Transport) {
+        self.transport = transport;
+    }
+
+    /// The next challenge is answered, whatever was answered before.
+    pub(crate) fn forget_proof(&mut self) {
+        self.proof = None;
+    }
+
     /// Learns the peer's tag, target and routes from a response to our INVITE (RFC 3261 §12.1.2).
     pub(crate) fn learn(&mut self, response: &Response) {
         if let Ok(to) = response.to_header()

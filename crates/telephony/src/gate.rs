@@ -18,6 +18,7 @@ use crate::fold;
 use crate::guard::{Guard, Proof};
 use crate::message::{self, Flaw};
 use crate::phones::{Admission, Door, Flow, PhoneDirectory, hide_nat};
+use crate::registrar::Registrars;
 use crate::{TelephonyConfig, TrunkDirectory};
 
 /// How late the scheduler may be before new calls are refused: by then callers wait longer than for a 503.
@@ -147,6 +148,7 @@ pub(crate) struct Gate {
     pub dialogs: Dialogs,
     pub load: Arc<Load>,
     pub guard: Guard,
+    pub registrars: Registrars,
     pub phones: PhoneDirectory,
     pub door: Arc<Door>,
     pub endpoint: Arc<OnceLock<Weak<EndpointInner>>>,
@@ -180,6 +182,13 @@ impl TransportEventInspector for Gate {
             // The stack lets go of responses that belong to no request of ours.
             SipMessage::Response(_) if flaw.is_some() => {
                 dropped("malformed");
+                return None;
+            }
+            SipMessage::Response(response)
+                if message::is_of(&response, Method::Register)
+                    && !self.registrars.may_answer(&response, way) =>
+            {
+                dropped("unknown_registrar");
                 return None;
             }
             SipMessage::Response(_) => {

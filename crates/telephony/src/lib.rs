@@ -22,6 +22,8 @@ mod message;
 mod nonces;
 mod peers;
 mod phones;
+mod registered;
+mod registrar;
 mod sdp;
 mod seam;
 mod server;
@@ -36,6 +38,8 @@ pub use config::{Certificate, TelephonyConfig, TlsConfig};
 pub use digest::PhoneSecret;
 pub use error::TelephonyError;
 pub use phones::{Phone, PhoneDirectory, Reached, RegistrationsChanged};
+pub use registered::{RegisteredTrunk, RegistrarAddress, WayOut};
+pub use registrar::{Binding, RegisterFailure, TrunkIdentity};
 pub use ringfence_media::RecordingReport;
 pub use seam::{
     CallDecision, CallNotice, CallSetup, Flow, IncomingCall, InviteFacts, RecordingPlan,

@@ -199,6 +199,13 @@ pub(crate) fn display_name(value: &str) -> Option<String> {
     (!name.trim().is_empty()).then(|| name.trim().to_owned())
 }
 
+/// Whom a call is for where its Request-URI holds our own contact: P-Called-Party-ID (RFC 7315 §4.2), else To.
+pub(crate) fn called_party(request: &Request) -> Option<String> {
+    header(&request.headers, "P-Called-Party-ID", None)
+        .and_then(user_part)
+        .or_else(|| user_part(request.to_header().ok()?.value()))
+}
+
 /// Who calls: P-Asserted-Identity (RFC 3325), else From; `None` when that is withheld.
 pub(crate) fn caller(request: &Request) -> Option<(String, Option<String>)> {
     let privacy = request.headers.iter().any(|header| {
@@ -266,6 +273,12 @@ fn unescape(text: &str) -> String {
         .chars()
         .filter(|character| !character.is_control())
         .collect()
+}
+
+/// Whether a message belongs to a transaction of a method.
+pub(crate) fn is_of(message: &impl HeadersExt, method: Method) -> bool {
+    let cseq = message.cseq_header().ok();
+    cseq.and_then(|cseq| cseq.method().ok()) == Some(method)
 }
 
 /// Max-Forwards; 70 when it is missing or no number (RFC 3261 §8.1.1.6).
@@ -579,6 +592,14 @@ mod tests {
         ] {
             assert_eq!(user_part(value).as_deref(), user, "{value}");
         }
+    }
+
+    #[test]
+    fn the_called_party_comes_before_to() {
+        let said = called_party(&request(""));
+        assert_eq!(said.as_deref(), Some("+442079460100"));
+        let said = request("p-called-party-id: <sip:+442079460123@example.com>\r\n");
+        assert_eq!(called_party(&said).as_deref(), Some("+442079460123"));
     }
 
     #[test]

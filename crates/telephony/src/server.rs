@@ -25,12 +25,13 @@ use crate::guard::Guard;
 use crate::loops::Loops;
 use crate::peers::Peers;
 use crate::phones::{self, Door};
+use crate::registrar::Registrars;
 use crate::streams::Entrance;
 use crate::tls::{self, Shown};
 use crate::wire::Identity;
 use crate::{
-    Certificate, IncomingCall, PhoneDirectory, TelephonyConfig, TelephonyError, TrunkDirectory,
-    call, listen, message,
+    Binding, Certificate, IncomingCall, PhoneDirectory, TelephonyConfig, TelephonyError,
+    TrunkDirectory, TrunkIdentity, call, listen, message,
 };
 
 /// New calls that may wait for the platform to look at them.
@@ -78,6 +79,7 @@ pub(crate) struct Shared {
     pub identity: Identity,
     pub dialogs: Dialogs,
     pub peers: Peers,
+    pub registrars: Registrars,
     pub loops: Loops,
     pub incoming: mpsc::Sender<IncomingCall>,
     pub load: Arc<Load>,
@@ -155,6 +157,7 @@ impl Telephony {
             let load = Arc::new(Load::new(&config));
             let door = Arc::new(Door::new(phones.clone(), config.phone_md5_only));
             let peers = Peers::default();
+            let registrars = Registrars::default();
             let entrance = Entrance::new(
                 trunks.clone(),
                 peers.clone(),
@@ -171,6 +174,7 @@ impl Telephony {
                     dialogs: dialogs.clone(),
                     load: Arc::clone(&load),
                     guard: Guard::new(),
+                    registrars: registrars.clone(),
                     phones: phones.clone(),
                     door,
                     endpoint: Arc::clone(&backlink),
@@ -191,6 +195,7 @@ impl Telephony {
                 identity,
                 dialogs,
                 peers,
+                registrars,
                 loops: Loops::new(),
                 incoming,
                 load,
@@ -255,6 +260,16 @@ impl Telephony {
     /// Calls that are under way: let in and not ended.
     pub fn active_calls(&self) -> usize {
         self.inner.shared.load.active()
+    }
+
+    /// What registers us at a trunk (RFC 3261 §10.2), which has to be asked to.
+    pub fn binding(&self, identity: TrunkIdentity) -> Binding {
+        Binding::new(Arc::clone(&self.inner.shared), identity)
+    }
+
+    /// Refuses new calls with 503 from now on.
+    pub fn refuse_calls(&self) {
+        self.inner.shared.load.drain();
     }
 
     /// Refuses new calls with 503 from now on, lets those under way go on for `patience`, then hangs them up,

@@ -7,6 +7,8 @@ use arc_swap::ArcSwap;
 use ipnet::IpNet;
 use ringfence_model::TrunkId;
 
+use crate::RegisteredTrunk;
+
 /// One address or prefix of a trunk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrunkAddress {
@@ -56,6 +58,7 @@ impl std::fmt::Debug for TrunkAccount {
 pub struct TrunkDirectory {
     addresses: Arc<ArcSwap<Vec<TrunkAddress>>>,
     accounts: Arc<ArcSwap<Vec<TrunkAccount>>>,
+    registered: Arc<ArcSwap<Vec<RegisteredTrunk>>>,
 }
 
 impl TrunkDirectory {
@@ -76,6 +79,35 @@ impl TrunkDirectory {
     /// Puts these users and passwords in the place of all others. Calls under way go on.
     pub fn replace_accounts(&self, accounts: Vec<TrunkAccount>) {
         self.accounts.store(Arc::new(accounts));
+    }
+
+    /// Puts these in the place of all trunks at which we register. Calls under way go on.
+    pub fn replace_registered(&self, trunks: Vec<RegisteredTrunk>) {
+        self.registered.store(Arc::new(trunks));
+    }
+
+    /// The trunk that a call is for which has come from this address to a user that is ours at a registrar only.
+    pub(crate) fn called_as(&self, user: &str, from: IpAddr) -> Option<TrunkAddress> {
+        let registered = self.registered.load();
+        let from = from.to_canonical();
+        let addresses = self.addresses.load();
+        let sends_from_there = |trunk: &RegisteredTrunk| {
+            let mut its = addresses.iter().filter(|one| one.trunk == trunk.trunk);
+            its.find(|one| one.net.contains(&from)).cloned()
+        };
+        // Trunks may share a registrar, and then only the contact tells them apart.
+        let by_contact = registered.iter().filter(|trunk| trunk.contact == user);
+        let by_user = registered.iter().filter(|trunk| trunk.user == user);
+        by_contact.chain(by_user).find_map(sends_from_there)
+    }
+
+    /// The registered trunk over which a call to this host and port goes out, in a call that may use these trunks.
+    pub(crate) fn out_by(&self, place: &str, may_use: &[TrunkId]) -> Option<RegisteredTrunk> {
+        let registered = self.registered.load();
+        let mut candidates = registered.iter().filter(|trunk| {
+            may_use.contains(&trunk.trunk) && trunk.place.eq_ignore_ascii_case(place)
+        });
+        candidates.next().cloned()
     }
 
     /// With what a challenge of a host is answered, in a call that may use the passwords of these trunks.

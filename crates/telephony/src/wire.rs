@@ -44,13 +44,18 @@ impl Identity {
 
     /// A Contact of ours.
     pub(crate) fn contact(&self, transport: Transport) -> Header {
+        Header::Contact(self.contact_of("ringfence", transport).into())
+    }
+
+    /// The same for a user that is not every call's.
+    pub(crate) fn contact_of(&self, user: &str, transport: Transport) -> String {
         let address = self.address(transport);
         let parameter = match transport {
             Transport::Tcp => ";transport=tcp",
             Transport::Tls => ";transport=tls",
             _ => "",
         };
-        Header::Contact(format!("<sip:ringfence@{address}{parameter}>").into())
+        format!("<sip:{user}@{address}{parameter}>")
     }
 
     /// The host that our From addresses are at.
@@ -109,6 +114,20 @@ impl Identity {
             addr: uri.host_with_port.clone(),
         };
         Ok((destination, transport))
+    }
+
+    /// Why nothing can be sent to an address, in words; none when it can.
+    pub(crate) fn objection(&self, transport: Transport, address: SocketAddr) -> Option<String> {
+        let listens = match transport {
+            Transport::Udp => self.udp,
+            Transport::Tcp => self.tcp,
+            _ => None,
+        };
+        if listens.is_none() {
+            return Some(format!("this server has no listener for {transport}"));
+        }
+        self.is_us(address)
+            .then(|| "it is this server itself".to_owned())
     }
 
     fn is_us(&self, address: SocketAddr) -> bool {

@@ -134,6 +134,7 @@ impl Arrangement {
                 ));
             }
         }
+        self.register_problems(problems);
         for target in &self.target {
             of_target(target, problems);
         }

@@ -39,12 +39,14 @@ pub struct Arrangement {
 pub struct TrunkPart {
     /// Its name.
     pub name: String,
-    /// Addresses or networks (CIDR) that it sends from.
+    /// Addresses or networks (CIDR) that it sends from; one that we register at sends from its registrars beside them.
+    #[serde(default)]
     pub addresses: Vec<String>,
     /// ISO 3166-1 alpha-2: how it writes numbers that lack a country code.
     #[serde(default)]
     pub country: Option<String>,
-    /// Where it takes calls: a SIP URI without a user, `sip:sbc.example.com:5060`. Without one no call goes out over it.
+    /// Where it takes calls: a SIP URI without a user, `sip:sbc.example.com:5060`. Without one calls go out to its
+    /// registrars, and over a trunk without those none goes out.
     #[serde(default)]
     pub send_to: Option<String>,
     /// Who we are there, or they are here, when a password proves it.
@@ -65,6 +67,15 @@ pub struct TrunkPart {
     /// Challenge with MD5 alone, for a far side that stumbles over SHA-256.
     #[serde(default)]
     pub md5_only: bool,
+    /// Where we register: SIP URIs without a user, the first to try first.
+    #[serde(default)]
+    pub register: Vec<String>,
+    /// Our address there, `sip:+442079460123@example.com`, when it is not `user` at the first registrar's host.
+    #[serde(default)]
+    pub register_as: Option<String>,
+    /// The time that is asked for, in seconds.
+    #[serde(default)]
+    pub register_expiry: Option<u32>,
 }
 
 /// `[[target]]`

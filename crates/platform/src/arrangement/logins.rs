@@ -157,12 +157,12 @@ impl Arrangement {
             if let Err(error) = found {
                 problems.push(of(&error));
             }
-            match trunk.send_to.as_deref().map(host_of) {
+            match trunk.route().map(|route| host_of(route)) {
                 Some(host) if !hosts.insert(host.to_ascii_lowercase()) => problems.push(of(
                     "another trunk with a user sends to the same host, and nobody could tell whose password is asked for",
                 )),
                 None if !trunk.challenge => problems.push(of(
-                    "its password is of no use: set `send_to` to call over it, or `challenge` to have its calls prove it",
+                    "its password is of no use: set `send_to` to call over it, `register` to register at it, or `challenge` to have its calls prove it",
                 )),
                 _ => {}
             }

@@ -7,6 +7,7 @@ mod document;
 mod file;
 mod logins;
 mod numbers;
+mod registers;
 mod rules;
 mod shape;
 mod steps;
@@ -30,6 +31,7 @@ pub use document::{
 pub use file::{FileError, PlanFile, read_arrangement, read_plan_file};
 pub use logins::Secret;
 pub(crate) use logins::host_of;
+pub(crate) use registers::{Registrar, identity_of};
 pub use shape::{Names, Reach, Shape};
 
 /// Why an arrangement was not applied.
@@ -96,6 +98,7 @@ impl Platform {
             };
             work.trunks(&shape.trunks).await?;
             work.trunk_logins(&arrangement.trunk, &names).await?;
+            work.trunk_registers(&arrangement.trunk, &names).await?;
             work.dialling(arrangement.dialling.as_ref()).await?;
             work.targets(&shape.targets).await?;
             work.phones(&arrangement.target, &names).await?;

@@ -75,7 +75,7 @@ impl Arrangement {
                     addresses: part.addresses.clone(),
                     country: part.country.clone(),
                 };
-                shape.trunks.push((trunk, part.send_to.clone()));
+                shape.trunks.push((trunk, part.route().cloned()));
             }
         }
         let targets = self.target.iter();

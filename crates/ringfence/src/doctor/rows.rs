@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use ringfence_model::{Account, NumberState, Timestamp};
+use ringfence_model::{Account, NumberState, Timestamp, Trunk};
 use ringfence_platform::now;
 use ringfence_platform::phones::user_of;
 use ringfence_store::{Db, StoreError};
@@ -119,6 +119,7 @@ async fn of_account(db: &Db, account: &Account) -> Result<Vec<Finding>, StoreErr
         let remedy = "write them as 192.0.2.7 or 192.0.2.0/28";
         Finding::wrong(what, format!("no addresses: {}", wrong.join(", ")), remedy)
     });
+    findings.extend(registered(db, account, &trunks).await?);
     findings.push(targets(db, account).await?);
     findings.extend(phones(db, account).await?);
     findings.push(numbers(db, account).await?);
@@ -192,6 +193,52 @@ async fn phones(db: &Db, account: &Account) -> Result<Option<Finding>, StoreErro
         );
         Finding::doubtful(what, found, remedy)
     }))
+}
+
+/// How we stand at the trunks that want us to register.
+async fn registered(
+    db: &Db,
+    account: &Account,
+    trunks: &[Trunk],
+) -> Result<Vec<Finding>, StoreError> {
+    let now = now();
+    let rows = db.trunk_registers(account.id).await?;
+    let findings = rows.into_iter().map(|(register, stands)| {
+        let mut named = trunks.iter().filter(|trunk| trunk.id == register.trunk);
+        let name = named.next().map_or("?", |trunk| trunk.name.as_str());
+        let what = format!("registration at trunk {name} of {}", account.name);
+        let registrar = stands.registrar.as_deref().unwrap_or("no registrar yet");
+        let left = stands.until.filter(|until| *until > now);
+        let failing = stands.reason.as_deref().unwrap_or("no reason is known");
+        match (left, stands.failing_since) {
+            (Some(until), None) => Finding::fine(
+                what,
+                format!("known at {registrar} for another {} s", until.since(now).as_secs()),
+            ),
+            (Some(until), Some(_)) => Finding::doubtful(
+                what,
+                format!(
+                    "known for another {} s, but not asked again with success: {registrar}: {failing}",
+                    until.since(now).as_secs()
+                ),
+                "look at the carrier's status; ringfence serve goes on trying",
+            ),
+            (None, Some(since)) => Finding::wrong(
+                what,
+                format!(
+                    "not registered for {} s: {registrar}: {failing}",
+                    now.since(since).as_secs()
+                ),
+                "check `register`, `user` and the password of the trunk, and that this machine reaches the registrar",
+            ),
+            (None, None) => Finding::doubtful(
+                what,
+                "not registered",
+                "ringfence serve registers; it does not run, or has just begun",
+            ),
+        }
+    });
+    Ok(findings.collect())
 }
 
 async fn reachable(uri: &str) -> Result<(), String> {

@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 
 use ringfence_model::{
-    Phone, Registration, SipTransport, Target, TargetId, Trunk, TrunkId, TrunkLogin,
+    Phone, Registration, SipTransport, Target, TargetId, Trunk, TrunkId, TrunkLogin, TrunkRegister,
+    TrunkRegistered,
 };
 use ringfence_store::StoreError;
 
@@ -15,6 +16,7 @@ on_both_engines! {
     registrations_replace_each_other_and_expire
     another_account_neither_sees_nor_changes_a_phone
     a_trunks_login_is_what_was_said_last
+    where_we_register_is_what_was_said_last_and_how_it_stands_is_kept
 }
 
 fn phone(tenant: &Tenant, user: &str) -> Phone {
@@ -201,4 +203,60 @@ async fn a_trunks_login_is_what_was_said_last(world: World) {
     );
     assert!(db.remove_trunk_login(account, trunk.id).await.unwrap());
     assert_eq!(db.all_trunk_logins().await.unwrap(), []);
+}
+
+async fn where_we_register_is_what_was_said_last_and_how_it_stands_is_kept(world: World) {
+    let db = &world.db;
+    let (account, other) = (world.account().await, world.account().await);
+    let trunk = Trunk {
+        id: TrunkId::new(START, world.draw()),
+        account,
+        name: "Carrier".into(),
+        addresses: Vec::new(),
+        country: None,
+    };
+    db.add_trunk(&trunk).await.unwrap();
+    let mut register = TrunkRegister {
+        account,
+        trunk: trunk.id,
+        registrars: vec!["sip:one.example.com".into()],
+        identity: None,
+        expiry: 3600,
+    };
+    let mut stands = TrunkRegistered::default();
+    for identity in [None, Some("sip:1@example.com".to_owned())] {
+        register.identity = identity;
+        register.registrars.push("sip:two.example.com".into());
+        db.set_trunk_register(&register).await.unwrap();
+        let known = db.trunk_registers(account).await.unwrap();
+        assert_eq!(known, [(register.clone(), stands)]);
+        let known = db.all_trunk_registers().await.unwrap();
+        assert_eq!(known, std::slice::from_ref(&register));
+        stands = TrunkRegistered {
+            until: Some(at(60)),
+            failing_since: Some(at(30)),
+            reason: Some("nothing came back".into()),
+            registrar: Some("udp 192.0.2.1:5060".into()),
+        };
+        let told = db.set_trunk_registered(account, trunk.id, &stands).await;
+        assert!(told.unwrap());
+    }
+    assert_eq!(db.trunk_registers(other).await.unwrap(), []);
+    let nothing = TrunkRegistered::default();
+    let told = db.set_trunk_registered(other, trunk.id, &nothing).await;
+    assert!(!told.unwrap());
+    assert!(!db.remove_trunk_register(other, trunk.id).await.unwrap());
+    let theirs = TrunkRegister {
+        account: other,
+        ..register.clone()
+    };
+    let refused = db.set_trunk_register(&theirs).await;
+    assert!(
+        matches!(refused, Err(StoreError::MissingParent(_))),
+        "{refused:?}"
+    );
+    let known = db.trunk_registers(account).await.unwrap();
+    assert_eq!(known, [(register, stands)]);
+    assert!(db.remove_trunk_register(account, trunk.id).await.unwrap());
+    assert_eq!(db.all_trunk_registers().await.unwrap(), []);
 }

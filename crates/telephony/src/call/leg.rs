@@ -85,13 +85,19 @@ impl Running {
         let shared = &self.shared;
         let target = Uri::try_from(candidate.uri.as_str())
             .map_err(|_| "its URI is no SIP URI; correct it".to_owned())?;
-        let (destination, transport) = shared.identity.destination(&target)?;
+        let (mut destination, mut transport) = shared.identity.destination(&target)?;
         let shown = candidate.shown.as_ref();
         let shown = shown.map(|number| (number.as_str().to_owned(), None));
-        let from = from_value(
-            shown.as_ref().or(self.identity.as_ref()),
-            shared.identity.host(),
-        );
+        let shown = shown.as_ref().or(self.identity.as_ref());
+        let mut from = from_value(shown, shared.identity.host());
+        let mut who = Vec::new();
+        let place = target.host_with_port.to_string();
+        if let Some(trunk) = shared.trunks.out_by(&place, &self.logins) {
+            if let Some(address) = trunk.way_out()? {
+                (destination, transport) = (address.into(), address.stack_transport());
+            }
+            (from, who) = trunk.identified(shown);
+        }
         let mut dialog = Dialog::outgoing(target, &from, transport);
         let (line, mut end) = self.sound.open_line()?;
         if let Some(flow) = Flow::of(&destination)
@@ -109,11 +115,12 @@ impl Running {
                 .unwrap_or(&Description::anything()),
         );
         let hops = message::max_forwards(&self.caller.invite.request).saturating_sub(1);
-        let headers = vec![
+        let mut headers = vec![
             Header::MaxForwards(hops.min(70).to_string().into()),
             message::sdp_type(),
             self.path.header(),
         ];
+        headers.extend(who);
         let asked = Limits::new(&shared.config).ask(0);
         let invite = invite(
             &mut dialog,

@@ -216,7 +216,12 @@ fn prepare(
     let dialog = Dialog::incoming(request, invite.tag.clone(), connection, shared.config.nat)
         .ok_or_else(|| object(400, "malformed"))?;
     let uri = format!("<{}>", request.uri);
-    let dialled = message::user_part(&uri).ok_or_else(|| object(484, "no_number"))?;
+    let mut dialled = message::user_part(&uri).ok_or_else(|| object(484, "no_number"))?;
+    // A registrar puts our contact in the place of the number (RFC 3261 §16.5).
+    if let Some(registered) = shared.trunks.called_as(&dialled, source.ip()) {
+        trunk = registered;
+        dialled = message::called_party(request).ok_or_else(|| object(484, "no_number"))?;
+    }
     let path = shared
         .loops
         .path(request, &dialled)

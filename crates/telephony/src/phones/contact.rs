@@ -15,7 +15,7 @@ const MALFORMED: u32 = 3600;
 
 /// What is to become of a phone's registrations.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Asked {
+pub(crate) enum Asked {
     /// Nothing: it asks what there is.
     Nothing,
     /// All of them are to go.
@@ -26,7 +26,7 @@ pub(super) enum Asked {
 
 /// One contact of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct AskedContact {
+pub(crate) struct AskedContact {
     /// Its URI, as it was written.
     pub uri: String,
     /// For how long it is to be registered, in seconds; 0 to go.
@@ -36,7 +36,7 @@ pub(super) struct AskedContact {
 }
 
 /// What a request asks for, and its Expires header in seconds. `None` when it cannot be understood.
-pub(super) fn asked(headers: &Headers) -> Option<(Asked, Option<u32>)> {
+pub(crate) fn asked(headers: &Headers) -> Option<(Asked, Option<u32>)> {
     let expires = headers.iter().find_map(|header| match header {
         Header::Expires(expires) => Some(seconds(expires.value())),
         _ => None,

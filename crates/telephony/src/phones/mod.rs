@@ -10,6 +10,7 @@ mod door;
 mod flow;
 mod register;
 
+pub(crate) use contact::{Asked, asked};
 pub use directory::{Phone, PhoneDirectory, Reached, RegistrationsChanged};
 pub(crate) use door::{Admission, Door};
 pub(crate) use flow::{Flow, hide_nat};

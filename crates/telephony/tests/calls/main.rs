@@ -16,6 +16,7 @@ mod limits;
 mod lossy;
 mod phone;
 mod registering;
+mod registrars;
 mod script;
 mod scripted;
 mod secured;

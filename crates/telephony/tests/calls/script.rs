@@ -44,6 +44,14 @@ impl Script {
         }
     }
 
+    /// A registrar; it begins with its first `REGISTER`.
+    pub fn registrar() -> Self {
+        Self {
+            calls: false,
+            ..Self::caller()
+        }
+    }
+
     /// A target that has got the INVITE, in which each `(header, pattern)` was found.
     pub fn target(found: &[(&str, &str)]) -> Self {
         Self::target_that_keeps(&[], found)
@@ -380,6 +388,14 @@ Contact: <sip:peer@[local_ip]:[local_port];transport=[transport]>
     pub fn with_contact(mut self, contact: &str) -> Self {
         let own = "Contact: <sip:peer@[local_ip]:[local_port];transport=[transport]>";
         self.steps = self.steps.replace(own, &format!("Contact: {contact}"));
+        self
+    }
+
+    /// Calls this number, wherever its requests go.
+    pub fn for_party(mut self, number: &str) -> Self {
+        self.steps = self
+            .steps
+            .replace("To: <sip:[service]@", &format!("To: <sip:{number}@"));
         self
     }
 
