@@ -29,6 +29,8 @@ use crate::{Platform, now};
 
 /// How long a registrar may take to forget us.
 const PARTING: Duration = Duration::from_secs(3);
+/// Between two rounds.
+const SHORTEST: Duration = Duration::from_secs(1);
 /// What a registrar is reached over.
 const OVER: [SipTransport; 2] = [SipTransport::Udp, SipTransport::Tcp];
 
@@ -271,7 +273,10 @@ impl Keeper {
                 Err(failure) => {
                     failures = failures.saturating_add(1);
                     self.unknown(&failure);
-                    schedule::back_off(failures, &failure, chance)
+                    let wait = schedule::back_off(failures, &failure, chance);
+                    // What still holds from before is looked at when it ends: calls must not go out to nobody.
+                    let left = self.stands.until.map(|until| until.since(now()));
+                    left.map_or(wait, |left| wait.min(left.max(SHORTEST)))
                 }
             };
             self.tell().await;
