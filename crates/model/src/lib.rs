@@ -5,6 +5,7 @@
 mod audit;
 mod balance;
 mod call;
+mod campaign_key;
 mod case;
 mod dialling;
 mod hours;
@@ -28,6 +29,7 @@ pub use call::{
     Call, CallEvent, CallEventKind, Confidence, Disposition, Leg, LegOutcome, Party, Recording,
     RecordingState,
 };
+pub use campaign_key::CampaignKey;
 pub use case::{AbuseCase, CaseEvidence, CaseSignal, CaseState, EvidenceKind, EvidencePage, Hold};
 pub use dialling::Dialling;
 pub use hours::{Date, HourRange, HourRangeError, Hours, Week};

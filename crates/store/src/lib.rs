@@ -14,6 +14,7 @@ mod attention;
 mod audit;
 mod bulk;
 mod calls;
+mod campaign_keys;
 mod cases;
 mod commit;
 mod db;

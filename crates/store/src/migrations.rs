@@ -35,6 +35,7 @@ migrations! {
     24 "0024_call_group",
     25 "0025_retention",
     27 "0027_trunk_registers",
+    26 "0026_campaign_keys",
     28 "0028_people",
     29 "0029_audit_log",
 }

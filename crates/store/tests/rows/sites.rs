@@ -2,7 +2,7 @@
 
 use std::slice;
 
-use ringfence_model::{Host, HostProof, PoolId, Site, SiteId};
+use ringfence_model::{CampaignKey, Host, HostProof, PoolId, Site, SiteId};
 use ringfence_store::StoreError;
 
 use crate::world::{START, World, at, on_both_engines};
@@ -13,6 +13,7 @@ on_both_engines! {
     a_site_draws_only_from_its_accounts_pools
     a_host_is_proved_and_the_proof_taken_back
     a_host_stands_once_in_a_site_but_in_several_accounts
+    a_campaign_key_stands_once_in_an_account_but_in_several_accounts
 }
 
 async fn a_site_is_read_as_it_was_added_and_changed(world: World) {
@@ -134,4 +135,76 @@ async fn a_host_stands_once_in_a_site_but_in_several_accounts(world: World) {
     hosts.sort_by_key(|host| host.id);
     assert_eq!(db.hosts_by_name("www.example.com").await.unwrap(), hosts);
     assert_eq!(db.hosts_by_name("example.com").await.unwrap(), []);
+}
+
+async fn a_campaign_key_stands_once_in_an_account_but_in_several_accounts(world: World) {
+    let db = &world.db;
+    let (tenant, other) = (world.tenant(1).await, world.tenant(2).await);
+    let key = CampaignKey {
+        account: tenant.account,
+        site: tenant.site.id,
+        key: "abc".into(),
+        campaign: Some("Spring".into()),
+    };
+    let theirs = CampaignKey {
+        account: other.account,
+        site: other.site.id,
+        campaign: None,
+        ..key.clone()
+    };
+    db.add_campaign_key(&key).await.unwrap();
+    db.add_campaign_key(&theirs).await.unwrap();
+    let again = db.add_campaign_key(&key).await;
+    assert!(matches!(again, Err(StoreError::Taken(_))), "{again:?}");
+    let foreign = CampaignKey {
+        account: tenant.account,
+        key: "def".into(),
+        ..theirs.clone()
+    };
+    let foreign = db.add_campaign_key(&foreign).await;
+    assert!(
+        matches!(foreign, Err(StoreError::MissingParent(_))),
+        "{foreign:?}"
+    );
+    let known = db.campaign_keys(tenant.account, tenant.site.id).await;
+    assert_eq!(known.unwrap(), slice::from_ref(&key));
+    let host = Host {
+        id: world.host_id(),
+        site: tenant.site.id,
+        account: tenant.account,
+        name: "www.example.com".into(),
+        challenge: "c".into(),
+        proof: Some(HostProof::Dns),
+        proved_at: Some(at(1)),
+    };
+    db.add_host(&host).await.unwrap();
+    let unproved = Host {
+        id: world.host_id(),
+        name: "unproved.example.com".into(),
+        proof: None,
+        proved_at: None,
+        ..host.clone()
+    };
+    db.add_host(&unproved).await.unwrap();
+    let mut all = db.all_campaign_keys().await.unwrap();
+    all.sort_by_key(|(key, ..)| key.campaign.is_none());
+    let expected = [
+        (key, tenant.site.key, Some(host.name)),
+        (theirs, other.site.key, None),
+    ];
+    assert_eq!(all, expected);
+    let (account, site) = (tenant.account, tenant.site.id);
+    assert!(
+        !db.remove_campaign_key(account, other.site.id, "abc")
+            .await
+            .unwrap()
+    );
+    assert!(
+        !db.remove_campaign_key(other.account, site, "abc")
+            .await
+            .unwrap()
+    );
+    assert!(db.remove_campaign_key(account, site, "abc").await.unwrap());
+    assert!(!db.remove_campaign_key(account, site, "abc").await.unwrap());
+    assert_eq!(db.all_campaign_keys().await.unwrap().len(), 1);
 }
