@@ -62,6 +62,10 @@ refusals! {
     PageMismatch = "page_mismatch", "expected a page on the Origin's host, got a page elsewhere";
     /// No site has this key.
     UnknownSite = "unknown_site", "expected the key of a site on this server, got an unknown one; compare data-site with the dashboard";
+    /// No site takes this campaign key.
+    UnknownCampaignKey = "unknown_campaign_key", "expected a campaign key that a site of this server takes, got another; enter it in the dashboard under Sites, Moving from Retreaver";
+    /// A page asked that a number be rung.
+    CallBack = "call_back_refused", "no page may have this server ring a number: whoever reads the page could have it ring anybody, at your cost";
     /// The site has no pool, or its pool has no number.
     NoPool = "no_pool", "the site has no tracking numbers; give it a pool with numbers in the dashboard";
     /// Every number is leased and there is no overflow number.

@@ -43,6 +43,18 @@ pub enum SiteError {
     /// The site has as many hosts as it may.
     #[error("expected at most {HOSTS_MAX} hosts in a site; make another site")]
     TooManyHosts,
+    /// No campaign key.
+    #[error("expected a campaign key of 1 to 64 letters, digits, - and _, got {0:?}")]
+    CampaignKey(String),
+    /// The campaign's name is too long.
+    #[error("expected a campaign of at most 64 characters, got {0}")]
+    Campaign(usize),
+    /// A site of the account has it.
+    #[error("{0} belongs to a site of this account already; remove it there first")]
+    CampaignKeyTaken(String),
+    /// The site has as many as it may.
+    #[error("expected at most {0} campaign keys in a site; remove one that no page asks with")]
+    TooManyCampaignKeys(usize),
     /// No such site or host in this account.
     #[error("no such site or host in this account")]
     NotFound,
@@ -224,6 +236,11 @@ impl Platform {
             r#"<script async src="{}/tag.js" data-site="{}"></script>"#,
             self.settings.public_url, site.key
         )
+    }
+
+    /// What a page that was written for Retreaver loads in the place of the vendor's script.
+    pub fn moved_script(&self) -> String {
+        format!("{}/jsapi/v1/retreaver.min.js", self.settings.public_url)
     }
 
     /// A host that another account has proved is that account's.

@@ -4,6 +4,7 @@
 //! page's own number standing.
 
 mod arrival;
+mod campaign_keys;
 mod facts;
 mod follow_up;
 mod placing;
@@ -29,6 +30,7 @@ use uuid::Uuid;
 use crate::fence::{Asked, Visitor};
 use crate::{Platform, random};
 
+pub use campaign_keys::AskedFor;
 pub use facts::{ShownNumber, TagFacts};
 pub use follow_up::{BeatAnswer, FollowUp};
 pub use ringfence_fence::Refusal;

@@ -17,6 +17,7 @@ use ringfence_model::{
 use ringfence_store::StoreError;
 use ringfence_tracking::{ChoiceFacts, choose};
 
+use super::campaign_keys::CampaignKeys;
 use super::refusals::Refusals;
 use super::swap::targets_of;
 use super::told::Reports;
@@ -34,8 +35,9 @@ const REFRESH_PATIENCE: Duration = Duration::from_secs(5);
 pub struct TagFacts {
     sites: RwLock<HashMap<Box<str>, Arc<KnownSite>>>,
     proved_hosts: ArcSwapOption<Known<HashSet<String>>>,
+    pub(super) campaign_keys: ArcSwapOption<Known<CampaignKeys>>,
     /// Counts changes: what was read before one is not kept after it.
-    changes: AtomicU64,
+    pub(super) changes: AtomicU64,
     pub(super) refusals: Refusals,
     /// Networks, and whether pages follow what they ask for.
     pub(crate) silences: Mutex<Silences>,
@@ -143,15 +145,15 @@ type KnownSite = Known<Option<Arc<SiteFacts>>>;
 
 /// Something that was read, and when.
 #[derive(Debug)]
-struct Known<T> {
-    facts: T,
+pub(super) struct Known<T> {
+    pub facts: T,
     read_at: Timestamp,
     /// When a request began to read it again, in microseconds.
     refresh_began: AtomicI64,
 }
 
 impl<T> Known<T> {
-    fn new(facts: T, now: Timestamp) -> Self {
+    pub fn new(facts: T, now: Timestamp) -> Self {
         Self {
             facts,
             read_at: now,
@@ -160,7 +162,7 @@ impl<T> Known<T> {
     }
 
     /// It is old, and nobody else is reading it again.
-    fn is_mine_to_refresh(&self, now: Timestamp) -> bool {
+    pub fn is_mine_to_refresh(&self, now: Timestamp) -> bool {
         if now.since(self.read_at) < FRESH_FOR && now >= self.read_at {
             return false;
         }
@@ -185,6 +187,7 @@ impl TagFacts {
         self.changes.fetch_add(1, Ordering::SeqCst);
         self.sites.write().clear();
         self.proved_hosts.store(None);
+        self.campaign_keys.store(None);
     }
 
     /// The key was asked for before, and no rows need to be read to answer for it.

@@ -165,9 +165,11 @@ impl From<SiteError> for ApiProblem {
         match error {
             SiteError::Store(error) => error.into(),
             SiteError::NotFound => Self::NotFound,
-            SiteError::HostTaken(_) | SiteError::NotProved { .. } | SiteError::TooManyHosts => {
-                Self::Conflict(error.to_string())
-            }
+            SiteError::HostTaken(_)
+            | SiteError::NotProved { .. }
+            | SiteError::TooManyHosts
+            | SiteError::CampaignKeyTaken(_)
+            | SiteError::TooManyCampaignKeys(_) => Self::Conflict(error.to_string()),
             other => Self::BadRequest(other.to_string()),
         }
     }
