@@ -1,4 +1,4 @@
-// Bundles src/ into dist/tag.js: esbuild puts the modules together, oxc-minify makes them small.
+// Bundles src/ into dist/tag.js and dist/moved.js: esbuild puts the modules together, oxc-minify makes them small.
 // With --check nothing is written; the exit code is 1 when dist/ is not what src/ makes.
 import { readFile, mkdir, writeFile } from "node:fs/promises";
 import { brotliCompressSync } from "node:zlib";
@@ -9,29 +9,6 @@ import { minifySync } from "oxc-minify";
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const SHORT = { credential: "c", marks: "m", spent: "s", kept: "k", stored: "d", before: "b", after: "a", period: "p", last: "l", taken: "t", turns: "u", running: "r", wanted: "w", found: "f" };
 const TOKEN = '"__RINGFENCE_TOKEN__"';
-
-const bundled = await build({
-  entryPoints: [here("src/main.ts")],
-  bundle: true,
-  format: "esm",
-  target: "es2021",
-  minifySyntax: true,
-  // Names that no server, page or browser knows; always the same, for pages may have two versions of the script, and
-  // browsers what an older one stored.
-  mangleProps: new RegExp(`^(${Object.keys(SHORT).join("|")})$`),
-  mangleCache: SHORT,
-  charset: "ascii",
-  write: false,
-});
-// The token stands at the end: all that comes before it is the same for everybody, and is compressed once.
-const whole = `(RINGFENCE_TOKEN=>{${bundled.outputFiles[0].text}})(${TOKEN})`;
-const { code, errors } = minifySync("tag.js", whole, {
-  compress: { target: "es2021" },
-  mangle: { toplevel: false },
-  codegen: { removeWhitespace: true },
-  sourcemap: false,
-});
-if (errors.length) throw new Error(errors.map((error) => error.message).join("\n"));
 
 /** Where the template literal that begins at `start` ends. */
 function endOfTemplate(text, start) {
@@ -70,21 +47,51 @@ function withPlainStrings(text) {
   return plain;
 }
 
-// The minifier likes template literals, and the server replaces a JSON string by another; the server may say any
-// charset, or none, so what is no printable ASCII (it stands only within strings) is escaped.
 const escaped = (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
-const text = `${withPlainStrings(code.trimEnd()).replace("`__RINGFENCE_TOKEN__`", TOKEN).replace(/[^\n\x20-\x7e]/g, escaped).replace(/;$/, "")}\n`;
-if (text.split(TOKEN).length !== 2) throw new Error(`expected ${TOKEN} once in the bundle, for the server to replace`);
-new Function(text);
-const octets = brotliCompressSync(text).length;
-if (process.argv.includes("--check")) {
-  const kept = await readFile(here("dist/tag.js"), "utf8").catch(() => "");
-  if (kept !== text) {
-    console.error("tag/dist/tag.js is not what tag/src makes: run `npm run build` and commit it.");
-    process.exit(1);
+
+/** One script from the module that it begins with. */
+async function make(entry, name) {
+  const bundled = await build({
+    entryPoints: [here(entry)],
+    bundle: true,
+    format: "esm",
+    target: "es2021",
+    minifySyntax: true,
+    // Names that no server, page or browser knows; always the same, for pages may have two versions of the script, and
+    // browsers what an older one stored.
+    mangleProps: new RegExp(`^(${Object.keys(SHORT).join("|")})$`),
+    mangleCache: SHORT,
+    charset: "ascii",
+    write: false,
+  });
+  // The token stands at the end: all that comes before it is the same for everybody, and is compressed once.
+  const whole = `(RINGFENCE_TOKEN=>{${bundled.outputFiles[0].text}})(${TOKEN})`;
+  const { code, errors } = minifySync(name, whole, {
+    compress: { target: "es2021" },
+    mangle: { toplevel: false },
+    codegen: { removeWhitespace: true },
+    sourcemap: false,
+  });
+  if (errors.length) throw new Error(errors.map((error) => error.message).join("\n"));
+
+  // The minifier likes template literals, and the server replaces a JSON string by another; the server may say any
+  // charset, or none, so what is no printable ASCII (it stands only within strings) is escaped.
+  const text = `${withPlainStrings(code.trimEnd()).replace("`__RINGFENCE_TOKEN__`", TOKEN).replace(/[^\n\x20-\x7e]/g, escaped).replace(/;$/, "")}\n`;
+  if (text.split(TOKEN).length !== 2) throw new Error(`expected ${TOKEN} once in the bundle, for the server to replace`);
+  new Function(text);
+  const octets = brotliCompressSync(text).length;
+  if (process.argv.includes("--check")) {
+    const kept = await readFile(here(`dist/${name}`), "utf8").catch(() => "");
+    if (kept !== text) {
+      console.error(`tag/dist/${name} is not what tag/src makes: run "npm run build" and commit it.`);
+      process.exit(1);
+    }
+  } else {
+    await mkdir(here("dist"), { recursive: true });
+    await writeFile(here(`dist/${name}`), text);
   }
-} else {
-  await mkdir(here("dist"), { recursive: true });
-  await writeFile(here("dist/tag.js"), text);
+  console.log(`dist/${name}: ${text.length} octets, ${octets} with brotli`);
 }
-console.log(`dist/tag.js: ${text.length} octets, ${octets} with brotli`);
+
+await make("src/main.ts", "tag.js");
+await make("src/moved.ts", "moved.js");

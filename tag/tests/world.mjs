@@ -4,7 +4,8 @@ import { createServer } from "node:http";
 import { readFile } from "node:fs/promises";
 import { chromium } from "playwright-core";
 
-const dist = await readFile(new URL("../dist/tag.js", import.meta.url), "utf8");
+const bundle = (name) => readFile(new URL(`../dist/${name}`, import.meta.url), "utf8");
+const SCRIPTS = { "/tag.js": await bundle("tag.js"), "/jsapi/v1/retreaver.min.js": await bundle("moved.js") };
 
 export const LONDON = {
   e164: "+442079460123",
@@ -47,6 +48,28 @@ export class Ringfence {
   /** Looks at a request before anything else; an answer ends it: { status, text, headers } or "never". */
   before = () => undefined;
 
+  /** Answers who shows a token, once, or the credential of a visit. */
+  answer(body) {
+    if (body.visit !== undefined) {
+      if (!this.visits.has(body.visit)) return { number: null, reason: "visit_expired" };
+      return this.lend(body, body.visit);
+    }
+    if (!body.token) return { number: null, reason: "token_missing" };
+    if (!this.tokens.delete(body.token)) return { number: null, reason: "token_spent" };
+    const visit = `visit-${this.visits.size + 1}`;
+    this.visits.set(visit, body);
+    return this.lend(body, visit);
+  }
+
+  /** The same answer for pages that were written for Retreaver. */
+  vendored({ number, ...rest }, key, { tags }) {
+    if (!number) return { number, ...rest, error: rest.reason };
+    const { e164, national, international, lease, expires } = number;
+    const plain = national.replace(/\D/g, "");
+    const attributes = { id: lease + key, campaign_key: key, number: e164, formatted_number: national, plain_number: plain, international, expires, tag_values: tags };
+    return { ...rest, site: "KEY", number: attributes };
+  }
+
   token() {
     const token = `token-${++this.minted}`;
     this.tokens.add(token);
@@ -73,31 +96,28 @@ export class Ringfence {
     const { pathname: path, searchParams } = new URL(request.url, "http://example.com");
     const text = await bodyOf(request);
     const body = text ? JSON.parse(text) : undefined;
-    if (path !== "/tag.js") this.log.push({ path, method: request.method, headers: request.headers, body });
+    if (!(path in SCRIPTS)) this.log.push({ path, method: request.method, headers: request.headers, body });
     const cors = { "access-control-allow-origin": request.headers.origin ?? "*", vary: "origin" };
     const early = this.before({ path, body });
     if (early === "never") return;
     if (early) return response.writeHead(early.status ?? 200, { ...cors, ...early.headers }).end(early.text ?? "");
     const json = (value) => response.writeHead(200, { ...cors, "content-type": "application/json" }).end(JSON.stringify(value));
     switch (`${request.method} ${path}`) {
-      case "GET /tag.js": {
+      case "GET /tag.js":
+      case "GET /jsapi/v1/retreaver.min.js": {
         const token = this.script();
+        const dist = SCRIPTS[path];
         const script = token === undefined ? dist : dist.replace('"__RINGFENCE_TOKEN__"', JSON.stringify(token));
         return response.writeHead(200, { "content-type": "text/javascript" }).end(script);
       }
       case "GET /t/token":
         return json(searchParams.get("site") ? { token: this.token() } : { token: null, reason: "site_unknown" });
-      case "POST /t/number": {
-        if (body.visit !== undefined) {
-          if (!this.visits.has(body.visit)) return json({ number: null, reason: "visit_expired" });
-          return json(this.lend(body, body.visit));
-        }
-        if (!body.token) return json({ number: null, reason: "token_missing" });
-        if (!this.tokens.delete(body.token)) return json({ number: null, reason: "token_spent" });
-        const visit = `visit-${this.visits.size + 1}`;
-        this.visits.set(visit, body);
-        return json(this.lend(body, visit));
-      }
+      case "GET /api/v1/token":
+        return json({ token: this.token() });
+      case "POST /api/v1/numbers":
+        return json(this.vendored(this.answer(body), searchParams.get("campaign_key"), body));
+      case "POST /t/number":
+        return json(this.answer(body));
       case "POST /t/beat":
         return json(this.beaten(body));
       case "POST /t/event":

@@ -74,6 +74,12 @@ pub const ROWS: &[Row] = &[
     row("POST", "/sites", CHANGE),
     row("POST", "/sites/{site}/hosts", CHANGE),
     row("POST", "/sites/{site}/hosts/{host}/check", CHANGE),
+    row("POST", "/sites/{site}/campaign-keys", CHANGE),
+    row(
+        "POST",
+        "/sites/{site}/campaign-keys/{campaign_key}/remove",
+        CHANGE,
+    ),
     row("GET", "/people", Door::Needs(Right::SeePeople)),
     row("POST", "/people/invitations", PEOPLE),
     row("POST", "/people/invitations/{invitation}/withdraw", PEOPLE),

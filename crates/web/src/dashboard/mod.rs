@@ -6,6 +6,7 @@ mod assets;
 mod audit;
 mod call;
 mod calls;
+mod campaign_keys;
 mod case;
 mod cases;
 mod chart;
@@ -86,6 +87,11 @@ pub(crate) fn router(platform: Arc<Platform>) -> Router {
         .route("/sites", get(sites::show).post(sites::add))
         .route("/sites/{site}/hosts", post(sites::add_host))
         .route("/sites/{site}/hosts/{host}/check", post(sites::check_host))
+        .route("/sites/{site}/campaign-keys", post(campaign_keys::add))
+        .route(
+            "/sites/{site}/campaign-keys/{campaign_key}/remove",
+            post(campaign_keys::remove),
+        )
         .route("/people", get(people::show))
         .route("/people/invitations", post(people::invite))
         .route(

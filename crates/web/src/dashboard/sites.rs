@@ -15,6 +15,7 @@ use ringfence_platform::sites::{ProofInstructions, SiteError};
 use serde::Deserialize;
 
 use super::App;
+use super::campaign_keys::{Moving, NewKey};
 use super::found::{self, PageRow};
 use super::page::{Problem, Shell, render, zone};
 use super::session::{Posted, Reader};
@@ -56,11 +57,12 @@ struct SiteView {
     /// Names and links of front pages to test.
     tests: Vec<(String, String)>,
     pages: Vec<PageRow>,
+    moving: Moving,
 }
 
 /// The form for a new site, as it was sent when it failed.
 #[derive(Default)]
-struct SiteFields {
+pub(super) struct SiteFields {
     name: String,
     name_wrong: Option<String>,
     swap: String,
@@ -81,10 +83,21 @@ struct SitesPage {
 
 /// What a form that failed leaves on the page.
 #[derive(Default)]
-struct Failed {
+pub(super) struct Failed {
     form: SiteFields,
     host: Option<(SiteId, String, String)>,
     check: Option<(HostId, Vec<String>)>,
+    key: Option<(SiteId, NewKey, String)>,
+}
+
+impl Failed {
+    /// A campaign key: for which site, what was typed, and what is wrong with it.
+    pub(super) fn key(site: SiteId, typed: NewKey, wrong: String) -> Self {
+        Self {
+            key: Some((site, typed, wrong)),
+            ..Self::default()
+        }
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -102,6 +115,12 @@ pub(super) async fn show(
         Some("host") => Some("The host was added. Prove that it is yours, then check."),
         Some("proved") => {
             Some("The host is proved. Pages that carry the tag are shown numbers from now on.")
+        }
+        Some("key") => Some(
+            "The campaign key was added. Pages that ask with it are shown numbers of the site.",
+        ),
+        Some("key-removed") => {
+            Some("The campaign key was removed. Pages that ask with it keep their own numbers.")
         }
         _ => None,
     };
@@ -254,7 +273,11 @@ pub(super) async fn check_host(
     }
 }
 
-async fn refuse(app: &App, reader: &Reader, failed: Failed) -> Result<Response, Problem> {
+pub(super) async fn refuse(
+    app: &App,
+    reader: &Reader,
+    failed: Failed,
+) -> Result<Response, Problem> {
     let mut response = page(app, reader, None, failed).await?;
     *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
     Ok(response)
@@ -294,6 +317,18 @@ async fn page(
         let of_site = app.platform.page_reports(account.id, site.id).await?;
         reports.insert(site.id, of_site);
     }
+    let mut moving: HashMap<SiteId, Moving> = HashMap::new();
+    for (site, _) in &sites {
+        let keys = app.platform.campaign_keys(account.id, site.id).await?;
+        let typed = failed.key.as_ref().filter(|(of, ..)| *of == site.id);
+        let of_site = Moving {
+            script: app.platform.moved_script(),
+            keys,
+            typed: typed.map(|(_, typed, _)| typed.clone()).unwrap_or_default(),
+            wrong: typed.map(|(.., wrong)| wrong.clone()),
+        };
+        moving.insert(site.id, of_site);
+    }
     let names: HashMap<PoolId, &str> = pools
         .iter()
         .map(|pool| (pool.id, pool.name.as_str()))
@@ -307,6 +342,7 @@ async fn page(
                 .copied()
                 .unwrap_or_default();
             let mut view = view(app, site, hosts, pool, visits.get(&site.id), &failed, &zone);
+            view.moving = moving.remove(&site.id).unwrap_or_default();
             view.tests = found::tests(hosts);
             view.pages = found::rows(reports.get(&site.id).map_or(&[], Vec::as_slice), &zone);
             view
@@ -378,6 +414,7 @@ fn view(
         host_wrong: typed.map(|(.., wrong)| wrong.clone()),
         tests: Vec::new(),
         pages: Vec::new(),
+        moving: Moving::default(),
         refused: count(refusals.iter().map(|(_, count)| count).sum()),
         refusals: refusals
             .into_iter()

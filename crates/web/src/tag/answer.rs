@@ -64,6 +64,8 @@ struct Problem<'a> {
     detail: &'a str,
     reason: &'static str,
     number: Option<()>,
+    /// For pages that were written for Retreaver: their scripts look for it.
+    error: &'a str,
 }
 
 /// The response with its CORS headers: only pages of proved hosts may read it.
@@ -145,6 +147,7 @@ fn problem(refused: &Refused) -> Response {
         detail: &detail,
         reason: refusal.as_str(),
         number: None,
+        error: &detail,
     });
     *response.status_mut() = status;
     let headers = response.headers_mut();
@@ -178,7 +181,7 @@ const fn status(refusal: Refusal) -> StatusCode {
         | Refusal::TokenExpired => StatusCode::OK,
         Refusal::BodyMalformed | Refusal::PageMalformed => StatusCode::BAD_REQUEST,
         Refusal::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        Refusal::UnknownSite => StatusCode::NOT_FOUND,
+        Refusal::UnknownSite | Refusal::UnknownCampaignKey => StatusCode::NOT_FOUND,
         Refusal::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
         Refusal::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::FORBIDDEN,

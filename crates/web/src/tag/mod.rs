@@ -6,6 +6,7 @@
 mod answer;
 mod asking;
 mod body;
+mod moved;
 mod script;
 
 use std::sync::Arc;
@@ -35,6 +36,7 @@ pub fn router(platform: Arc<Platform>) -> Router {
         .route("/t/number", post(number).options(preflight))
         .route("/t/beat", post(beat).options(preflight))
         .route("/t/event", post(event).options(preflight))
+        .merge(moved::router())
         .merge(script::router())
         .with_state(platform)
 }

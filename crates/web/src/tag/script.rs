@@ -1,4 +1,4 @@
-//! `/tag.js`: the committed bundle with a token put in.
+//! `/tag.js`, and the script for pages that were written for Retreaver: committed bundles with a token put in.
 //!
 //! The token stands at the script's end. What comes before it is the same for everybody, so it is compressed once, as well as
 //! Brotli can, and each answer ends it with the token as it is (RFC 7932 §9.2 allows that).
@@ -20,32 +20,54 @@ use super::SiteQuery;
 use super::asking::{Asking, text};
 
 /// Built from `tag/src` by `npm run build`, and committed so that building the program needs no Node.
-const SCRIPT: &str = include_str!("../../../../tag/dist/tag.js");
+static TAG: LazyLock<Bundle> =
+    LazyLock::new(|| Bundle::of(include_str!("../../../../tag/dist/tag.js")));
+static MOVED: LazyLock<Bundle> =
+    LazyLock::new(|| Bundle::of(include_str!("../../../../tag/dist/moved.js")));
 /// Where the token goes, with its quotes.
 const PLACE: &str = "\"__RINGFENCE_TOKEN__\"";
-/// The script up to the token: a Brotli stream that goes on.
-static COMPRESSED: LazyLock<Vec<u8>> = LazyLock::new(|| compressed(parts().0));
+
+/// A script in two parts.
+struct Bundle {
+    /// What stands before the token.
+    before: &'static str,
+    /// And after it.
+    after: &'static str,
+    /// What stands before the token: a Brotli stream that goes on.
+    compressed: Vec<u8>,
+}
 
 pub(super) fn router() -> Router<Arc<Platform>> {
     Router::new()
-        .route("/tag.js", get(script))
+        .route("/tag.js", get(tag))
+        .route("/jsapi/v1/retreaver.js", get(moved))
+        .route("/jsapi/v1/retreaver.min.js", get(moved))
         .layer(CompressionLayer::new())
 }
 
-/// The token is bound to the page's host, which the `Referer` names, and to the browser's network. A page that sends
-/// no `Referer` gets the script without one, and asks `/t/token`.
-async fn script(
+async fn tag(
     State(platform): State<Arc<Platform>>,
     query: Result<Query<SiteQuery>, QueryRejection>,
     request: Request,
 ) -> Response {
+    let site = query.map(|Query(query)| query.site).unwrap_or_default();
+    script(&TAG, &platform, &site, request)
+}
+
+/// Such a page names no site when it loads its script: the token is bound to its host alone.
+async fn moved(State(platform): State<Arc<Platform>>, request: Request) -> Response {
+    script(&MOVED, &platform, "", request)
+}
+
+/// The token is bound to the page's host, which the `Referer` names, and to the browser's network. A page that sends
+/// no `Referer` gets the script without one, and asks `/t/token`.
+fn script(bundle: &Bundle, platform: &Platform, site: &str, request: Request) -> Response {
     let referrer = text(request.headers(), &header::REFERER);
     let brotli = accepts_brotli(request.headers());
-    let (asking, _) = Asking::of(request, &platform);
-    let site = query.map(|Query(query)| query.site).unwrap_or_default();
+    let (asking, _) = Asking::of(request, platform);
     let token = referrer.and_then(|page| {
         let request = TokenRequest {
-            site: Some(site.as_str()).filter(|key| !key.is_empty()),
+            site: Some(site).filter(|key| !key.is_empty()),
             page: &page,
             user_agent: &asking.user_agent,
             address: asking.address,
@@ -56,11 +78,11 @@ async fn script(
     let mut response = if brotli {
         (
             [(header::CONTENT_ENCODING, HeaderValue::from_static("br"))],
-            with_token_compressed(token),
+            bundle.with_token_compressed(token),
         )
             .into_response()
     } else {
-        with_token(token).into_response()
+        bundle.with_token(token).into_response()
     };
     let headers = response.headers_mut();
     for (name, value) in [
@@ -94,21 +116,39 @@ fn accepts_brotli(headers: &HeaderMap) -> bool {
         })
 }
 
-/// What stands before the token and after it.
-fn parts() -> (&'static str, &'static str) {
-    SCRIPT.split_once(PLACE).unwrap_or((SCRIPT, ""))
-}
+impl Bundle {
+    fn of(script: &'static str) -> Self {
+        let (before, after) = script.split_once(PLACE).unwrap_or((script, ""));
+        Self {
+            before,
+            after,
+            compressed: compressed(before),
+        }
+    }
 
-/// Tokens are base64url, so that nothing in them needs escaping.
-fn with_token(token: &str) -> String {
-    let (before, after) = parts();
-    let mut filled = String::with_capacity(SCRIPT.len() + token.len());
-    filled.push_str(before);
-    filled.push('"');
-    filled.push_str(token);
-    filled.push('"');
-    filled.push_str(after);
-    filled
+    /// Tokens are base64url, so that nothing in them needs escaping.
+    fn with_token(&self, token: &str) -> String {
+        format!("{}\"{token}\"{}", self.before, self.after)
+    }
+
+    /// The script as Brotli: what is the same for everybody, then the token as a block that is not compressed, and the
+    /// stream's end.
+    fn with_token_compressed(&self, token: &str) -> Vec<u8> {
+        let rest = format!("\"{token}\"{}", self.after);
+        let mut stream = Vec::with_capacity(self.compressed.len() + rest.len() + 4);
+        stream.extend_from_slice(&self.compressed);
+        // A token has a hundred octets: one block holds 65,536.
+        for block in rest.as_bytes().chunks(1 << 16) {
+            let length = u32::try_from(block.len() - 1).unwrap_or_default();
+            // Not the last block; its length in four nibbles; not compressed; then up to an octet's edge.
+            let head = (length << 3) | (1 << 19);
+            stream.extend_from_slice(&head.to_le_bytes()[..3]);
+            stream.extend_from_slice(block);
+        }
+        // The last block, and empty.
+        stream.push(0b11);
+        stream
+    }
 }
 
 /// A Brotli stream of the text that ends at an octet's edge and may go on (RFC 7932 §9.2).
@@ -120,32 +160,20 @@ fn compressed(text: &str) -> Vec<u8> {
     encoder.get_ref().clone()
 }
 
-/// The script as Brotli: what is the same for everybody, then the token as a block that is not compressed, and the stream's end.
-fn with_token_compressed(token: &str) -> Vec<u8> {
-    let rest = format!("\"{token}\"{}", parts().1);
-    let mut stream = Vec::with_capacity(COMPRESSED.len() + rest.len() + 4);
-    stream.extend_from_slice(&COMPRESSED);
-    // A token has a hundred octets: one block holds 65,536.
-    for block in rest.as_bytes().chunks(1 << 16) {
-        let length = u32::try_from(block.len() - 1).unwrap_or_default();
-        // Not the last block; its length in four nibbles; not compressed; then up to an octet's edge.
-        let head = (length << 3) | (1 << 19);
-        stream.extend_from_slice(&head.to_le_bytes()[..3]);
-        stream.extend_from_slice(block);
-    }
-    // The last block, and empty.
-    stream.push(0b11);
-    stream
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const BUNDLES: [&LazyLock<Bundle>; 2] = [&TAG, &MOVED];
+
     #[test]
-    fn the_bundle_has_one_place_for_the_token() {
-        assert_eq!(SCRIPT.matches(PLACE).count(), 1);
-        assert_eq!(SCRIPT.matches("__RINGFENCE_TOKEN__").count(), 1);
+    fn each_bundle_has_one_place_for_the_token() {
+        for bundle in BUNDLES {
+            // Without a place, nothing would stand behind it.
+            assert!(!bundle.after.is_empty());
+            let without = bundle.with_token("");
+            assert!(!without.contains("__RINGFENCE_TOKEN__"));
+        }
     }
 
     /// As long as the fence makes them.
@@ -161,21 +189,25 @@ mod tests {
     #[test]
     fn what_is_compressed_once_and_ended_with_the_token_is_the_script_with_the_token() {
         for token in [TOKEN, "", "a", &"abc-_123".repeat(20_000)] {
-            assert_eq!(
-                decompressed(&with_token_compressed(token)),
-                with_token(token)
-            );
+            for bundle in BUNDLES {
+                assert_eq!(
+                    decompressed(&bundle.with_token_compressed(token)),
+                    bundle.with_token(token)
+                );
+            }
         }
     }
 
     /// The budget is stated in octets as they are served, with the token: five kilobytes.
     #[test]
-    fn the_script_is_served_within_its_budget() {
-        let served = with_token_compressed(TOKEN).len();
-        assert!(
-            served < 5120,
-            "expected less than 5,120 octets, got {served}"
-        );
+    fn each_script_is_served_within_its_budget() {
+        for bundle in BUNDLES {
+            let served = bundle.with_token_compressed(TOKEN).len();
+            assert!(
+                served < 5120,
+                "expected less than 5,120 octets, got {served}"
+            );
+        }
     }
 
     #[test]
@@ -192,16 +224,5 @@ mod tests {
             assert!(!takes(value), "{value}");
         }
         assert!(!accepts_brotli(&HeaderMap::new()));
-    }
-
-    #[test]
-    fn the_token_stands_in_the_script_and_the_rest_is_untouched() {
-        let filled = with_token("abc-_123");
-        assert!(filled.contains("\"abc-_123\""));
-        assert_eq!(filled.replace("\"abc-_123\"", PLACE), SCRIPT);
-        assert_eq!(
-            with_token("").replace("\"\"", PLACE).len(),
-            SCRIPT.replace("\"\"", PLACE).len()
-        );
     }
 }

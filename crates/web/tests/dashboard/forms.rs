@@ -10,6 +10,7 @@ on_both_engines!(
     a_form_without_this_sessions_token_changes_nothing,
     who_may_only_read_changes_nothing,
     a_site_and_its_host_are_added_and_mistakes_are_said_beside_the_field,
+    a_campaign_key_is_added_and_removed_and_stands_in_the_sites_history,
 );
 
 async fn a_form_without_this_sessions_token_changes_nothing(engine: Engine) {
@@ -104,4 +105,41 @@ async fn a_site_and_its_host_are_added_and_mistakes_are_said_beside_the_field(en
         .unwrap();
     assert_eq!(answer.status(), StatusCode::SEE_OTHER);
     assert!(browser.page("/sites").await.contains("shop.test"));
+}
+
+async fn a_campaign_key_is_added_and_removed_and_stands_in_the_sites_history(engine: Engine) {
+    let world = World::full(engine).await;
+    let browser = Browser::signed_in(&world, "ann@example.com").await;
+    let token = browser.form_token().await;
+    let sites = world.platform.sites(world.account.id).await.unwrap();
+    let site = sites[0].0.id;
+    let keys = format!("/sites/{site}/campaign-keys");
+    let send = async |path: &str, key: &str| {
+        let fields = [
+            ("form_token", token.as_str()),
+            ("campaign_key", key),
+            ("campaign", "Spring & summer"),
+        ];
+        browser.post(path, &fields).send().await.unwrap()
+    };
+    let wrong = send(&keys, "<b>").await;
+    assert_eq!(wrong.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    let page = wrong.text().await.unwrap();
+    assert!(page.contains(&format!("id=\"key-wrong-{site}\"")) && !page.contains("<b>\""));
+    let added = send(&keys, "0f3a9c").await;
+    assert_eq!(added.status(), StatusCode::SEE_OTHER);
+    assert_eq!(location(&added), format!("/sites?done=key#moving-{site}"));
+    let page = browser.page("/sites?done=key").await;
+    assert!(page.contains("The campaign key was added") && page.contains("Spring &#38; summer"));
+    let remove = format!("{keys}/0f3a9c/remove");
+    assert!(page.contains(&remove) && page.contains("/jsapi/v1/retreaver.min.js"));
+    let reader = Browser::signed_in(&world, "ben@example.com").await;
+    let page = reader.page("/sites").await;
+    assert!(page.contains("0f3a9c") && !page.contains(&remove) && !page.contains(&keys));
+    assert_eq!(send(&remove, "").await.status(), StatusCode::SEE_OTHER);
+    assert_eq!(send(&remove, "").await.status(), StatusCode::NOT_FOUND);
+    let page = browser.page("/sites").await;
+    assert!(!page.contains("0f3a9c"));
+    let history = browser.page(&format!("/audit?object={site}")).await;
+    assert!(history.contains("campaign_key.add") && history.contains("campaign_key.remove"));
 }

@@ -28,6 +28,8 @@ impl Known {
         let sites = platform.sites(account).await.unwrap();
         let (site, hosts) = &sites[0];
         let waiting = hosts.iter().find(|host| host.proof.is_none()).unwrap();
+        let key = platform.add_campaign_key(account, site.id, "walked-before", "");
+        key.await.unwrap();
         let numbers = platform.db.numbers(account).await.unwrap();
         let call = platform
             .db
@@ -66,6 +68,7 @@ impl Known {
                 ("{visit}", call.visit.unwrap().to_string()),
                 ("{number}", numbers[0].id.to_string()),
                 ("{site}", site.id.to_string()),
+                ("{campaign_key}", "walked-before".to_owned()),
                 ("{host}", waiting.id.to_string()),
                 ("{user}", world.analyst.id.to_string()),
                 ("{session}", viewer.session.to_string()),
@@ -125,9 +128,10 @@ async fn digest(world: &World) -> String {
     }
     let deliveries = platform.webhooks(account).await.unwrap();
     format!(
-        "{users:?} {:?} {:?} {deliveries:?} {:?} {:?} {:?}",
+        "{users:?} {:?} {:?} {:?} {deliveries:?} {:?} {:?} {:?}",
         platform.invitations(account, now()).await.unwrap(),
         platform.sites(account).await.unwrap(),
+        platform.db.all_campaign_keys().await.unwrap(),
         platform.api_keys(account).await.unwrap(),
         platform.db.live_holds(account).await.unwrap(),
         platform
@@ -146,6 +150,7 @@ async fn ask(browser: &Browser, row: &Row, path: &str, token: &str) -> Response 
         ("form_token", token),
         ("name", "Walked"),
         ("host", "walked.example.com"),
+        ("campaign_key", "walked"),
         ("role", "agent"),
         ("email", "walked@example.com"),
         ("theme", "dark"),

@@ -240,7 +240,11 @@ impl Place {
 
 /// The text between the quotes of the one place where the token stands.
 pub fn token_in(script: &str) -> String {
-    let bundle = include_str!("../../../../tag/dist/tag.js");
+    token_in_script(include_str!("../../../../tag/dist/tag.js"), script)
+}
+
+/// The same of another script than the tag.
+pub fn token_in_script(bundle: &str, script: &str) -> String {
     let (before, after) = bundle.split_once("\"__RINGFENCE_TOKEN__\"").unwrap();
     let token = script
         .strip_prefix(before)

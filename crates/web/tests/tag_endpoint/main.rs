@@ -9,6 +9,7 @@
 mod place;
 
 mod held;
+mod moved;
 mod numbers;
 mod pools;
 mod silent;
