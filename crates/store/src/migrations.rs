@@ -34,8 +34,8 @@ migrations! {
     23 "0023_visit_events",
     24 "0024_call_group",
     25 "0025_retention",
-    27 "0027_trunk_registers",
     26 "0026_campaign_keys",
+    27 "0027_trunk_registers",
     28 "0028_people",
     29 "0029_audit_log",
 }
