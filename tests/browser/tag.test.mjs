@@ -55,6 +55,21 @@ const plain = () =>
   <main style="font:17px/1.5 serif;max-width:40em"><h1>Plumbers</h1><p>When it drips at night, ring <b id="number">${OWN}</b> and somebody who knows pipes answers, within the hour, with the part in the van.</p><p>${"Serviced and repaired. ".repeat(40)}</p></main>
   <footer id="foot">(020) 7946-0000</footer><script type="application/ld+json">{"telephone":"+44 20 7946 0000"}</script>`);
 
+/** As the documentation of Retreaver's script has it, with nothing changed but the host that the script comes from. */
+const AS_WRITTEN = `<!doctype html><html lang="en-GB"><head><meta charset="utf-8"><title>Plumbers</title><link rel="icon" href="data:,"><script>
+  (function () {
+    var script = document.createElement("script");
+    script.async = true;
+    script.src = document.location.protocol + "//dist.vendor.test/jsapi/v1/retreaver.min.js";
+    script.onload = function () {
+      Retreaver.configure({ host: "api.vendor.test", prefix: document.location.protocol == "https:" ? "https" : "http" });
+      window.campaign = new Retreaver.Campaign({ campaign_key: "0f3a9c51" });
+      campaign.request_number({ trade: "plumber" }, function (number) { window.lent = number; document.getElementById("mine").textContent = number.get("formatted_number"); }, function (error) { window.failed = error; });
+    };
+    document.head.appendChild(script);
+  })();</script></head><body><p>Ring <b id="number">${OWN}</b> or <b id="mine"></b></p></body></html>`;
+const written = () => AS_WRITTEN.replace("dist.vendor.test", new URL(demo.dashboard).host);
+
 before(async () => {
   mkdirSync(join(ROOT, "target/screenshots"), { recursive: true });
   const built = await build({ stdin: { resolveDir: import.meta.dirname, contents: APPLICATION, loader: "jsx" }, bundle: true, write: false, define: { "process.env.NODE_ENV": '"production"' } });
@@ -66,6 +81,7 @@ before(async () => {
     const [type, text] =
       pathname === "/.well-known/ringfence.txt" ? ["text/plain", site.challenge]
       : pathname === "/app.js" ? ["text/javascript", application]
+      : pathname === "/written" ? ["text/html", written()]
       : pathname.startsWith("/app") ? ["text/html", html(`<div id="root"></div><script src="/app.js"></script>`)]
       : ["text/html", plain()];
     response.writeHead(200, { "content-type": `${type}; charset=utf-8` }).end(text);
@@ -294,4 +310,61 @@ test("a page that comes back from the back-forward cache asks again when its lea
   await page.waitForFunction((last) => document.getElementById("number").textContent.endsWith(last), fresh.e164.slice(-4));
   assert.deepEqual(page.complaints, []);
   await close(page);
+});
+
+test("a page that was written for Retreaver shows a number once its key is entered and its script's host is changed", async () => {
+  const over = (page) => page.waitForFunction(() => window.lent || window.failed);
+  const early = await newPage(browser, own);
+  await early.goto(`${origin}/written`);
+  await over(early);
+  assert.match(await early.evaluate(() => failed), /^unknown_campaign_key: .*Moving from Retreaver/);
+  assert.equal(await shown(early), OWN);
+  await close(early);
+
+  const dashboard = await newPage(browser, { ...own, storageState: signedIn });
+  await dashboard.goto(new URL("/sites", demo.dashboard).href);
+  const moving = dashboard.locator("section.site", { hasText: "Copper Street" }).locator("details", { hasText: "Moving from Retreaver" });
+  await moving.locator("summary").click();
+  assert.match(await moving.locator("code").first().textContent(), /\/jsapi\/v1\/retreaver\.min\.js$/);
+  await moving.locator("input[name=campaign_key]").fill("0f3a9c51");
+  await moving.locator("input[name=campaign]").fill("Spring");
+  await moving.getByRole("button", { name: "Add campaign key" }).click();
+  await dashboard.waitForURL(/done=key/);
+  for (const [name, options] of [["light", {}], ["dark", { colorScheme: "dark" }]]) {
+    await dashboard.emulateMedia(options);
+    await dashboard.screenshot({ path: join(ROOT, `target/screenshots/moving-${name}.png`), fullPage: true });
+  }
+  await dashboard.setViewportSize({ width: 360, height: 740 });
+  assert.equal(await dashboard.evaluate(() => document.documentElement.scrollWidth), 360);
+  await dashboard.screenshot({ path: join(ROOT, "target/screenshots/moving-narrow.png"), fullPage: true });
+  assert.deepEqual(dashboard.complaints, []);
+
+  const page = await newPage(browser, own);
+  const asked = page.waitForRequest((request) => new URL(request.url()).pathname === "/api/v1/numbers");
+  await page.goto(`${origin}/written`);
+  await over(page);
+  const number = await page.evaluate(() => lent?.attributes ?? failed);
+  assert.match(number.number ?? number, /^\+\d{8,15}$/);
+  assert.deepEqual(number.tag_values, { trade: "plumber" });
+  assert.equal(await page.textContent("#mine"), number.formatted_number);
+  await page.waitForFunction((last) => document.getElementById("number").textContent.endsWith(last), number.number.slice(-4));
+
+  // What the browser sent does not bring another number: its token is spent, and the host of the page cannot be left out.
+  const request = await asked;
+  const again = (headers) => fetch(request.url(), { method: "POST", body: request.postData(), headers: { "user-agent": "x", ...headers } }).then((answer) => answer.json());
+  assert.deepEqual([(await again({ origin })).number, (await again({})).number], [null, null]);
+
+  const reason = await page.evaluate(() => new Promise((heard) => lent.initiate_call("+442079460999", {}, () => heard("rung"), heard)));
+  assert.match(reason, /^call_back_refused: /);
+  const released = page.waitForResponse((response) => response.url().endsWith("/t/event") && response.request().postData().includes("release"));
+  await page.evaluate(() => lent.release());
+  assert.equal((await released).status(), 204);
+  assert.equal(await shown(page), OWN);
+  assert.deepEqual(page.complaints, []);
+  await close(page);
+
+  await dashboard.goto(new URL("/sites", demo.dashboard).href);
+  await moving.getByRole("button", { name: "Remove 0f3a9c51" }).click();
+  await dashboard.waitForURL(/done=key-removed/);
+  await close(dashboard);
 });
