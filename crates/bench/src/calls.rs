@@ -151,7 +151,7 @@ async fn ringfence(options: &Options, program: &Path) -> anyhow::Result<Figures>
 }
 
 /// A folder beside this program: the usual place for temporary files may be in memory, where commits cost nothing.
-fn disk() -> anyhow::Result<tempfile::TempDir> {
+pub fn disk() -> anyhow::Result<tempfile::TempDir> {
     let own = std::env::current_exe()?;
     Ok(tempfile::tempdir_in(
         own.parent().context("a program lies in a folder")?,

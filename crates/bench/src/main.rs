@@ -4,6 +4,7 @@ mod calls;
 mod client;
 mod fence;
 mod kamailio;
+mod media;
 mod process;
 mod program;
 mod report;
@@ -29,6 +30,8 @@ enum Bench {
     Tag(tag::Options),
     /// Calls through the whole program, beside Kamailio as a stateful proxy where it is installed
     Calls(calls::Options),
+    /// Sound of many calls at once, recorded, beside rtpengine relaying alone where it is installed
+    Media(media::Options),
     /// Pages of 100 KB looked at on one core, beside the bare HTML parse of the same text; then hostile pages
     Fence(fence::Options),
 }
@@ -54,6 +57,7 @@ fn main() -> anyhow::Result<()> {
     match Arguments::parse().bench {
         Bench::Tag(options) => tag::run(&options),
         Bench::Calls(options) => calls::run(&options),
+        Bench::Media(options) => media::run(&options),
         Bench::Fence(options) => fence::run(&options),
     }
 }
