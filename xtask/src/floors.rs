@@ -18,6 +18,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("ringfence-softphone", 3),
     ("ringfence-platform", 4),
     ("ringfence-web", 5),
+    ("ringfence-guard", 5),
     ("ringfence", 6),
 ];
 

@@ -113,6 +113,19 @@ pub struct CaseSignal {
     pub why: String,
 }
 
+/// A host that a case was confirmed for, as others are told of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeedEntry {
+    /// Its name, in lower case, without a port.
+    pub host: String,
+    /// When a page of it was first seen to be abuse.
+    pub first_seen: Timestamp,
+    /// When it was seen last.
+    pub last_seen: Timestamp,
+    /// When it should be forgotten.
+    pub expires: Timestamp,
+}
+
 /// What withholds a site's numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hold {

@@ -30,7 +30,9 @@ pub use call::{
     RecordingState,
 };
 pub use campaign_key::CampaignKey;
-pub use case::{AbuseCase, CaseEvidence, CaseSignal, CaseState, EvidenceKind, EvidencePage, Hold};
+pub use case::{
+    AbuseCase, CaseEvidence, CaseSignal, CaseState, EvidenceKind, EvidencePage, FeedEntry, Hold,
+};
 pub use dialling::Dialling;
 pub use hours::{Date, HourRange, HourRangeError, Hours, Week};
 pub use id::{

@@ -2,6 +2,7 @@
 
 mod advice;
 mod cases;
+mod feed;
 mod webhooks;
 
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use ringfence_model::{ApiKeyId, KeyScope, Role};
 
 pub use advice::{PoolCommand, PoolSize, SourceCommand, SourceTry};
 pub use cases::{CaseCommand, CaseDecision};
+pub use feed::Feed;
 pub use webhooks::{WebhookCommand, WebhookLog, WebhookReplay};
 
 /// Ringfence: which advertisement made the phone ring, and who answered.
@@ -50,6 +52,8 @@ pub enum Command {
     /// Sites whose pages look like abuse, and what is decided about them
     #[command(subcommand)]
     Case(CaseCommand),
+    /// Print the hosts of confirmed cases in a form that name servers, sensors, blockers or MISP read
+    Feed(Feed),
     /// Programs that are told what happens
     #[command(subcommand)]
     Webhook(WebhookCommand),

@@ -7,6 +7,7 @@ mod cli;
 mod config;
 mod demo;
 mod doctor;
+mod feed;
 mod keys;
 mod logging;
 mod master_key;
@@ -75,6 +76,10 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Case(command) => {
             let config = config::load(command.configured().config.as_deref())?;
             carry_out(cases::run(&config, &command))?;
+        }
+        Command::Feed(wish) => {
+            let config = config::load(wish.configured.config.as_deref())?;
+            carry_out(feed::run(&config, &wish))?;
         }
         Command::Key(command) => {
             let config = config::load(command.configured().config.as_deref())?;

@@ -9,13 +9,20 @@ mod support;
 
 use std::time::Duration;
 
-use ringfence_model::{Confidence, Disposition};
+use ringfence_model::{
+    AbuseCase, CaseEvidence, CaseId, CaseState, Confidence, Disposition, EvidenceId, EvidenceKind,
+    EvidencePage, Host, HostId, HostProof,
+};
+use ringfence_platform::{now, random};
 use ringfence_softphone::{CallRequest, Softphone, SoftphoneConfig};
 use ringfence_store::CallFilter;
 use ringfence_testing::{Engine, on_both_engines};
-use support::{World, run};
+use support::{Rows, World, run};
 
-on_both_engines!(from_an_empty_database_to_an_answered_call);
+on_both_engines!(
+    from_an_empty_database_to_an_answered_call,
+    the_hosts_of_a_confirmed_case_are_in_the_feed_until_it_is_released,
+);
 
 async fn from_an_empty_database_to_an_answered_call(engine: Engine) {
     let agent = Softphone::start(SoftphoneConfig::default()).await.unwrap();
@@ -138,4 +145,114 @@ async fn a_key_opens_the_api_until_it_is_revoked(world: &World, key: &str, confi
     assert_eq!(code, Some(0));
     let answer = reqwest::Client::new().get(&calls).bearer_auth(key);
     assert_eq!(answer.send().await.unwrap().status(), 401);
+}
+
+/// What a look saw at a page; its risk in thousandths.
+fn look(rows: &Rows, case: CaseId, url: &str, risk: u16) -> CaseEvidence {
+    CaseEvidence {
+        id: EvidenceId::new(now(), random()),
+        case,
+        account: rows.account,
+        kind: EvidenceKind::Look,
+        what: "seen as a desktop browser".into(),
+        risk: Some(risk),
+        signals: Vec::new(),
+        page: Some(EvidencePage {
+            url: url.into(),
+            octets: Vec::new(),
+            length: 1,
+            sha256: vec![0; 32],
+        }),
+        at: now(),
+        by: None,
+    }
+}
+
+async fn a_case(world: &World) -> CaseId {
+    let rows = world.rows(&[], Duration::from_secs(10), 1).await;
+    let db = world.db().await;
+    for name in ["locked.example.com", "calm.example.com:8443"] {
+        db.add_host(&Host {
+            id: HostId::new(now(), random()),
+            site: rows.site,
+            account: rows.account,
+            name: name.into(),
+            challenge: "c".into(),
+            proof: Some(HostProof::File),
+            proved_at: Some(now()),
+        })
+        .await
+        .unwrap();
+    }
+    let case = AbuseCase {
+        id: CaseId::new(now(), random()),
+        account: rows.account,
+        site: rows.site,
+        state: CaseState::Open,
+        risk: 990,
+        opened_at: now(),
+        decided_at: None,
+    };
+    let looks = [
+        look(&rows, case.id, "https://locked.example.com/a?b=c", 990),
+        look(&rows, case.id, "https://calm.example.com:8443/", 100),
+        // Where the look was led to is not the site's, whatever was seen there.
+        look(&rows, case.id, "https://search.example.org/", 990),
+    ];
+    db.open_case(&case, &looks, true).await.unwrap();
+    db.close().await;
+    case.id
+}
+
+async fn the_hosts_of_a_confirmed_case_are_in_the_feed_until_it_is_released(engine: Engine) {
+    let world = World::new(engine.database().await);
+    let config = world.config();
+    let config = config.to_str().unwrap();
+    let folder = world.folder.path();
+    let case = a_case(&world).await.to_string();
+    for email in ["ann@example.com", "bob@example.com"] {
+        let add = [
+            "user",
+            "add",
+            "--operator",
+            "--email",
+            email,
+            "--config",
+            config,
+        ];
+        let (code, out, said) = run(&add, folder);
+        assert_eq!(code, Some(0), "{out}{said}");
+    }
+    let hosts = || {
+        let (code, out, said) = run(&["feed", "--format", "json", "--config", config], folder);
+        assert_eq!(code, Some(0), "{out}{said}");
+        let host = |line: &str| {
+            let entry: serde_json::Value = serde_json::from_str(line).unwrap();
+            entry["host"].as_str().unwrap().to_owned()
+        };
+        out.lines().map(host).collect::<Vec<_>>()
+    };
+    let decide = |decision, who| {
+        let decide = ["case", decision, &case, "--as", who, "--config", config];
+        let (code, out, said) = run(&decide, folder);
+        assert_eq!(code, Some(0), "{out}{said}");
+    };
+
+    assert_eq!(hosts(), [""; 0], "nobody has confirmed it yet");
+    decide("confirm", "ann@example.com");
+    assert_eq!(hosts(), ["locked.example.com"]);
+
+    let file = folder.join("rpz.zone");
+    let out = ["--out", file.to_str().unwrap(), "--config", config];
+    let (code, out, said) = run(&[&["feed", "--format", "rpz"], &out[..]].concat(), folder);
+    assert_eq!((code, out.as_str()), (Some(0), ""), "{said}");
+    let zone = std::fs::read_to_string(&file).unwrap();
+    assert!(zone.contains("\nlocked.example.com CNAME .\n"), "{zone}");
+    let (code, _, said) = run(&["feed", "--format", "dns", "--config", config], folder);
+    assert_eq!(code, Some(2));
+    assert!(said.contains("expected one of hosts, rpz"), "{said}");
+
+    decide("release", "ann@example.com");
+    decide("release", "bob@example.com");
+    assert_eq!(hosts(), [""; 0], "it was a false alarm");
 }

@@ -50,6 +50,11 @@ const CASES: &str = concat!(
     case_columns!(),
     " FROM cases ORDER BY CASE state WHEN 'open' THEN 0 ELSE 1 END, risk DESC, opened_at DESC, id LIMIT $1"
 );
+const CONFIRMED_CASES: &str = concat!(
+    "SELECT ",
+    case_columns!(),
+    " FROM cases WHERE state = 'confirmed' AND id > $1 ORDER BY id LIMIT $2"
+);
 const CASE: &str = concat!("SELECT ", case_columns!(), " FROM cases WHERE id = $1");
 const OPEN_CASE: &str = concat!(
     "SELECT ",
@@ -185,6 +190,19 @@ impl Db {
     /// [`StoreError`] when rows cannot be read.
     pub async fn cases(&self, limit: u32) -> Result<Vec<AbuseCase>, StoreError> {
         self.rows(CASES, args![limit], read_case).await
+    }
+
+    /// Confirmed cases of every account behind `after`, in the order of their identifiers: for operators, never for a tenant.
+    ///
+    /// # Errors
+    /// [`StoreError`] when rows cannot be read.
+    pub async fn confirmed_cases(
+        &self,
+        after: CaseId,
+        limit: u32,
+    ) -> Result<Vec<AbuseCase>, StoreError> {
+        self.rows(CONFIRMED_CASES, args![after, limit], read_case)
+            .await
     }
 
     /// One case of whatever account: for operators, never for a tenant.

@@ -1,6 +1,7 @@
 //! The fence: pages that show numbers are fetched and looked at, and what is found has consequences.
 
 mod cases;
+mod feed;
 mod fetching;
 mod judging;
 mod lists;
