@@ -3,6 +3,7 @@
 mod advice;
 mod cases;
 mod feed;
+mod rollups;
 mod webhooks;
 
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use ringfence_model::{ApiKeyId, KeyScope, Role};
 pub use advice::{PoolCommand, PoolSize, SourceCommand, SourceTry};
 pub use cases::{CaseCommand, CaseDecision};
 pub use feed::Feed;
+pub use rollups::RollupCommand;
 pub use webhooks::{WebhookCommand, WebhookLog, WebhookReplay};
 
 /// Ringfence: which advertisement made the phone ring, and who answered.
@@ -57,6 +59,9 @@ pub enum Command {
     /// Programs that are told what happens
     #[command(subcommand)]
     Webhook(WebhookCommand),
+    /// The sums of calls that reports read
+    #[command(subcommand)]
+    Rollup(RollupCommand),
     /// Make or change an account's trunks, targets, groups, plans, pools, numbers and sites as a file says
     Apply(Apply),
     /// Look at web pages: does one lock its visitors and alarm them to make them call? Exit code 0 clean,

@@ -14,6 +14,7 @@ mod master_key;
 mod metrics;
 mod plan;
 mod pool_size;
+mod rollups;
 mod serve;
 mod server;
 mod sip_tls;
@@ -84,6 +85,10 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Key(command) => {
             let config = config::load(command.configured().config.as_deref())?;
             carry_out(keys::run(&config, &command))?;
+        }
+        Command::Rollup(command) => {
+            let config = config::load(command.asked().configured.config.as_deref())?;
+            carry_out(rollups::run(&config, &command))?;
         }
         Command::Webhook(command) => {
             let config = config::load(command.configured().config.as_deref())?;

@@ -14,6 +14,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use crate::StoreError;
+use crate::call_sums::add_changes_to_sqlite;
 use crate::commit::{Batch, Source, commit};
 use crate::db::PATIENCE;
 use crate::journal::{Frame, Journal};
@@ -322,6 +323,7 @@ fn carry_out_all<'f>(
             rows += 1;
         }
     }
+    add_changes_to_sqlite(connection)?;
     // Also when it is the same: a transaction that writes nothing is not forced to the disk.
     let sql = "UPDATE journal SET applied = COALESCE(?1, applied)";
     let last = last.map(|last| i64::try_from(last).unwrap_or(i64::MAX));

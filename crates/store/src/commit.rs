@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::ahead::Ahead;
 use crate::audit;
 use crate::bulk::Rows;
+use crate::call_sums;
 use crate::record;
 use crate::sqlite::{self, Checkpoints, File};
 use crate::value::{Value, postgres_query};
@@ -274,6 +275,19 @@ pub(crate) async fn commit(
 }
 
 impl Job {
+    /// Nobody knows of statements.
+    fn may_change_calls(&self) -> bool {
+        match self {
+            Self::Writes(writes) => writes.iter().any(|write| {
+                matches!(
+                    write,
+                    Write::CallBegun(_) | Write::CallAnswered { .. } | Write::CallEnded { .. }
+                )
+            }),
+            Self::Statements(_) => true,
+        }
+    }
+
     fn len(&self) -> usize {
         match self {
             Self::Writes(writes) => writes.len(),
@@ -440,6 +454,9 @@ impl Connection {
                 }
             }
             changed.push(counts);
+        }
+        if jobs.iter().any(Job::may_change_calls) {
+            call_sums::add_changes(self).await?;
         }
         Ok(changed)
     }

@@ -38,6 +38,7 @@ migrations! {
     27 "0027_trunk_registers",
     28 "0028_people",
     29 "0029_audit_log",
+    31 "0031_call_sums",
 }
 
 pub(crate) async fn run(db: &Db) -> Result<(), StoreError> {
@@ -48,7 +49,14 @@ pub(crate) async fn run(db: &Db) -> Result<(), StoreError> {
         }
         Db::Postgres(postgres) => migrator(POSTGRES).run(&postgres.readers).await,
     }
-    .map_err(|error| StoreError::Migration(error.to_string()))
+    .map_err(|error| StoreError::Migration(error.to_string()))?;
+    // One after the other, each for good: where this is interrupted, the next start goes on.
+    let due = db.accounts_without_call_sums().await?;
+    for (nth, account) in (1..).zip(&due) {
+        tracing::info!(%account, nth, of = due.len(), "making the sums of an account's calls");
+        db.rebuild_call_sums(*account).await?;
+    }
+    Ok(())
 }
 
 fn migrator(texts: &[Text]) -> Migrator {

@@ -1,52 +1,54 @@
-//! Sums over the call log for reports. All cover calls that started in `[from, to)`.
+//! Sums over the call log for reports. All cover calls that started in `[from, to)`. Where there are sums already
+//! (`call_sums.rs`) they are read, and calls one by one only at the ends of the span.
 
 use ringfence_model::{AccountId, E164, NumberId, SourceKind, TargetId, Timestamp};
 
+use crate::call_sums::{QUARTER, Span, parts};
 use crate::row::{Reader, read_count};
 use crate::value::args;
 use crate::{Db, StoreError};
 
-const TOTALS: &str = "SELECT COUNT(*), \
-    COUNT(CASE WHEN disposition = 'answered' THEN 1 END), \
-    COUNT(CASE WHEN disposition = 'missed' THEN 1 END), \
-    COUNT(CASE WHEN disposition = 'abandoned' THEN 1 END), \
-    COUNT(CASE WHEN disposition = 'voicemail' THEN 1 END), \
-    COUNT(CASE WHEN disposition = 'rejected' THEN 1 END), \
-    COUNT(CASE WHEN disposition = 'failed' THEN 1 END), \
-    COUNT(CASE WHEN ended_at IS NULL THEN 1 END), \
-    COUNT(CASE WHEN EXISTS (SELECT 1 FROM recordings WHERE recordings.account = calls.account \
-        AND recordings.call = calls.id AND recordings.state <> 'failed') THEN 1 END), \
-    COUNT(CASE WHEN failed_over THEN 1 END), \
-    COUNT(source_name), \
-    CAST(COALESCE(SUM(CASE WHEN disposition = 'answered' THEN ended_at - answered_at END), 0) \
-        AS BIGINT), \
-    COUNT(CASE WHEN disposition = 'answered' THEN ended_at - answered_at END) \
-    FROM calls WHERE account = $1 AND started_at >= $2 AND started_at < $3";
+const TOTALS: &str = concat!(
+    "SELECT CAST(COALESCE(SUM(calls), 0) AS BIGINT), CAST(COALESCE(SUM(answered), 0) AS BIGINT), \
+     CAST(COALESCE(SUM(missed), 0) AS BIGINT), CAST(COALESCE(SUM(abandoned), 0) AS BIGINT), \
+     CAST(COALESCE(SUM(voicemail), 0) AS BIGINT), CAST(COALESCE(SUM(rejected), 0) AS BIGINT), \
+     CAST(COALESCE(SUM(failed), 0) AS BIGINT), CAST(COALESCE(SUM(under_way), 0) AS BIGINT), \
+     CAST(COALESCE(SUM(failed_over), 0) AS BIGINT), CAST(COALESCE(SUM(attributed), 0) AS BIGINT), \
+     CAST(COALESCE(SUM(talk), 0) AS BIGINT), CAST(COALESCE(SUM(talked), 0) AS BIGINT) FROM ",
+    parts!("call_sums", "", "")
+);
 const FIRST_TIME_CALLERS: &str = "SELECT COUNT(DISTINCT caller) FROM calls \
     WHERE account = $1 AND started_at >= $2 AND started_at < $3 AND caller IS NOT NULL \
     AND NOT EXISTS (SELECT 1 FROM calls AS earlier WHERE earlier.account = calls.account \
         AND earlier.caller = calls.caller AND earlier.started_at < $2)";
-/// Division of whole numbers: both engines drop the remainder.
-const BY_HOUR: &str = "SELECT (started_at + $4) / 3600000000 * 3600000000 - $4, \
-    COUNT(CASE WHEN disposition = 'answered' THEN 1 END), \
-    COUNT(CASE WHEN disposition IN ('missed', 'abandoned') THEN 1 END), COUNT(*) \
-    FROM calls WHERE account = $1 AND started_at >= $2 AND started_at < $3 \
-    GROUP BY 1 ORDER BY 1";
-const BY_SOURCE: &str = "SELECT source_kind, source_name, COUNT(*), \
-    COUNT(CASE WHEN disposition = 'answered' THEN 1 END), \
-    COUNT(CASE WHEN disposition IN ('missed', 'abandoned') THEN 1 END) \
-    FROM calls WHERE account = $1 AND started_at >= $2 AND started_at < $3 \
-    GROUP BY source_kind, source_name \
-    ORDER BY 3 DESC, source_name IS NULL, source_name, source_kind";
-const BY_NUMBER: &str = "SELECT tracking_numbers.id, tracking_numbers.e164, \
-    tracking_numbers.label, COUNT(*), \
-    COUNT(CASE WHEN disposition = 'answered' THEN 1 END), \
-    COUNT(CASE WHEN disposition IN ('missed', 'abandoned') THEN 1 END) \
-    FROM calls JOIN tracking_numbers ON tracking_numbers.account = calls.account \
-        AND tracking_numbers.id = calls.number \
-    WHERE calls.account = $1 AND started_at >= $2 AND started_at < $3 \
-    GROUP BY tracking_numbers.id, tracking_numbers.e164, tracking_numbers.label \
-    ORDER BY 4 DESC, 2, 1";
+const BY_HOUR: &str = concat!(
+    "SELECT (start + $8) / 3600000000 * 3600000000 - $8, CAST(SUM(answered) AS BIGINT), \
+     CAST(SUM(missed) + SUM(abandoned) AS BIGINT), CAST(SUM(calls) AS BIGINT) FROM ",
+    parts!("call_sums", "", ""),
+    " GROUP BY 1 HAVING SUM(calls) > 0 ORDER BY 1"
+);
+/// Without a source the class is empty.
+const BY_SOURCE: &str = concat!(
+    "SELECT NULLIF(source_kind, ''), CASE WHEN source_kind <> '' THEN source_name END, \
+     CAST(SUM(calls) AS BIGINT), CAST(SUM(answered) AS BIGINT), \
+     CAST(SUM(missed) + SUM(abandoned) AS BIGINT) FROM ",
+    parts!(
+        "call_sums_by_source",
+        "source_kind, source_name, ",
+        "COALESCE(source_kind, '') AS source_kind, COALESCE(source_name, '') AS source_name, "
+    ),
+    " GROUP BY source_kind, source_name HAVING SUM(calls) > 0 \
+     ORDER BY 3 DESC, source_kind = '', source_name, source_kind"
+);
+const BY_NUMBER: &str = concat!(
+    "SELECT tracking_numbers.id, tracking_numbers.e164, tracking_numbers.label, counted.calls, counted.answered, \
+     counted.missed FROM (SELECT number, CAST(SUM(calls) AS BIGINT) AS calls, \
+         CAST(SUM(answered) AS BIGINT) AS answered, CAST(SUM(missed) + SUM(abandoned) AS BIGINT) AS missed FROM ",
+    parts!("call_sums_by_number", "number, ", "number, "),
+    " GROUP BY number HAVING SUM(calls) > 0) AS counted \
+     JOIN tracking_numbers ON tracking_numbers.account = $1 AND tracking_numbers.id = counted.number \
+     ORDER BY 4 DESC, 2, 1"
+);
 const BY_TARGET: &str = "SELECT targets.id, targets.name, COUNT(*), \
     COUNT(CASE WHEN outcome = 'answered' THEN 1 END), \
     CAST(COALESCE(SUM(CASE WHEN outcome = 'answered' THEN ended_at - answered_at END), 0) \
@@ -82,8 +84,6 @@ pub struct CallTotals {
     pub under_way: u64,
     /// Different callers' numbers that called the account in the span and never before it. Withheld numbers are not counted.
     pub first_time_callers: u64,
-    /// With at least one recording.
-    pub recorded: u64,
     /// For which more than one target was rung.
     pub failed_over: u64,
     /// With a source.
@@ -172,11 +172,11 @@ impl Db {
         from: Timestamp,
         to: Timestamp,
     ) -> Result<CallTotals, StoreError> {
-        let args = args![account, from, to];
+        let span = Span::of(from, to).args(account);
+        let totals = self.written_row(TOTALS, span, read_totals).await?;
         let first_time_callers = self
-            .written_row(FIRST_TIME_CALLERS, args.clone(), read_count)
+            .written_row(FIRST_TIME_CALLERS, args![account, from, to], read_count)
             .await?;
-        let totals = self.written_row(TOTALS, args, read_totals).await?;
         Ok(CallTotals {
             first_time_callers: first_time_callers.unwrap_or_default(),
             ..totals.unwrap_or_default()
@@ -195,8 +195,15 @@ impl Db {
         utc_offset_seconds: i32,
     ) -> Result<Vec<HourCount>, StoreError> {
         let offset = i64::from(utc_offset_seconds) * 1_000_000;
-        self.written_rows(BY_HOUR, args![account, from, to, offset], read_hour)
-            .await
+        if offset % QUARTER != 0 {
+            // No zone of today, but some of the past.
+            return self
+                .calls_by_hour_one_by_one(account, from, to, utc_offset_seconds)
+                .await;
+        }
+        let mut args = Span::of_quarters(from, to).args(account);
+        args.push(offset.into());
+        self.written_rows(BY_HOUR, args, read_hour).await
     }
     /// Calls by source, most calls first.
     ///
@@ -208,8 +215,8 @@ impl Db {
         from: Timestamp,
         to: Timestamp,
     ) -> Result<Vec<SourceCount>, StoreError> {
-        self.written_rows(BY_SOURCE, args![account, from, to], read_source)
-            .await
+        let span = Span::of(from, to).args(account);
+        self.written_rows(BY_SOURCE, span, read_source).await
     }
     /// Calls by tracking number, most calls first; numbers without calls left out.
     ///
@@ -221,8 +228,8 @@ impl Db {
         from: Timestamp,
         to: Timestamp,
     ) -> Result<Vec<NumberCount>, StoreError> {
-        self.written_rows(BY_NUMBER, args![account, from, to], read_number)
-            .await
+        let span = Span::of(from, to).args(account);
+        self.written_rows(BY_NUMBER, span, read_number).await
     }
     /// Legs by target, most rung first; targets that were not rung left out.
     ///
@@ -260,7 +267,7 @@ impl Db {
     }
 }
 
-fn read_totals(row: &mut Reader<'_>) -> Result<CallTotals, StoreError> {
+pub(crate) fn read_totals(row: &mut Reader<'_>) -> Result<CallTotals, StoreError> {
     let mut totals = CallTotals {
         calls: row.number()?,
         answered: row.number()?,
@@ -270,7 +277,6 @@ fn read_totals(row: &mut Reader<'_>) -> Result<CallTotals, StoreError> {
         rejected: row.number()?,
         failed: row.number()?,
         under_way: row.number()?,
-        recorded: row.number()?,
         failed_over: row.number()?,
         attributed: row.number()?,
         ..CallTotals::default()
@@ -294,7 +300,7 @@ pub(crate) fn read_hour(row: &mut Reader<'_>) -> Result<HourCount, StoreError> {
     })
 }
 
-fn read_source(row: &mut Reader<'_>) -> Result<SourceCount, StoreError> {
+pub(crate) fn read_source(row: &mut Reader<'_>) -> Result<SourceCount, StoreError> {
     let kind = row.optional_word(SourceKind::from_word)?;
     let name = row.optional_text()?;
     Ok(SourceCount {
@@ -305,7 +311,7 @@ fn read_source(row: &mut Reader<'_>) -> Result<SourceCount, StoreError> {
     })
 }
 
-fn read_number(row: &mut Reader<'_>) -> Result<NumberCount, StoreError> {
+pub(crate) fn read_number(row: &mut Reader<'_>) -> Result<NumberCount, StoreError> {
     Ok(NumberCount {
         number: NumberId(row.uuid()?),
         e164: row.e164()?,

@@ -76,13 +76,23 @@ async fn opened(db: &Db) -> Result<Finding, Finding> {
     db.ping().await.map_err(|error| {
         Finding::wrong(what, error.to_string(), "start it, or set database.url")
     })?;
-    db.accounts().await.map_err(|error| {
+    let of_another_version = |error: StoreError| {
         Finding::wrong(
             what,
             format!("its tables are not of this version: {error}"),
             "ringfence migrate",
         )
-    })?;
+    };
+    db.accounts().await.map_err(of_another_version)?;
+    let due = db.accounts_without_call_sums().await;
+    let due = due.map_err(of_another_version)?.len();
+    if due > 0 {
+        return Err(Finding::wrong(
+            what,
+            format!("the sums of calls are not made yet for {due} accounts: reports lack calls"),
+            "ringfence migrate",
+        ));
+    }
     // Nothing ended before 1970: this writes, and changes no row.
     db.purge_sessions(Timestamp::from_micros(0)).await.map_err(|error| {
         let remedy = "let the program's user write to it, and look for a full disk or another program's lock";

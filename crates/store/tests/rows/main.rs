@@ -10,6 +10,7 @@ mod world;
 mod accounts;
 mod api_keys;
 mod audit;
+mod call_sums;
 mod calls;
 mod cases;
 mod commit;
