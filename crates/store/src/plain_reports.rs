@@ -44,7 +44,7 @@ const BY_NUMBER: &str = "SELECT tracking_numbers.id, tracking_numbers.e164, \
     ORDER BY 4 DESC, 2, 1";
 
 impl Db {
-    /// [`Db::call_totals`] without sums, and without first-time callers.
+    /// [`Db::call_totals`] without sums, and without first-time callers and recorded calls.
     ///
     /// # Errors
     /// [`StoreError`] when rows cannot be read.

@@ -17,6 +17,10 @@ const TOTALS: &str = concat!(
      CAST(COALESCE(SUM(talk), 0) AS BIGINT), CAST(COALESCE(SUM(talked), 0) AS BIGINT) FROM ",
     parts!("call_sums", "", "")
 );
+const RECORDED: &str = "SELECT COUNT(*) FROM calls \
+    WHERE account = $1 AND started_at >= $2 AND started_at < $3 \
+    AND EXISTS (SELECT 1 FROM recordings WHERE recordings.account = calls.account \
+        AND recordings.call = calls.id AND recordings.state <> 'failed')";
 const FIRST_TIME_CALLERS: &str = "SELECT COUNT(DISTINCT caller) FROM calls \
     WHERE account = $1 AND started_at >= $2 AND started_at < $3 AND caller IS NOT NULL \
     AND NOT EXISTS (SELECT 1 FROM calls AS earlier WHERE earlier.account = calls.account \
@@ -84,6 +88,8 @@ pub struct CallTotals {
     pub under_way: u64,
     /// Different callers' numbers that called the account in the span and never before it. Withheld numbers are not counted.
     pub first_time_callers: u64,
+    /// With at least one recording.
+    pub recorded: u64,
     /// For which more than one target was rung.
     pub failed_over: u64,
     /// With a source.
@@ -174,11 +180,14 @@ impl Db {
     ) -> Result<CallTotals, StoreError> {
         let span = Span::of(from, to).args(account);
         let totals = self.written_row(TOTALS, span, read_totals).await?;
+        let args = args![account, from, to];
+        let recorded = self.written_row(RECORDED, args.clone(), read_count).await?;
         let first_time_callers = self
-            .written_row(FIRST_TIME_CALLERS, args![account, from, to], read_count)
+            .written_row(FIRST_TIME_CALLERS, args, read_count)
             .await?;
         Ok(CallTotals {
             first_time_callers: first_time_callers.unwrap_or_default(),
+            recorded: recorded.unwrap_or_default(),
             ..totals.unwrap_or_default()
         })
     }

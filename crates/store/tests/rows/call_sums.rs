@@ -85,7 +85,7 @@ fn ended(call: &Call, disposition: Disposition, seconds: u64) -> Write {
         at: call.started_at + Duration::from_secs(3 + seconds),
         disposition,
         reason: None,
-        failed_over: seconds % 3 == 0,
+        failed_over: seconds.is_multiple_of(3),
     }
 }
 
@@ -107,9 +107,9 @@ async fn month(world: &World, tenant: &Tenant) -> Vec<CallId> {
             } else {
                 0
             };
-            let begin = (day + 12 - late) * DAY + draw(world, 96) * 900;
+            let quarter = (day + 12 - late) * DAY + draw(world, 96) * 900;
             let beside = [0, 0, 1, draw(world, 900)][usize::try_from(draw(world, 4)).unwrap()];
-            let call = drawn_call(world, tenant, &numbers, at(begin + beside));
+            let call = drawn_call(world, tenant, &numbers, at(quarter + beside));
             let begun = Write::CallBegun(Box::new(call.clone()));
             let disposition = Disposition::ALL[usize::try_from(draw(world, 6)).unwrap()];
             let mut writes = vec![begun.clone()];

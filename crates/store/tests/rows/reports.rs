@@ -147,6 +147,7 @@ async fn totals_count_each_disposition_and_the_first_time_callers(world: World) 
             failed: 1,
             under_way: 1,
             first_time_callers: 2,
+            recorded: 1,
             failed_over: 2,
             attributed: 1,
             average_talk_ms: Some(15_500),
