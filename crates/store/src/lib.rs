@@ -63,5 +63,6 @@ pub use pool_load::{PoolLoad, PoolMinute};
 pub use profiles::CallerHistory;
 pub use reports::{CallTotals, HourCount, NumberCount, RowCounts, SourceCount, TargetCount};
 pub use retention::ErasedBatch;
+pub use targets::PhoneChange;
 pub use webhooks::{AttemptResult, DeliveryCursor};
 pub use write::Write;

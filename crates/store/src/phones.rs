@@ -47,16 +47,7 @@ impl Db {
     /// # Errors
     /// [`StoreError::Taken`] when another phone has the user, [`StoreError::MissingParent`] without the target.
     pub async fn set_phone(&self, phone: &Phone) -> Result<(), StoreError> {
-        let args = args![
-            phone.account,
-            phone.target,
-            phone.user.as_str(),
-            phone.secret.as_slice(),
-        ];
-        let forget = Statement::new(FORGET, args![phone.account, phone.target]);
-        self.run(vec![forget, Statement::new(SET, args)])
-            .await
-            .map(drop)
+        self.run(set(phone)).await.map(drop)
     }
 
     /// A target is no phone any more; `false` when it was none.
@@ -68,8 +59,7 @@ impl Db {
         account: AccountId,
         target: TargetId,
     ) -> Result<bool, StoreError> {
-        let statements = [FORGET, REMOVE].map(|sql| Statement::new(sql, args![account, target]));
-        let changed = self.run(statements.into()).await?;
+        let changed = self.run(remove(account, target)).await?;
         Ok(changed.last().is_some_and(|rows| *rows > 0))
     }
 
@@ -163,6 +153,25 @@ impl Db {
     pub async fn purge_registrations(&self, now: Timestamp) -> Result<u64, StoreError> {
         self.run_one(PURGE, args![now]).await
     }
+}
+
+/// Makes a target this phone.
+pub(crate) fn set(phone: &Phone) -> Vec<Statement> {
+    let args = args![
+        phone.account,
+        phone.target,
+        phone.user.as_str(),
+        phone.secret.as_slice(),
+    ];
+    let forget = Statement::new(FORGET, args![phone.account, phone.target]);
+    vec![forget, Statement::new(SET, args)]
+}
+
+/// Makes a target no phone.
+pub(crate) fn remove(account: AccountId, target: TargetId) -> Vec<Statement> {
+    [FORGET, REMOVE]
+        .map(|sql| Statement::new(sql, args![account, target]))
+        .into()
 }
 
 fn read_phone(row: &mut Reader<'_>) -> Result<Phone, StoreError> {

@@ -10,6 +10,7 @@ use ringfence_model::{
 };
 
 use crate::bulk::json;
+use crate::commit::Statement;
 use crate::row::Reader;
 use crate::value::args;
 use crate::{Db, StoreError};
@@ -17,6 +18,8 @@ use crate::{Db, StoreError};
 const TARGET_PROFILES: &str = "SELECT target, document FROM target_profiles WHERE account = $1";
 const SET_TARGET_PROFILE: &str = "INSERT INTO target_profiles (account, target, document) \
     VALUES ($1, $2, $3) ON CONFLICT (account, target) DO UPDATE SET document = excluded.document";
+const REMOVE_TARGET_PROFILE: &str =
+    "DELETE FROM target_profiles WHERE account = $1 AND target = $2";
 const GROUP_PROFILES: &str =
     "SELECT target_group, document FROM target_group_profiles WHERE account = $1";
 const SET_GROUP_PROFILE: &str = "INSERT INTO target_group_profiles (account, target_group, document) \
@@ -67,8 +70,8 @@ impl Db {
         target: TargetId,
         profile: &TargetProfile,
     ) -> Result<(), StoreError> {
-        let args = args![account, target, json(profile)?];
-        self.run_one(SET_TARGET_PROFILE, args).await.map(drop)
+        let statement = of_target(account, target, profile)?;
+        self.run(vec![statement]).await.map(drop)
     }
     /// The profiles of an account's groups; who is missing has the default one.
     ///
@@ -179,4 +182,19 @@ impl Db {
         self.rows(ANSWERED_BY_TARGET, args![account, since], read)
             .await
     }
+}
+
+/// Says what balancing is to know of a target.
+pub(crate) fn of_target(
+    account: AccountId,
+    target: TargetId,
+    profile: &TargetProfile,
+) -> Result<Statement, StoreError> {
+    let args = args![account, target, json(profile)?];
+    Ok(Statement::new(SET_TARGET_PROFILE, args))
+}
+
+/// Forgets what balancing knew of a target.
+pub(crate) fn forget_target(account: AccountId, target: TargetId) -> Statement {
+    Statement::new(REMOVE_TARGET_PROFILE, args![account, target])
 }

@@ -3,14 +3,15 @@
 use std::collections::HashMap;
 
 use ringfence_model::{
-    AccountId, Target, TargetGroup, TargetGroupId, TargetGroupMember, TargetId, Trunk, TrunkId,
+    AccountId, Phone, Target, TargetGroup, TargetGroupId, TargetGroupMember, TargetId,
+    TargetProfile, Trunk, TrunkId,
 };
 
 use crate::bulk::json;
 use crate::commit::Statement;
 use crate::row::Reader;
-use crate::value::args;
-use crate::{Db, StoreError};
+use crate::value::{Value, args};
+use crate::{Db, StoreError, phones, profiles};
 
 macro_rules! trunk_columns {
     () => {
@@ -77,7 +78,58 @@ const UPDATE_TARGET_GROUP: &str =
 const REMOVE_MEMBERS: &str =
     "DELETE FROM target_group_members WHERE account = $1 AND target_group = $2";
 
+const REMOVE_TARGET: &str = "DELETE FROM targets WHERE account = $1 AND id = $2";
+
+/// What becomes of the phone of a target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PhoneChange {
+    /// It stays as it is.
+    Keep,
+    /// The target is this phone from now on.
+    Set(Phone),
+    /// The target is no phone any more.
+    Remove,
+}
+
 impl Db {
+    /// Adds a target, or changes it when `known`, with its profile and phone, all in one transaction.
+    ///
+    /// # Errors
+    /// [`StoreError::Taken`] when another phone has its user.
+    pub async fn save_target(
+        &self,
+        target: &Target,
+        profile: &TargetProfile,
+        phone: &PhoneChange,
+        known: bool,
+    ) -> Result<(), StoreError> {
+        let sql = if known { UPDATE_TARGET } else { ADD_TARGET };
+        let mut statements = vec![
+            Statement::new(sql, target_args(target, known)),
+            profiles::of_target(target.account, target.id, profile)?,
+        ];
+        statements.extend(match phone {
+            PhoneChange::Keep => Vec::new(),
+            PhoneChange::Set(phone) => phones::set(phone),
+            PhoneChange::Remove => phones::remove(target.account, target.id),
+        });
+        self.run(statements).await.map(drop)
+    }
+    /// Removes a target with its profile, phone and registrations; `false` when there is no such target.
+    ///
+    /// # Errors
+    /// [`StoreError::MissingParent`] while a group has it among its members.
+    pub async fn remove_target(
+        &self,
+        account: AccountId,
+        target: TargetId,
+    ) -> Result<bool, StoreError> {
+        let mut statements = phones::remove(account, target);
+        statements.push(profiles::forget_target(account, target));
+        statements.push(Statement::new(REMOVE_TARGET, args![account, target]));
+        let changed = self.run(statements).await?;
+        Ok(changed.last().is_some_and(|rows| *rows > 0))
+    }
     /// Adds a trunk.
     ///
     /// # Errors
@@ -136,13 +188,7 @@ impl Db {
     /// # Errors
     /// [`StoreError::Taken`] when its identifier is in use.
     pub async fn add_target(&self, target: &Target) -> Result<(), StoreError> {
-        let args = args![
-            target.id,
-            target.account,
-            target.name.as_str(),
-            target.uri.as_str(),
-            target.enabled,
-        ];
+        let args = target_args(target, false);
         self.run_one(ADD_TARGET, args).await.map(drop)
     }
     /// The targets of an account, by name.
@@ -168,13 +214,7 @@ impl Db {
     /// # Errors
     /// [`StoreError`] when rows cannot be written.
     pub async fn update_target(&self, target: &Target) -> Result<bool, StoreError> {
-        let args = args![
-            target.account,
-            target.id,
-            target.name.as_str(),
-            target.uri.as_str(),
-            target.enabled,
-        ];
+        let args = target_args(target, true);
         Ok(self.run_one(UPDATE_TARGET, args).await? > 0)
     }
     /// Adds a target group with its members.
@@ -243,6 +283,21 @@ impl Db {
         let changed = self.run(statements).await?;
         Ok(changed.first().is_some_and(|groups| *groups > 0))
     }
+}
+
+/// The values of a target's statement: adding begins with its identifier, changing with its account.
+fn target_args(target: &Target, known: bool) -> Vec<Value> {
+    let mut args = args![
+        target.id,
+        target.account,
+        target.name.as_str(),
+        target.uri.as_str(),
+        target.enabled,
+    ];
+    if known {
+        args.swap(0, 1);
+    }
+    args
 }
 
 fn members(group: &TargetGroup) -> impl Iterator<Item = Statement> {

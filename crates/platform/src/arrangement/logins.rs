@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use ringfence_model::{Phone, TargetId, TrunkId, TrunkLogin};
-use ringfence_store::StoreError;
+use ringfence_model::{AccountId, Phone, TargetId, TrunkId, TrunkLogin};
+use ringfence_store::{PhoneChange, StoreError};
 use ringfence_telephony::PhoneSecret;
 use serde::Deserialize;
 
@@ -27,6 +27,13 @@ const LONGEST_USER: usize = 64;
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);
+
+impl Secret {
+    /// A password that somebody typed; `None` when nothing was.
+    pub fn typed(text: String) -> Option<Self> {
+        (!text.is_empty()).then_some(Self(text))
+    }
+}
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -174,7 +181,7 @@ impl Platform {
     /// What is wrong with its users and passwords for what there is already.
     pub(super) async fn login_conflicts(
         &self,
-        account: ringfence_model::AccountId,
+        account: AccountId,
         arrangement: &Arrangement,
         names: &Names,
     ) -> Result<Vec<String>, StoreError> {
@@ -220,6 +227,42 @@ impl Platform {
     }
 }
 
+impl Platform {
+    /// What becomes of the phone of a target; its row stays when user and password are the same. What is wrong with them
+    /// was told before.
+    pub(super) fn phone_change(
+        &self,
+        account: AccountId,
+        part: &TargetPart,
+        target: TargetId,
+        old: Option<&Phone>,
+    ) -> PhoneChange {
+        let Some(user) = &part.phone else {
+            return PhoneChange::Remove;
+        };
+        let Ok(Some(password)) = password(part.password.as_ref(), part.password_file.as_ref())
+        else {
+            return PhoneChange::Keep;
+        };
+        let secret = PhoneSecret::new(user, &password).to_octets();
+        let secrets = &self.keys.secrets;
+        let place = place(account, target);
+        let is_same = old.is_some_and(|old| {
+            let opened = secrets.open(place, &old.secret);
+            old.user == *user && opened.is_ok_and(|opened| opened == secret)
+        });
+        if is_same {
+            return PhoneChange::Keep;
+        }
+        PhoneChange::Set(Phone {
+            account,
+            target,
+            user: user.clone(),
+            secret: secrets.seal(place, &secret, rand::random()),
+        })
+    }
+}
+
 impl Work<'_> {
     /// Targets that are phones, or are none any more.
     pub(super) async fn phones(
@@ -234,42 +277,20 @@ impl Work<'_> {
                 continue;
             };
             let old = known.iter().find(|phone| phone.target == target);
-            let Some(user) = &part.phone else {
-                if db.remove_phone(self.account, target).await? {
-                    self.did("no phone any more:", &part.name);
+            match self.platform.phone_change(self.account, part, target, old) {
+                PhoneChange::Keep => {}
+                PhoneChange::Remove => {
+                    if db.remove_phone(self.account, target).await? {
+                        self.did("no phone any more:", &part.name);
+                    }
                 }
-                continue;
-            };
-            // What is wrong with them was told before anything was changed.
-            let Ok(Some(password)) = password(part.password.as_ref(), part.password_file.as_ref())
-            else {
-                continue;
-            };
-            let secret = PhoneSecret::new(user, &password).to_octets();
-            if !self.is_as(target, user, &secret, old) {
-                let phone = Phone {
-                    account: self.account,
-                    target,
-                    user: user.clone(),
-                    secret: self.platform.keys.secrets.seal(
-                        place(self.account, target),
-                        &secret,
-                        rand::random(),
-                    ),
-                };
-                db.set_phone(&phone).await?;
-                self.did("changed phone", user);
+                PhoneChange::Set(phone) => {
+                    db.set_phone(&phone).await?;
+                    self.did("changed phone", &phone.user);
+                }
             }
         }
         Ok(())
-    }
-
-    fn is_as(&self, target: TargetId, user: &str, secret: &[u8], old: Option<&Phone>) -> bool {
-        old.is_some_and(|old| {
-            let place = place(self.account, target);
-            let opened = self.platform.keys.secrets.open(place, &old.secret);
-            old.user == user && opened.is_ok_and(|opened| opened == secret)
-        })
     }
 
     /// With what trunks prove themselves.

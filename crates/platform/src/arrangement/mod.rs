@@ -10,6 +10,7 @@ mod numbers;
 mod registers;
 mod rules;
 mod shape;
+mod single;
 mod steps;
 
 use std::collections::BTreeMap;
@@ -33,6 +34,7 @@ pub use logins::Secret;
 pub(crate) use logins::host_of;
 pub(crate) use registers::{Registrar, identity_of};
 pub use shape::{Names, Reach, Shape};
+pub use single::{FieldProblem, KnownTarget, PartError, TargetStanding};
 
 /// Why an arrangement was not applied.
 #[derive(Debug, thiserror::Error)]

@@ -27,6 +27,7 @@ mod session;
 mod sign_in;
 mod sites;
 mod source;
+mod targets;
 mod timeline;
 mod words;
 mod you;
@@ -92,6 +93,10 @@ pub(crate) fn router(platform: Arc<Platform>) -> Router {
             "/sites/{site}/campaign-keys/{campaign_key}/remove",
             post(campaign_keys::remove),
         )
+        .route("/targets", get(targets::show).post(targets::save))
+        .route("/targets/{target}/pause", post(targets::pause))
+        .route("/targets/{target}/resume", post(targets::resume))
+        .route("/targets/{target}/remove", post(targets::remove))
         .route("/people", get(people::show))
         .route("/people/invitations", post(people::invite))
         .route(

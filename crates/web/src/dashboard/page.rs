@@ -14,11 +14,12 @@ use super::session::Reader;
 use crate::access::{self, Door};
 
 /// The places of the navigation.
-const PLACES: [(&str, &str, &str); 6] = [
+const PLACES: [(&str, &str, &str); 7] = [
     ("overview", "/", "Overview"),
     ("live", "/live", "Live"),
     ("calls", "/calls", "Calls"),
     ("numbers", "/numbers", "Numbers"),
+    ("routing", "/targets", "Routing"),
     ("pools", "/pools", "Pools"),
     ("sites", "/sites", "Sites"),
 ];

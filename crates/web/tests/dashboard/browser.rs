@@ -125,3 +125,12 @@ pub const PAGES: [&str; 15] = [
     "/audit?action=user.add",
     "/you",
 ];
+
+/// The answer to a form of a page of this session.
+pub async fn send(browser: &Browser, path: &str, fields: &[(&str, &str)]) -> (StatusCode, String) {
+    let token = browser.token_on("/you").await;
+    let mut all = vec![("form_token", token.as_str())];
+    all.extend_from_slice(fields);
+    let answer = browser.post(path, &all).send().await.unwrap();
+    (answer.status(), answer.text().await.unwrap())
+}

@@ -10,6 +10,7 @@ mod forms;
 mod pages;
 mod people;
 mod signing_in;
+mod targets;
 mod walk;
 #[path = "../world/mod.rs"]
 mod world;

@@ -7,7 +7,7 @@ use ringfence_platform::accounts::people::INVITATION_LIFE;
 use ringfence_platform::now;
 use ringfence_testing::{Engine, on_both_engines};
 
-use crate::browser::{Browser, location, session_of};
+use crate::browser::{Browser, location, send, session_of};
 use crate::world::{PASSWORD, World};
 
 on_both_engines!(
@@ -19,15 +19,6 @@ on_both_engines!(
     a_new_password_signs_out_everywhere_else,
     an_agent_sees_calls_and_nothing_else,
 );
-
-/// The answer to a form of a page of this session.
-async fn send(browser: &Browser, path: &str, fields: &[(&str, &str)]) -> (StatusCode, String) {
-    let token = browser.token_on("/you").await;
-    let mut all = vec![("form_token", token.as_str())];
-    all.extend_from_slice(fields);
-    let answer = browser.post(path, &all).send().await.unwrap();
-    (answer.status(), answer.text().await.unwrap())
-}
 
 /// The path of the link that an invitation shows once.
 async fn invited(browser: &Browser, email: &str, role: &str) -> String {

@@ -31,6 +31,7 @@ impl Known {
         let key = platform.add_campaign_key(account, site.id, "walked-before", "");
         key.await.unwrap();
         let numbers = platform.db.numbers(account).await.unwrap();
+        let targets = platform.db.targets(account).await.unwrap();
         let call = platform
             .db
             .call(account, world.call.unwrap())
@@ -66,6 +67,7 @@ impl Known {
             names: vec![
                 ("{call}", call.id.to_string()),
                 ("{visit}", call.visit.unwrap().to_string()),
+                ("{target}", targets[0].id.to_string()),
                 ("{number}", numbers[0].id.to_string()),
                 ("{site}", site.id.to_string()),
                 ("{campaign_key}", "walked-before".to_owned()),
@@ -128,7 +130,8 @@ async fn digest(world: &World) -> String {
     }
     let deliveries = platform.webhooks(account).await.unwrap();
     format!(
-        "{users:?} {:?} {:?} {:?} {deliveries:?} {:?} {:?} {:?}",
+        "{users:?} {:?} {:?} {:?} {:?} {deliveries:?} {:?} {:?} {:?}",
+        platform.db.targets(account).await.unwrap(),
         platform.invitations(account, now()).await.unwrap(),
         platform.sites(account).await.unwrap(),
         platform.db.all_campaign_keys().await.unwrap(),
@@ -149,6 +152,7 @@ async fn ask(browser: &Browser, row: &Row, path: &str, token: &str) -> Response 
     let fields = [
         ("form_token", token),
         ("name", "Walked"),
+        ("address", "sip:walked@192.0.2.1"),
         ("host", "walked.example.com"),
         ("campaign_key", "walked"),
         ("role", "agent"),

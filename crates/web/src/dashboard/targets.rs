@@ -1,0 +1,468 @@
+//! Targets: where may calls go, and does anybody answer there? Added, changed, paused and removed by hand.
+
+use askama::Template;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use ringfence_model::{Caps, TargetId};
+use ringfence_platform::arrangement::{
+    FieldProblem, KnownTarget, Own, PartError, Secret, TargetPart, TargetStanding,
+};
+use ringfence_platform::{now, phones};
+use serde::Deserialize;
+
+use super::App;
+use super::page::{Problem, Shell, render};
+use super::session::{Posted, Reader};
+use super::words::{capital, counted};
+
+/// The limits of a form, as they are called there and in the document.
+const LIMITS: [(&str, &str); 4] = [
+    ("concurrent", "At once"),
+    ("hour", "An hour"),
+    ("day", "A day"),
+    ("month", "A month"),
+];
+
+struct Limit {
+    name: &'static str,
+    word: &'static str,
+    value: String,
+}
+
+struct Row {
+    id: String,
+    name: String,
+    place: String,
+    about: String,
+    groups: String,
+    paused: bool,
+    broken: bool,
+    calls: String,
+}
+
+/// The form, as it was sent when it failed.
+struct Fields {
+    /// Of the target that is changed; empty for a new one.
+    id: String,
+    name: String,
+    kind: &'static str,
+    address: String,
+    trunk: String,
+    phone: String,
+    languages: String,
+    limits: Vec<Limit>,
+    wrap_up: String,
+    paused: bool,
+    trunks: Vec<String>,
+    wrong: Vec<FieldProblem>,
+}
+
+impl Fields {
+    /// What is wrong with a field; `form` for what belongs to none.
+    fn wrong(&self, field: &str) -> Option<String> {
+        let of_field = |problem: &&FieldProblem| shown_at(&problem.field) == field;
+        let texts: Vec<_> = self
+            .wrong
+            .iter()
+            .filter(of_field)
+            .map(|problem| capital(&problem.text))
+            .collect();
+        (!texts.is_empty()).then(|| texts.join(". "))
+    }
+}
+
+/// The field of the form at which a problem with a field of the document stands.
+fn shown_at(field: &str) -> &'static str {
+    match field {
+        "name" => "name",
+        "phone" => "phone",
+        "password" | "password_file" => "password",
+        "trunk" => "trunk",
+        "languages" => "languages",
+        "caps" => "caps",
+        "wrap_up" => "wrap_up",
+        _ => "address",
+    }
+}
+
+#[derive(Template)]
+#[template(path = "targets.html")]
+struct TargetsPage {
+    shell: Shell,
+    lead: String,
+    notice: Option<&'static str>,
+    wrong: Option<String>,
+    targets: Vec<Row>,
+    form: Fields,
+}
+
+#[derive(Default, Deserialize)]
+pub(super) struct Asked {
+    done: Option<String>,
+    edit: Option<String>,
+}
+
+pub(super) async fn show(
+    State(app): State<App>,
+    Query(asked): Query<Asked>,
+    reader: Reader,
+) -> Result<Response, Problem> {
+    let notice = match asked.done.as_deref() {
+        Some("saved") => Some("The target was saved. Calls know it within ten seconds."),
+        Some("paused") => Some("The target is paused. Calls under way go on."),
+        Some("resumed") => Some("The target is rung again within ten seconds."),
+        Some("removed") => Some("The target was removed."),
+        _ => None,
+    };
+    let edited = asked.edit.as_deref().map(str::parse::<TargetId>);
+    let edited = edited.transpose().map_err(|_| Problem::NotFound)?;
+    page(&app, &reader, notice, None, Form::Of(edited)).await
+}
+
+/// A form as a browser sends it.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Sent {
+    id: String,
+    name: String,
+    kind: String,
+    address: String,
+    trunk: String,
+    phone: String,
+    password: String,
+    languages: String,
+    concurrent: String,
+    hour: String,
+    day: String,
+    month: String,
+    wrap_up: String,
+    paused: Option<String>,
+}
+
+impl Sent {
+    fn limits(&self) -> [&str; 4] {
+        [&self.concurrent, &self.hour, &self.day, &self.month]
+    }
+
+    /// The part of a document that it stands for. `old` keeps what the form does not show.
+    fn part(&self, old: Option<&KnownTarget>, wrong: &mut Vec<FieldProblem>) -> TargetPart {
+        let mut number = |field: &str, text: &str| {
+            let text = text.trim();
+            let number = text.parse::<u32>().ok();
+            if number.is_none() && !text.is_empty() {
+                wrong.push(FieldProblem {
+                    field: field.into(),
+                    text: format!("expected a whole number, or nothing, got {text:?}"),
+                });
+            }
+            number
+        };
+        let [concurrent, hour, day, month] = self.limits().map(|text| number("caps", text));
+        let wrap_up = number("wrap_up", &self.wrap_up).unwrap_or_default();
+        let typed = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+        let mut part = TargetPart {
+            name: self.name.trim().to_owned(),
+            paused: self.paused.is_some(),
+            languages: self.languages.split([',', ' ']).filter_map(typed).collect(),
+            caps: Caps {
+                concurrent,
+                hour,
+                day,
+                month,
+            },
+            hours: old.and_then(|old| old.profile.hours.clone()),
+            wrap_up,
+            ..TargetPart::default()
+        };
+        match self.kind.as_str() {
+            "phone" => {
+                part.phone = Some(self.phone.trim().to_owned());
+                part.password = Secret::typed(self.password.clone());
+            }
+            "number" => {
+                let written: String = self
+                    .address
+                    .chars()
+                    .filter(|letter| !letter.is_whitespace())
+                    .collect();
+                part.uri = format!("tel:{}", written.trim_start_matches("tel:"));
+                part.trunk = typed(&self.trunk);
+            }
+            _ => {
+                let address = self.address.trim();
+                let bare = !address.is_empty() && !address.contains(':');
+                part.uri = if bare {
+                    format!("sip:{address}")
+                } else {
+                    address.to_owned()
+                };
+            }
+        }
+        part
+    }
+}
+
+pub(super) async fn save(
+    State(app): State<App>,
+    posted: Posted<Sent>,
+) -> Result<Response, Problem> {
+    let Posted { reader, form } = posted;
+    let account = &reader.viewer.account;
+    let known = match form.id.as_str() {
+        "" => None,
+        id => Some(id.parse::<TargetId>().map_err(|_| Problem::NotFound)?),
+    };
+    let (targets, _) = app.platform.targets_and_trunks(account).await?;
+    let old = targets.iter().find(|old| Some(old.target.id) == known);
+    let mut wrong = Vec::new();
+    let part = form.part(old, &mut wrong);
+    if wrong.is_empty() {
+        match app.platform.save_target(account, known, part, now()).await {
+            Ok(id) => {
+                return Ok(
+                    Redirect::to(&format!("/targets?done=saved#target-{id}")).into_response()
+                );
+            }
+            Err(PartError::Problems(problems)) => wrong = problems,
+            Err(error) => return Err(answer(error)),
+        }
+    }
+    refuse(&app, &reader, None, Form::Sent(form, wrong)).await
+}
+
+#[derive(Deserialize)]
+pub(super) struct Nothing {}
+
+pub(super) async fn pause(
+    state: State<App>,
+    path: Path<String>,
+    posted: Posted<Nothing>,
+) -> Result<Response, Problem> {
+    set_paused(state, path, posted, true).await
+}
+
+pub(super) async fn resume(
+    state: State<App>,
+    path: Path<String>,
+    posted: Posted<Nothing>,
+) -> Result<Response, Problem> {
+    set_paused(state, path, posted, false).await
+}
+
+async fn set_paused(
+    State(app): State<App>,
+    Path(target): Path<String>,
+    posted: Posted<Nothing>,
+    paused: bool,
+) -> Result<Response, Problem> {
+    let id: TargetId = target.parse().map_err(|_| Problem::NotFound)?;
+    let account = &posted.reader.viewer.account;
+    let done = app.platform.pause_target(account, id, paused).await;
+    done.map_err(answer)?;
+    let word = if paused { "paused" } else { "resumed" };
+    Ok(Redirect::to(&format!("/targets?done={word}#target-{id}")).into_response())
+}
+
+pub(super) async fn remove(
+    State(app): State<App>,
+    Path(target): Path<String>,
+    posted: Posted<Nothing>,
+) -> Result<Response, Problem> {
+    let id: TargetId = target.parse().map_err(|_| Problem::NotFound)?;
+    let reader = &posted.reader;
+    match app.platform.remove_target(&reader.viewer.account, id).await {
+        Ok(()) => Ok(Redirect::to("/targets?done=removed").into_response()),
+        Err(error @ PartError::InGroups(_)) => {
+            let wrong = format!("Nothing was removed: {error}.");
+            refuse(&app, reader, Some(wrong), Form::Of(None)).await
+        }
+        Err(error) => Err(answer(error)),
+    }
+}
+
+fn answer(error: PartError) -> Problem {
+    match error {
+        PartError::Store(error) => error.into(),
+        PartError::NotFound => Problem::NotFound,
+        error => Problem::BadForm(error.to_string()),
+    }
+}
+
+/// What the form holds.
+enum Form {
+    Of(Option<TargetId>),
+    Sent(Sent, Vec<FieldProblem>),
+}
+
+async fn refuse(
+    app: &App,
+    reader: &Reader,
+    wrong: Option<String>,
+    form: Form,
+) -> Result<Response, Problem> {
+    let mut response = page(app, reader, None, wrong, form).await?;
+    *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+    Ok(response)
+}
+
+async fn page(
+    app: &App,
+    reader: &Reader,
+    notice: Option<&'static str>,
+    wrong: Option<String>,
+    form: Form,
+) -> Result<Response, Problem> {
+    let account = &reader.viewer.account;
+    let (targets, own) = app.platform.targets_and_trunks(account).await?;
+    let loads = app.platform.target_standings(account.id, now());
+    let form = match form {
+        Form::Of(None) => fields(&Sent::default(), Vec::new(), &own),
+        Form::Of(Some(id)) => {
+            let mut targets = targets.iter();
+            let known = targets.find(|known| known.target.id == id);
+            fields(
+                &sent_of(known.ok_or(Problem::NotFound)?, &own),
+                Vec::new(),
+                &own,
+            )
+        }
+        Form::Sent(sent, wrong) => fields(&sent, wrong, &own),
+    };
+    let paused = targets.iter().filter(|known| !known.target.enabled).count();
+    let lead = match (targets.len(), paused) {
+        (0, _) => "Where calls may go".to_owned(),
+        (all, 0) => format!(
+            "{}, all of them rung",
+            counted(all as u64, "target", "targets")
+        ),
+        (all, paused) => format!(
+            "{}, {paused} paused",
+            counted(all as u64, "target", "targets")
+        ),
+    };
+    // A page that a form failed into has the form's address: the navigation goes to the list.
+    let mut shell = Shell::new(app, reader, "routing");
+    if shell.here.starts_with("/targets/") {
+        shell.here = "/targets".into();
+    }
+    let load_of = |known: &KnownTarget| loads.get(&known.target.id).copied().unwrap_or_default();
+    render(&TargetsPage {
+        shell,
+        lead,
+        notice,
+        wrong,
+        targets: targets
+            .iter()
+            .map(|known| row(known, load_of(known)))
+            .collect(),
+        form,
+    })
+}
+
+fn row(known: &KnownTarget, load: TargetStanding) -> Row {
+    let KnownTarget {
+        target,
+        profile,
+        groups,
+    } = known;
+    let place = match phones::user_of(&target.uri) {
+        Some(user) => format!("phone {user}"),
+        None => target.uri.trim_start_matches("tel:").to_owned(),
+    };
+    let Caps {
+        concurrent,
+        hour,
+        day,
+        month,
+    } = profile.caps;
+    let caps = [
+        (concurrent, "at once"),
+        (hour, "an hour"),
+        (day, "a day"),
+        (month, "a month"),
+    ];
+    let mut about = profile.languages.clone();
+    about.extend(
+        caps.iter()
+            .filter_map(|(most, per)| Some(format!("at most {} {per}", (*most)?))),
+    );
+    if profile.hours.is_some() {
+        about.push("has opening hours".into());
+    }
+    Row {
+        id: target.id.to_string(),
+        name: target.name.clone(),
+        place,
+        about: about.join(", "),
+        groups: groups.join(", "),
+        paused: !target.enabled,
+        broken: load.held_back,
+        calls: counted(load.calls.into(), "call", "calls"),
+    }
+}
+
+fn fields(sent: &Sent, wrong: Vec<FieldProblem>, own: &Own) -> Fields {
+    let kind = match sent.kind.as_str() {
+        "phone" => "phone",
+        "number" => "number",
+        _ => "sip",
+    };
+    let limits = LIMITS.iter().zip(sent.limits());
+    Fields {
+        id: sent.id.clone(),
+        name: sent.name.clone(),
+        kind,
+        address: sent.address.clone(),
+        trunk: sent.trunk.clone(),
+        phone: sent.phone.clone(),
+        languages: sent.languages.clone(),
+        limits: limits
+            .map(|(&(name, word), value)| Limit {
+                name,
+                word,
+                value: value.to_owned(),
+            })
+            .collect(),
+        wrap_up: sent.wrap_up.clone(),
+        paused: sent.paused.is_some(),
+        trunks: own.names.trunks.keys().cloned().collect(),
+        wrong,
+    }
+}
+
+fn sent_of(known: &KnownTarget, own: &Own) -> Sent {
+    let KnownTarget {
+        target, profile, ..
+    } = known;
+    let limit = |limit: Option<u32>| limit.map(|most| most.to_string()).unwrap_or_default();
+    let phone = phones::user_of(&target.uri);
+    let number = target.uri.strip_prefix("tel:");
+    let mut trunks = own.names.trunks.iter();
+    let trunk = trunks.find(|(_, id)| Some(**id) == profile.trunk);
+    let kind = match (phone, number) {
+        (Some(_), _) => "phone",
+        (None, Some(_)) => "number",
+        (None, None) => "sip",
+    };
+    Sent {
+        id: target.id.to_string(),
+        name: target.name.clone(),
+        kind: kind.into(),
+        address: if phone.is_some() {
+            String::new()
+        } else {
+            number.unwrap_or(&target.uri).to_owned()
+        },
+        trunk: trunk.map(|(name, _)| name.clone()).unwrap_or_default(),
+        phone: phone.unwrap_or_default().to_owned(),
+        password: String::new(),
+        languages: profile.languages.join(", "),
+        concurrent: limit(profile.caps.concurrent),
+        hour: limit(profile.caps.hour),
+        day: limit(profile.caps.day),
+        month: limit(profile.caps.month),
+        wrap_up: limit((profile.wrap_up > 0).then_some(profile.wrap_up)),
+        paused: (!target.enabled).then(|| "on".to_owned()),
+    }
+}
