@@ -13,6 +13,8 @@ pub mod number_import;
 pub mod number_life;
 pub mod numbers;
 pub mod phones;
+pub mod plan_trial;
+pub mod plans;
 pub mod pool_reports;
 pub mod prompts;
 mod registering;

@@ -6,14 +6,14 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
-use ringfence_model::{AccountId, E164, PlanDocument, Source, SourceKind, TargetId, Timestamp};
+use jiff::tz::TimeZone;
+use ringfence_model::{AccountId, E164, PlanDocument, TargetId, Timestamp};
 use ringfence_platform::arrangement::{
     Holdings, Names, PlanFile, PlanFindings, Reach, Shape, read_plan_file,
 };
 use ringfence_platform::now;
-use ringfence_routing::{
-    CallFacts, Chance, Destinations, Instruction, Loads, Stage, StepOutcome, View, trial,
-};
+use ringfence_platform::plan_trial::{country_of, instant, says, source_of, try_plan};
+use ringfence_routing::{CallFacts, Destinations, Instruction, Loads, Stage, StepOutcome};
 use serde_json::{Value, json};
 
 use crate::cli::{PlanCheck, PlanSource, PlanTry};
@@ -92,21 +92,16 @@ pub fn try_call(wish: &PlanTry) -> anyhow::Result<()> {
     }
     let at = match &wish.at {
         None => now(),
-        Some(text) => instant(text)?,
+        Some(text) => instant(text, &TimeZone::system()).map_err(anyhow::Error::msg)?,
     };
     let facts = facts(wish, &known)?;
-    let view = View {
-        facts: &facts,
-        destinations: &destinations,
-        loads: &loads,
-    };
-    let mut seed = wish.seed;
-    let mut bits = || split_mix(&mut seed);
-    let stages = trial(
+    let stages = try_plan(
         document.clone(),
-        &view,
+        &destinations,
+        &loads,
+        &facts,
         at,
-        &mut Chance::new(&mut bits),
+        wish.seed,
         &wish.press,
     );
     if wish.source.json {
@@ -265,17 +260,8 @@ fn facts(wish: &PlanTry, known: &Known) -> anyhow::Result<CallFacts> {
         Ok(text.as_deref().map(str::parse).transpose()?)
     };
     let caller = number(&wish.caller)?;
-    let country = caller.as_ref().and_then(E164::country);
-    let source = wish.source_name.as_ref().or(wish.campaign.as_ref());
-    let source = source.map(|_| {
-        let name = wish.source_name.clone().unwrap_or_default();
-        Source {
-            kind: SourceKind::from_word(&name).unwrap_or(SourceKind::Campaign),
-            name,
-            campaign: wish.campaign.clone(),
-            keyword: None,
-        }
-    });
+    let country = country_of(caller.as_ref());
+    let source = source_of(wish.source_name.as_deref(), wish.campaign.as_deref());
     let last_target = wish.last_target.as_deref();
     let last_target = last_target.map(|name| known.target(name)).transpose()?;
     Ok(CallFacts {
@@ -291,34 +277,6 @@ fn facts(wish: &PlanTry, known: &Known) -> anyhow::Result<CallFacts> {
         returning: wish.returning || last_target.is_some(),
         last_target,
     })
-}
-
-/// `2026-12-24T10:00[Europe/London]`, `2026-12-24T10:00Z`, or without a zone, by this machine's.
-fn instant(text: &str) -> anyhow::Result<Timestamp> {
-    let jiff = text
-        .parse::<jiff::Zoned>()
-        .map(|zoned| zoned.timestamp())
-        .or_else(|_| text.parse::<jiff::Timestamp>())
-        .or_else(|_| {
-            text.parse::<jiff::civil::DateTime>()
-                .and_then(|local| local.to_zoned(jiff::tz::TimeZone::system()))
-                .map(|zoned| zoned.timestamp())
-        })
-        .map_err(|_| {
-            anyhow::anyhow!(
-                "expected a time such as 2026-12-24T10:00[Europe/London] or 2026-12-24T10:00Z, got {text:?}"
-            )
-        })?;
-    Ok(Timestamp::from_micros(jiff.as_microsecond()))
-}
-
-/// Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014.
-fn split_mix(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    let mut bits = *state;
-    bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    bits ^ (bits >> 31)
 }
 
 fn print(name: &str, stages: &[Stage]) {
@@ -352,29 +310,6 @@ fn print(name: &str, stages: &[Stage]) {
             _ => {}
         }
         println!("  => {}", says(&stage.decision.instruction));
-    }
-}
-
-fn says(instruction: &Instruction) -> String {
-    match instruction {
-        Instruction::Ring { choices, .. } => format!("rings {} in this order", choices.len()),
-        Instruction::Menu { prompt, keys, .. } => {
-            format!("plays {prompt:?} and waits for one of {}", keys.join(" "))
-        }
-        Instruction::Say { prompt } => format!("plays {prompt:?}"),
-        Instruction::Queue { longest_wait, .. } => {
-            format!("lets the caller wait, at most {} s", longest_wait.as_secs())
-        }
-        Instruction::Voicemail { longest, .. } => {
-            format!("takes a message of at most {} s", longest.as_secs())
-        }
-        Instruction::Forward {
-            number, timeout, ..
-        } => {
-            format!("rings {number} for {} s", timeout.as_secs())
-        }
-        Instruction::Reject { code, .. } => format!("refuses the call with {code}"),
-        Instruction::HangUp { reason } => format!("ends the call: {reason}"),
     }
 }
 

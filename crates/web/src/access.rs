@@ -70,6 +70,8 @@ pub const ROWS: &[Row] = &[
     row("GET", "/numbers", SETUP),
     row("GET", "/numbers/{number}", SETUP),
     row("GET", "/pools", SETUP),
+    row("GET", "/plans", SETUP),
+    row("GET", "/plans/{plan}", SETUP),
     row("GET", "/sites", SETUP),
     row("POST", "/sites", CHANGE),
     row("POST", "/sites/{site}/hosts", CHANGE),

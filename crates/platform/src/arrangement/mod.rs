@@ -137,6 +137,33 @@ pub struct Own {
     pub reach: Reach,
 }
 
+impl Own {
+    /// Everything that is wrong with a plan of this account, and what calls cannot do of it.
+    pub fn plan_findings(
+        &self,
+        name: &str,
+        document: &PlanDocument,
+        holdings: &Holdings,
+    ) -> PlanFindings {
+        let mut findings = PlanFindings::default();
+        let known = self.shape.destinations();
+        check_plan(
+            name,
+            document,
+            Some(&known),
+            Some(&self.reach),
+            &mut findings,
+        );
+        for (step, what) in &document.steps {
+            let told = steps::not_carried_out(what, holdings).into_iter();
+            findings
+                .problems
+                .extend(told.map(|told| format!("plan {name:?}: step {step:?}: {told}")));
+        }
+        findings
+    }
+}
+
 /// Reads what an account has that plans may name.
 ///
 /// # Errors

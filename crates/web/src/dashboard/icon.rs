@@ -40,6 +40,9 @@ pub(super) fn icon(name: &str) -> Icon {
         "pools" => {
             r#"<rect x="2.5" y="2.500" width="4.5" height="4.500" rx="1"/><rect x="9" y="2.500" width="4.5" height="4.500" rx="1"/><rect x="2.5" y="9" width="4.5" height="4.500" rx="1"/><rect x="9" y="9" width="4.5" height="4.500" rx="1" stroke-dasharray="2 1.600"/>"#
         }
+        "routing" => {
+            r#"<circle cx="3.500" cy="8" r="1.500"/><circle cx="12.500" cy="3.800" r="1.500"/><circle cx="12.500" cy="12.200" r="1.500"/><path d="M5 8h1.500c2 0 1.800-4.200 4.500-4.200M6.500 8c2 0 1.800 4.200 4.500 4.200"/>"#
+        }
         "sites" => {
             r#"<circle cx="8" cy="8" r="6"/><path d="M2 8h12M8 2c1.8 1.7 2.7 3.7 2.7 6S9.8 12.3 8 14C6.2 12.3 5.3 10.3 5.3 8S6.2 3.7 8 2z"/>"#
         }

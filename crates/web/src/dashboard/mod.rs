@@ -10,7 +10,9 @@ mod campaign_keys;
 mod case;
 mod cases;
 mod chart;
+mod difference;
 mod filters;
+mod flow;
 mod found;
 mod guard;
 mod icon;
@@ -21,6 +23,8 @@ mod numbers;
 mod overview;
 mod page;
 mod people;
+mod plan;
+mod plans;
 mod pools;
 mod recording;
 mod session;
@@ -85,6 +89,8 @@ pub(crate) fn router(platform: Arc<Platform>) -> Router {
         .route("/numbers", get(numbers::show))
         .route("/numbers/{number}", get(number::show))
         .route("/pools", get(pools::show))
+        .route("/plans", get(plans::show))
+        .route("/plans/{plan}", get(plan::show))
         .route("/sites", get(sites::show).post(sites::add))
         .route("/sites/{site}/hosts", post(sites::add_host))
         .route("/sites/{site}/hosts/{host}/check", post(sites::check_host))

@@ -19,8 +19,8 @@ const PLACES: [(&str, &str, &str); 7] = [
     ("live", "/live", "Live"),
     ("calls", "/calls", "Calls"),
     ("numbers", "/numbers", "Numbers"),
-    ("routing", "/targets", "Routing"),
     ("pools", "/pools", "Pools"),
+    ("routing", "/plans", "Routing"),
     ("sites", "/sites", "Sites"),
 ];
 

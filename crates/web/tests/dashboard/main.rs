@@ -9,6 +9,7 @@ mod cases;
 mod forms;
 mod pages;
 mod people;
+mod plans;
 mod signing_in;
 mod targets;
 mod walk;

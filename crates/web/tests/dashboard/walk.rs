@@ -32,6 +32,7 @@ impl Known {
         key.await.unwrap();
         let numbers = platform.db.numbers(account).await.unwrap();
         let targets = platform.db.targets(account).await.unwrap();
+        let plans = platform.db.plans(account).await.unwrap();
         let call = platform
             .db
             .call(account, world.call.unwrap())
@@ -69,6 +70,7 @@ impl Known {
                 ("{visit}", call.visit.unwrap().to_string()),
                 ("{target}", targets[0].id.to_string()),
                 ("{number}", numbers[0].id.to_string()),
+                ("{plan}", plans[0].id.to_string()),
                 ("{site}", site.id.to_string()),
                 ("{campaign_key}", "walked-before".to_owned()),
                 ("{host}", waiting.id.to_string()),
