@@ -129,7 +129,12 @@ impl Platform {
         };
         let shape = document.shape(account.id, &names);
         // What the part may name, so that it is not missed in this document.
-        document.trunk = own.names.trunks.keys().map(trunk_of_name).collect();
+        document.trunk = own
+            .names
+            .trunks
+            .keys()
+            .map(|name| trunk_of_name(name))
+            .collect();
         let mut texts = document.problems();
         texts.extend(shape.check_plans(Some(&own.reach)).problems);
         texts.extend(self.login_conflicts(account.id, &document, &names).await?);
@@ -280,9 +285,9 @@ fn name_problems(name: &str, taken: bool) -> Vec<FieldProblem> {
     }]
 }
 
-fn trunk_of_name(name: &String) -> TrunkPart {
+fn trunk_of_name(name: &str) -> TrunkPart {
     TrunkPart {
-        name: name.clone(),
+        name: name.to_owned(),
         ..TrunkPart::default()
     }
 }

@@ -34,9 +34,6 @@ pub(super) fn icon(name: &str) -> Icon {
         "numbers" => {
             r#"<path d="M6.3 2.5 4.8 13.500M11.2 2.5 9.7 13.500M2.8 5.800h11M2.2 10.200h11"/>"#
         }
-        "routing" => {
-            r#"<path d="M2 8h4.500l3-4.500H14M6.500 8l3 4.500H14M12 1.500l2 2-2 2M12 10.500l2 2-2 2"/>"#
-        }
         "pools" => {
             r#"<rect x="2.5" y="2.500" width="4.5" height="4.500" rx="1"/><rect x="9" y="2.500" width="4.5" height="4.500" rx="1"/><rect x="2.5" y="9" width="4.5" height="4.500" rx="1"/><rect x="9" y="9" width="4.5" height="4.500" rx="1" stroke-dasharray="2 1.600"/>"#
         }
