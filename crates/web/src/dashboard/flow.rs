@@ -218,7 +218,7 @@ fn edges(
             let to_y = to_y + 22;
             let mut path = format!("M{from_x} {from_y}");
             if to_column == column + 1 {
-                let middle = (from_x + to_x) / 2;
+                let middle = u32::midpoint(from_x, to_x);
                 let _ = write!(path, "C{middle} {from_y} {middle} {to_y} {to_x} {to_y}");
             } else {
                 let out = from_x + 12 + lanes % 4 * 6;

@@ -179,7 +179,7 @@ fn wish(asked: &Asked, reader: &Reader) -> (Option<PlanTrial>, Vec<Field>) {
     let (caller, dialled, at) = (cut(&asked.caller), cut(&asked.dialled), cut(&asked.at));
     let (language, source, keys) = (cut(&asked.language), cut(&asked.source), cut(&asked.keys));
     let calls = number(&caller);
-    let called = number(&dialled);
+    let number_called = number(&dialled);
     let when = match at.as_str() {
         "" => Ok(now()),
         text => instant(text, &zone(reader)),
@@ -204,7 +204,7 @@ fn wish(asked: &Asked, reader: &Reader) -> (Option<PlanTrial>, Vec<Field>) {
             "Dialled number",
             "empty: not known",
             dialled,
-            called.as_ref().err(),
+            number_called.as_ref().err(),
         ),
         field(
             "at",
@@ -235,7 +235,7 @@ fn wish(asked: &Asked, reader: &Reader) -> (Option<PlanTrial>, Vec<Field>) {
             None,
         ),
     ];
-    let (Ok(caller), Ok(dialled), Ok(at)) = (calls, called, when) else {
+    let (Ok(caller), Ok(dialled), Ok(at)) = (calls, number_called, when) else {
         return (None, fields);
     };
     let languages = language.split([',', ' ']).filter(|part| !part.is_empty());

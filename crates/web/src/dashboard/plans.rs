@@ -1,5 +1,7 @@
 //! Plans: what happens to a call, plan by plan.
 
+use std::fmt::Write as _;
+
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
@@ -71,7 +73,7 @@ pub(super) fn numbers(row: &PlanRow, reader: &Reader) -> String {
         .join(", ");
     let more = row.numbers.len().saturating_sub(MOST_NUMBERS);
     if more > 0 {
-        text.push_str(&format!(" and {more} more"));
+        let _ = write!(text, " and {more} more");
     }
     text
 }
