@@ -228,7 +228,7 @@ pub(super) async fn save(
             Err(error) => return Err(answer(error)),
         }
     }
-    refuse(&app, &reader, None, Form::Sent(form, wrong)).await
+    refuse(&app, &reader, None, Form::Sent(Box::new(form), wrong)).await
 }
 
 #[derive(Deserialize)]
@@ -292,7 +292,7 @@ fn answer(error: PartError) -> Problem {
 /// What the form holds.
 enum Form {
     Of(Option<TargetId>),
-    Sent(Sent, Vec<FieldProblem>),
+    Sent(Box<Sent>, Vec<FieldProblem>),
 }
 
 async fn refuse(
