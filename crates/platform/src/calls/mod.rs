@@ -235,12 +235,12 @@ async fn begin(
     Ok((
         CallSetup {
             transfers: None,
-            logins: known.own.destinations.trunks.iter().copied().collect(),
+            logins: known.destinations.trunks.iter().copied().collect(),
             call: call.id,
             flow,
             recording,
             message,
-            prompts: Arc::clone(&known.own.prompts),
+            prompts: Arc::clone(&known.prompts),
             notices,
         },
         journal,

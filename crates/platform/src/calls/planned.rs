@@ -170,7 +170,7 @@ impl PlannedCall {
         deciding.keep_time(&self.known.periods(self.now));
         let view = View {
             facts: &self.about,
-            destinations: &self.known.own.destinations,
+            destinations: &self.known.destinations,
             loads: deciding.loads(),
         };
         let decision = self.walk.next(&view, self.now, &mut Chance::new(&mut bits));
@@ -217,7 +217,7 @@ impl PlannedCall {
 
     /// How the targets of a step are rung, and what they see.
     pub(super) fn take_options(&mut self, group: TargetGroupId, options: &RingOptions) {
-        let profile = self.known.own.destinations.group_profiles.get(&group);
+        let profile = self.known.destinations.group_profiles.get(&group);
         let language = profile.and_then(|profile| profile.languages.first());
         self.manner = manner::of_step(options, self.records, language.map(String::as_str));
         self.shown = match &options.caller_id {
@@ -314,7 +314,7 @@ impl PlannedCall {
                 }
             };
         }
-        let profile = self.known.own.destinations.profiles.get(&choice.target);
+        let profile = self.known.destinations.profiles.get(&choice.target);
         let caps = profile.map_or_else(Caps::default, |profile| profile.caps);
         let mut deciding = self.places.decide();
         deciding.keep_time(&self.known.periods(self.now));
@@ -426,7 +426,7 @@ impl Flow for PlannedCall {
 impl NumberFacts {
     /// The URI that reaches a number, when it may be dialled.
     fn dial(&self, number: &E164, trunk: TrunkId) -> Result<String, String> {
-        self.own.reach.uri(number, trunk).inspect_err(|why| {
+        self.reach.uri(number, trunk).inspect_err(|why| {
             metrics::counter!("ringfence_numbers_not_dialled_total").increment(1);
             tracing::warn!(number = number.masked(), "a number is not dialled: {why}");
         })
@@ -434,11 +434,11 @@ impl NumberFacts {
 
     /// The hour, day and month of the account.
     pub(super) fn periods(&self, now: Timestamp) -> Periods {
-        periods(now, &self.own.zone)
+        periods(now, &self.zone)
     }
 
     pub(super) fn group_caps(&self, group: TargetGroupId) -> Caps {
-        let profile = self.own.destinations.group_profiles.get(&group);
+        let profile = self.destinations.group_profiles.get(&group);
         profile.map_or_else(Caps::default, |profile| profile.caps)
     }
 }

@@ -11,7 +11,7 @@ use ringfence_model::{
 use ringfence_routing::Destinations;
 
 use super::*;
-use crate::calls::facts::AccountFacts;
+use crate::arrangement::Reach;
 
 const NOW: Timestamp = Timestamp::from_micros(1_000_000);
 
@@ -29,10 +29,6 @@ fn group() -> TargetGroupId {
 
 /// Two targets with a place each, in one group with room for two calls.
 fn known(strategy: Strategy) -> Arc<NumberFacts> {
-    Arc::new(number_with(two_targets(strategy)))
-}
-
-fn two_targets(strategy: Strategy) -> Destinations {
     let mut destinations = Destinations::default();
     let caps = |most| Caps {
         concurrent: Some(most),
@@ -71,11 +67,8 @@ fn two_targets(strategy: Strategy) -> Destinations {
     };
     destinations.groups.insert(group(), row);
     destinations.group_profiles.insert(group(), profile);
-    destinations
-}
-
-fn number_with(destinations: Destinations) -> NumberFacts {
-    NumberFacts {
+    Arc::new(NumberFacts {
+        zone: jiff::tz::TimeZone::UTC,
         number: TrackingNumber {
             id: NumberId::new(NOW, 1),
             account: account(),
@@ -87,13 +80,15 @@ fn number_with(destinations: Destinations) -> NumberFacts {
             created_at: NOW,
         },
         plan: None,
-        own: Arc::new(AccountFacts::of(destinations)),
+        destinations,
+        prompts: Arc::default(),
+        reach: Reach::default(),
         fixed: None,
         shown: HashSet::new(),
         asks_for_the_visit: false,
         withheld: crate::calls::withheld::Withheld::default(),
         asks_for_the_caller: false,
-    }
+    })
 }
 
 /// A call of its own, what it rings, and what it tells.
@@ -228,8 +223,8 @@ fn however_a_call_ends_its_places_are_given_back() {
 
 /// The first target is a phone that is registered at so many places.
 fn with_phone(places: u16) -> (Arc<NumberFacts>, PhoneDirectory) {
-    let mut destinations = two_targets(Strategy::Priority);
-    let phone = destinations.targets.get_mut(&target(1)).unwrap();
+    let mut known = Arc::into_inner(known(Strategy::Priority)).unwrap();
+    let phone = known.destinations.targets.get_mut(&target(1)).unwrap();
     phone.uri = "phone:ann".into();
     let phones = PhoneDirectory::default();
     phones.replace(vec![ringfence_telephony::Phone {
@@ -250,7 +245,7 @@ fn with_phone(places: u16) -> (Arc<NumberFacts>, PhoneDirectory) {
         expires_at: NOW + Duration::from_mins(1),
     });
     phones.restore(registrations.collect());
-    (Arc::new(number_with(destinations)), phones)
+    (Arc::new(known), phones)
 }
 
 #[test]

@@ -60,7 +60,7 @@ impl PlannedCall {
         self.take_options(*group, options);
         let music = Sound::repeated(music.as_deref().unwrap_or(MUSIC));
         self.manner.meanwhile = music.clone();
-        let profile = self.known.own.destinations.group_profiles.get(group);
+        let profile = self.known.destinations.group_profiles.get(group);
         let language = profile.and_then(|profile| profile.languages.first());
         self.waits = Some(Queueing {
             ticket,
@@ -114,7 +114,7 @@ impl PlannedCall {
         let mut bits = rand::random::<u64>;
         let view = View {
             facts: &self.about,
-            destinations: &self.known.own.destinations,
+            destinations: &self.known.destinations,
             loads: deciding.loads(),
         };
         let Some(balanced) = self.walk.free_now(&view, now, &mut Chance::new(&mut bits)) else {
