@@ -234,9 +234,10 @@ const ADD_AT_ONCE: &str = concat!(
     add_to_numbers!("changes")
 );
 
-/// Those who add wait until the sums are made, and add then what was not there to be counted.
-const LOCK: &str =
-    "LOCK TABLE call_sums, call_sums_by_source, call_sums_by_number IN SHARE ROW EXCLUSIVE MODE";
+/// Those who add wait until the sums are made, and add then what was not there to be counted. One table is enough, for
+/// who adds has locked all three before the first row is touched; three would be a deadlock, for they are locked in
+/// whatever order a prepared statement has them.
+const LOCK: &str = "LOCK TABLE call_sums IN SHARE ROW EXCLUSIVE MODE";
 const REBUILD: [&str; 8] = [
     "DELETE FROM call_changes WHERE account = $1",
     "DELETE FROM call_sums WHERE account = $1",
