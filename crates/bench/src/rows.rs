@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use ringfence_model::{
-    Account, AccountId, CallPlan, E164, Host, HostId, HostProof, Lease, LeaseId, NumberId,
+    Account, AccountId, Actor, CallPlan, E164, Host, HostId, HostProof, Lease, LeaseId, NumberId,
     NumberState, PlanDocument, PlanId, Pool, PoolId, Site, SiteId, Source, SourceKind, Step,
     Target, TargetGroup, TargetGroupId, TargetGroupMember, TargetId, Timestamp, TrackingNumber,
     Trunk, TrunkId, Utm, Visit, VisitId, VisitorId,
@@ -132,7 +132,7 @@ pub async fn callable(db: &Db, rows: &mut Rows, callee: SocketAddr) -> anyhow::R
         name: "bench".into(),
         document,
     };
-    db.add_plan(&plan, now).await?;
+    db.add_plan(&plan, &Actor::server(), now).await?;
     for number in &mut rows.numbers {
         number.plan = Some(plan.id);
         db.update_number(number).await?;

@@ -29,6 +29,17 @@ pub struct Actor {
     pub name: String,
 }
 
+impl Actor {
+    /// A command on the server, or the server itself.
+    pub fn server() -> Self {
+        Self {
+            kind: ActorKind::Program,
+            id: None,
+            name: "ringfence".into(),
+        }
+    }
+}
+
 /// What was changed, as it was called at the time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditObject {

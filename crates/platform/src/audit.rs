@@ -26,12 +26,11 @@ pub async fn acting<F: Future>(actor: Actor, work: F) -> F::Output {
     ACTOR.scope(actor, work).await
 }
 
-fn actor() -> Actor {
-    ACTOR.try_with(Clone::clone).unwrap_or_else(|_| Actor {
-        kind: ActorKind::Program,
-        id: None,
-        name: "ringfence".into(),
-    })
+/// Who acts.
+pub(crate) fn actor() -> Actor {
+    ACTOR
+        .try_with(Clone::clone)
+        .unwrap_or_else(|_| Actor::server())
 }
 
 impl Viewer {

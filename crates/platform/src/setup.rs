@@ -9,6 +9,7 @@ use ringfence_model::{
 };
 use ringfence_store::StoreError;
 
+use crate::audit::actor;
 use crate::{Platform, random};
 
 impl Platform {
@@ -130,7 +131,7 @@ impl Platform {
             name: name.into(),
             document,
         };
-        self.db.add_plan(&plan, now).await?;
+        self.db.add_plan(&plan, &actor(), now).await?;
         Ok(plan)
     }
 

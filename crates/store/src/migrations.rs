@@ -38,6 +38,7 @@ migrations! {
     27 "0027_trunk_registers",
     28 "0028_people",
     29 "0029_audit_log",
+    30 "0030_plan_actors",
     31 "0031_call_sums",
 }
 

@@ -1,6 +1,6 @@
 //! Call plans and every version of them.
 
-use ringfence_model::{AccountId, CallPlan, PlanDocument, PlanId, Timestamp};
+use ringfence_model::{AccountId, Actor, ActorKind, CallPlan, PlanDocument, PlanId, Timestamp};
 
 use crate::bulk::json;
 use crate::commit::Statement;
@@ -14,14 +14,14 @@ const PLANS: &str =
     "SELECT id, account, name, document FROM call_plans WHERE account = $1 ORDER BY name, id";
 const PLAN: &str =
     "SELECT id, account, name, document FROM call_plans WHERE account = $1 AND id = $2";
-const PLAN_VERSIONS: &str = "SELECT version, name, document, created_at FROM call_plan_versions \
-    WHERE account = $1 AND plan = $2 ORDER BY version DESC";
+const PLAN_VERSIONS: &str = "SELECT version, name, document, created_at, actor_kind, actor_id, actor_name \
+    FROM call_plan_versions WHERE account = $1 AND plan = $2 ORDER BY version DESC";
 const UPDATE_PLAN: &str = "UPDATE call_plans SET name = $3, document = $4, version = version + 1 \
-    WHERE account = $1 AND id = $2";
-/// Adds nothing when there is no such plan.
+    WHERE account = $1 AND id = $2 AND ($5 IS NULL OR version = $5)";
 const KEEP_VERSION: &str = "INSERT INTO call_plan_versions \
-    (account, plan, version, name, document, created_at) \
-    SELECT account, id, version, name, document, $3 FROM call_plans WHERE account = $1 AND id = $2";
+    (account, plan, version, name, document, created_at, actor_kind, actor_id, actor_name) \
+    SELECT account, id, version, name, document, $3, $4, $5, $6 FROM call_plans \
+    WHERE account = $1 AND id = $2";
 
 /// What a call plan said from one change to the next.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,21 +34,28 @@ pub struct PlanVersion {
     pub document: PlanDocument,
     /// When it began to say so.
     pub created_at: Timestamp,
+    /// Who had it say so; `None` where that was not written down yet.
+    pub by: Option<Actor>,
 }
 
 impl Db {
-    /// Adds a call plan as its version 1.
+    /// Adds a call plan as its version 1, made by `by`.
     ///
     /// # Errors
     /// [`StoreError::Taken`] when its identifier is in use.
-    pub async fn add_plan(&self, plan: &CallPlan, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn add_plan(
+        &self,
+        plan: &CallPlan,
+        by: &Actor,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let args = args![
             plan.id,
             plan.account,
             plan.name.as_str(),
             json(&plan.document)?,
         ];
-        let statements = vec![Statement::new(ADD_PLAN, args), keep_version(plan, now)];
+        let statements = vec![Statement::new(ADD_PLAN, args), keep_version(plan, by, now)];
         self.run(statements).await.map(drop)
     }
     /// The call plans of an account, by name.
@@ -81,25 +88,44 @@ impl Db {
         self.rows(PLAN_VERSIONS, args![account, plan], read_version)
             .await
     }
-    /// Changes a call plan and keeps what it said before; `false` when there is no such plan.
+    /// Changes a call plan and keeps what it said before; `false` when there is no such plan, or when it is no longer of
+    /// the version `base` that the change was made from.
     ///
     /// # Errors
     /// [`StoreError`] when rows cannot be written.
-    pub async fn update_plan(&self, plan: &CallPlan, now: Timestamp) -> Result<bool, StoreError> {
+    pub async fn update_plan(
+        &self,
+        plan: &CallPlan,
+        base: Option<u32>,
+        by: &Actor,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
         let args = args![
             plan.account,
             plan.id,
             plan.name.as_str(),
             json(&plan.document)?,
+            base.map(u64::from),
         ];
-        let statements = vec![Statement::new(UPDATE_PLAN, args), keep_version(plan, now)];
+        let statements = vec![
+            Statement::new(UPDATE_PLAN, args).decides(),
+            keep_version(plan, by, now),
+        ];
         let changed = self.run(statements).await?;
         Ok(changed.first().is_some_and(|plans| *plans > 0))
     }
 }
 
-fn keep_version(plan: &CallPlan, now: Timestamp) -> Statement {
-    Statement::new(KEEP_VERSION, args![plan.account, plan.id, now])
+fn keep_version(plan: &CallPlan, by: &Actor, now: Timestamp) -> Statement {
+    let args = args![
+        plan.account,
+        plan.id,
+        now,
+        by.kind.as_str(),
+        by.id,
+        by.name.as_str(),
+    ];
+    Statement::new(KEEP_VERSION, args)
 }
 
 fn read_plan(row: &mut Reader<'_>) -> Result<CallPlan, StoreError> {
@@ -117,5 +143,16 @@ fn read_version(row: &mut Reader<'_>) -> Result<PlanVersion, StoreError> {
         name: row.text()?,
         document: row.json()?,
         created_at: row.time()?,
+        by: read_actor(row)?,
     })
+}
+
+fn read_actor(row: &mut Reader<'_>) -> Result<Option<Actor>, StoreError> {
+    let kind = row.optional_word(ActorKind::from_word)?;
+    let (id, name) = (row.optional_uuid()?, row.optional_text()?);
+    Ok(kind.map(|kind| Actor {
+        kind,
+        id,
+        name: name.unwrap_or_default(),
+    }))
 }

@@ -5,12 +5,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use ringfence_model::{
-    AccountId, CallPlan, Dialling, E164, GroupProfile, PlanDocument, PlanId, Pool, PoolId, Site,
-    SiteId, Target, TargetGroup, TargetProfile, Timestamp, Trunk,
+    AccountId, Actor, ActorKind, CallPlan, Dialling, E164, GroupProfile, PlanDocument, PlanId,
+    Pool, PoolId, Site, SiteId, Target, TargetGroup, TargetProfile, Timestamp, Trunk,
 };
 use ringfence_store::StoreError;
 
 use super::{ArrangementError, Changes, PoolPart, PromptPart, SitePart};
+use crate::audit::actor;
 use crate::{Platform, random};
 
 /// What is under way.
@@ -140,6 +141,17 @@ impl Work<'_> {
     ) -> Result<HashMap<String, PlanId>, StoreError> {
         let db = &self.platform.db;
         let known = db.plans(self.account).await?;
+        let by = match actor() {
+            // A file that a command applies: its own word, since people edit plans too.
+            Actor {
+                kind: ActorKind::Program,
+                ..
+            } => Actor {
+                name: "arrangement".into(),
+                ..Actor::server()
+            },
+            somebody => somebody,
+        };
         let mut ids = HashMap::new();
         for (name, document) in plans {
             let old = known.iter().find(|plan| plan.name == *name);
@@ -152,11 +164,11 @@ impl Work<'_> {
             ids.insert(name.clone(), plan.id);
             match old {
                 None => {
-                    db.add_plan(&plan, self.now).await?;
+                    db.add_plan(&plan, &by, self.now).await?;
                     self.did("made plan", name);
                 }
                 Some(old) if *old != plan => {
-                    db.update_plan(&plan, self.now).await?;
+                    db.update_plan(&plan, None, &by, self.now).await?;
                     self.did("changed plan", name);
                 }
                 Some(_) => {}

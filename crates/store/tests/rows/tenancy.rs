@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use ringfence_model::{
-    AccountId, CallEvent, CallEventKind, Disposition, Host, HostProof, LegOutcome, RecordingState,
-    Role, TargetGroup, Trunk, TrunkId, User,
+    AccountId, Actor, CallEvent, CallEventKind, Disposition, Host, HostProof, LegOutcome,
+    RecordingState, Role, TargetGroup, Trunk, TrunkId, User,
 };
 use ringfence_store::{CallFilter, StoreError, Write};
 
@@ -187,7 +187,9 @@ async fn no_change_reaches_another_accounts_row(world: World) {
     };
     assert!(!db.update_target_group(&emptied).await.unwrap());
     tenant.plan.account = eve;
-    assert!(!db.update_plan(&tenant.plan, at(5)).await.unwrap());
+    let by = Actor::server();
+    let update = db.update_plan(&tenant.plan, None, &by, at(5));
+    assert!(!update.await.unwrap());
 
     let changes = [
         Write::LeaseExtended {

@@ -5,11 +5,11 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use ringfence_model::{
-    Account, AccountId, Call, CallId, CallPlan, ClickId, Confidence, E164, HostId, Lease, LeaseId,
-    Leg, LegId, NumberId, NumberState, PlanDocument, PlanId, Pool, PoolId, Recording, RecordingId,
-    RecordingState, SessionId, Site, SiteId, Source, SourceKind, Step, Target, TargetGroup,
-    TargetGroupId, TargetGroupMember, TargetId, Timestamp, TrackingNumber, TrunkId, UserId, Utm,
-    Visit, VisitId, VisitorId,
+    Account, AccountId, Actor, Call, CallId, CallPlan, ClickId, Confidence, E164, HostId, Lease,
+    LeaseId, Leg, LegId, NumberId, NumberState, PlanDocument, PlanId, Pool, PoolId, Recording,
+    RecordingId, RecordingState, SessionId, Site, SiteId, Source, SourceKind, Step, Target,
+    TargetGroup, TargetGroupId, TargetGroupMember, TargetId, Timestamp, TrackingNumber, TrunkId,
+    UserId, Utm, Visit, VisitId, VisitorId,
 };
 use ringfence_store::Db;
 use ringfence_testing::TestDatabase;
@@ -144,7 +144,10 @@ impl World {
             name: "Main".into(),
             document: document(group.id),
         };
-        self.db.add_plan(&plan, at(0)).await.unwrap();
+        self.db
+            .add_plan(&plan, &Actor::server(), at(0))
+            .await
+            .unwrap();
         let number = TrackingNumber {
             pool: Some(pool.id),
             plan: Some(plan.id),

@@ -1,7 +1,7 @@
 //! Call plans: drawn, with what is wrong at its step, tried, and with what they said before.
 
 use reqwest::StatusCode;
-use ringfence_model::{CallPlan, PlanDocument, Step};
+use ringfence_model::{Actor, CallPlan, PlanDocument, Step};
 use ringfence_platform::now;
 use ringfence_testing::{Engine, on_both_engines};
 
@@ -57,7 +57,7 @@ async fn a_plan_is_drawn_tried_and_its_history_told(engine: Engine) {
         world
             .platform
             .db
-            .update_plan(&changed, now())
+            .update_plan(&changed, None, &Actor::server(), now())
             .await
             .unwrap()
     );
@@ -94,7 +94,9 @@ async fn what_is_wrong_with_a_plan_is_told_at_its_steps(engine: Engine) {
         .steps
         .insert("message".into(), Step::Reject { code: 200 });
     let broken = CallPlan { document, ..plan };
-    assert!(world.platform.db.update_plan(&broken, now()).await.unwrap());
+    let by = Actor::server();
+    let update = world.platform.db.update_plan(&broken, None, &by, now());
+    assert!(update.await.unwrap());
     let page = browser.page(&format!("/plans/{}?try=1", broken.id)).await;
     assert!(page.contains("Has mistakes") && page.contains("cannot be tried"));
     assert_eq!(page.matches("class=\"node wrong\"").count(), 2, "{page}");
