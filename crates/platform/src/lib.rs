@@ -13,6 +13,8 @@ pub mod number_import;
 pub mod number_life;
 pub mod numbers;
 pub mod phones;
+pub mod plan_edit;
+pub mod plan_templates;
 pub mod plan_trial;
 pub mod plans;
 pub mod pool_reports;

@@ -128,25 +128,30 @@ impl Platform {
 impl PlanStudy {
     /// Where a call would go when nobody answers, as `ringfence plan try` tells it.
     pub fn tried(&self, wish: &PlanTrial) -> Vec<TriedStage> {
-        let facts = CallFacts {
-            country: country_of(wish.caller.as_ref()),
-            caller: wish.caller.clone(),
-            dialled: wish.dialled.clone(),
-            visitor_languages: wish.languages.clone(),
-            source: source_of(wish.source.as_deref(), None),
-            ..CallFacts::default()
-        };
-        let stages = try_plan(
-            self.row.plan.document.clone(),
-            &self.own.shape.destinations(),
-            &Loads::default(),
-            &facts,
-            wish.at,
-            1,
-            &wish.presses,
-        );
-        stages.iter().map(TriedStage::from).collect()
+        tried(&self.row.plan.document, &self.own, wish)
     }
+}
+
+/// Where a call would go through a document, with the account's targets and nobody busy.
+pub(crate) fn tried(document: &PlanDocument, own: &Own, wish: &PlanTrial) -> Vec<TriedStage> {
+    let facts = CallFacts {
+        country: country_of(wish.caller.as_ref()),
+        caller: wish.caller.clone(),
+        dialled: wish.dialled.clone(),
+        visitor_languages: wish.languages.clone(),
+        source: source_of(wish.source.as_deref(), None),
+        ..CallFacts::default()
+    };
+    let stages = try_plan(
+        document.clone(),
+        &own.shape.destinations(),
+        &Loads::default(),
+        &facts,
+        wish.at,
+        1,
+        &wish.presses,
+    );
+    stages.iter().map(TriedStage::from).collect()
 }
 
 fn row(plan: CallPlan, numbers: Vec<E164>, versions: &[PlanVersion]) -> PlanRow {
@@ -160,7 +165,11 @@ fn row(plan: CallPlan, numbers: Vec<E164>, versions: &[PlanVersion]) -> PlanRow 
 }
 
 /// Findings begin with their plan and step.
-fn by_step(plan: &str, document: &PlanDocument, findings: &PlanFindings) -> Vec<Finding> {
+pub(crate) fn by_step(
+    plan: &str,
+    document: &PlanDocument,
+    findings: &PlanFindings,
+) -> Vec<Finding> {
     let of_plan = format!("plan {plan:?}: ");
     let finding = |text: &String, is_problem| {
         let text = text.strip_prefix(&of_plan).unwrap_or(text);

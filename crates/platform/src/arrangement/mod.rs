@@ -35,6 +35,7 @@ pub(crate) use logins::host_of;
 pub(crate) use registers::{Registrar, identity_of};
 pub use shape::{Names, Reach, Shape};
 pub use single::{FieldProblem, KnownTarget, PartError, TargetStanding};
+pub(crate) use steps::without_dates;
 
 /// Why an arrangement was not applied.
 #[derive(Debug, thiserror::Error)]

@@ -179,7 +179,7 @@ fn of_groups(part: &PlanPart, names: &Names, problems: &mut Vec<String>) -> Plan
 }
 
 /// TOML has dates of its own, which come as an object of one field; documents have them as texts.
-fn without_dates(value: Value) -> Value {
+pub(crate) fn without_dates(value: Value) -> Value {
     match value {
         Value::Object(object) => match object.get("$__toml_private_datetime") {
             Some(date) => date.clone(),

@@ -24,6 +24,7 @@ mod overview;
 mod page;
 mod people;
 mod plan;
+mod plan_edit;
 mod plans;
 mod pools;
 mod recording;
@@ -31,8 +32,11 @@ mod session;
 mod sign_in;
 mod sites;
 mod source;
+mod step_fields;
+mod step_form;
 mod targets;
 mod timeline;
+mod trial;
 mod words;
 mod you;
 
@@ -89,8 +93,20 @@ pub(crate) fn router(platform: Arc<Platform>) -> Router {
         .route("/numbers", get(numbers::show))
         .route("/numbers/{number}", get(number::show))
         .route("/pools", get(pools::show))
-        .route("/plans", get(plans::show))
-        .route("/plans/{plan}", get(plan::show))
+        .route("/plans", get(plans::show).post(plan_edit::add))
+        .route(
+            "/plans/new",
+            get(plan_edit::begin).post(plan_edit::look_at_new),
+        )
+        .route("/plans/{plan}", get(plan::show).post(plan_edit::save))
+        .route(
+            "/plans/{plan}/edit",
+            get(plan_edit::show).post(plan_edit::look_at),
+        )
+        .route(
+            "/plans/{plan}/versions/{version}/bring-back",
+            post(plan_edit::bring_back),
+        )
         .route("/sites", get(sites::show).post(sites::add))
         .route("/sites/{site}/hosts", post(sites::add_host))
         .route("/sites/{site}/hosts/{host}/check", post(sites::check_host))

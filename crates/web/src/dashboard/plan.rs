@@ -5,11 +5,10 @@ use std::collections::BTreeSet;
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
-use ringfence_model::{E164, PlanDocument};
-use ringfence_platform::arrangement::ArrangementError;
-use ringfence_platform::now;
-use ringfence_platform::plan_trial::{TriedStage, instant};
-use ringfence_platform::plans::{Finding, PlanStudy, PlanTrial, plan_text, step_text};
+use ringfence_model::{Actor, ActorKind, PlanDocument};
+use ringfence_platform::arrangement::{ArrangementError, Names};
+use ringfence_platform::plan_trial::TriedStage;
+use ringfence_platform::plans::{Finding, PlanStudy, plan_text, step_text};
 use serde::Deserialize;
 
 use super::App;
@@ -18,59 +17,38 @@ use super::flow::{Flow, exits, order};
 use super::page::{Problem, Shell, render, zone};
 use super::plans::numbers;
 use super::session::Reader;
+use super::trial::{Asked, Field, walked, wish};
 use super::words::{Moment, Show, counted};
 
 /// Versions that the page lists.
 const MOST_VERSIONS: usize = 30;
-/// Characters of a field of the trial.
-const LONGEST: usize = 80;
-
-/// A call to try, as the URL says it.
+/// What the URL asks for beside a trial.
 #[derive(Default, Deserialize)]
-pub(super) struct Asked {
-    #[serde(rename = "try")]
-    tried: Option<String>,
-    #[serde(default)]
-    caller: String,
-    #[serde(default)]
-    dialled: String,
-    #[serde(default)]
-    at: String,
-    #[serde(default)]
-    language: String,
-    #[serde(default)]
-    source: String,
-    #[serde(default)]
-    keys: String,
+pub(super) struct Done {
+    done: Option<String>,
 }
 
-struct Field {
-    name: &'static str,
-    word: &'static str,
-    hint: &'static str,
-    value: String,
-    wrong: Option<String>,
+pub(super) struct ExitView {
+    pub(super) label: String,
+    pub(super) to: Option<(String, Option<usize>)>,
 }
 
-struct ExitView {
-    label: String,
-    to: Option<(String, Option<usize>)>,
-}
-
-struct StepView {
-    anchor: usize,
-    name: String,
-    kind: &'static str,
-    is_first: bool,
-    turn: Option<usize>,
-    exits: Vec<ExitView>,
-    findings: Vec<Finding>,
-    text: String,
+/// A step as the list below the flow has it.
+pub(super) struct StepView {
+    pub(super) anchor: usize,
+    pub(super) name: String,
+    pub(super) kind: &'static str,
+    pub(super) is_first: bool,
+    pub(super) turn: Option<usize>,
+    pub(super) exits: Vec<ExitView>,
+    pub(super) findings: Vec<Finding>,
+    pub(super) text: String,
 }
 
 struct VersionView {
     version: u32,
     at: Moment,
+    by: String,
     is_current: bool,
     change: String,
     lines: Vec<Line>,
@@ -84,6 +62,7 @@ struct PlanPage {
     name: String,
     lead: String,
     state: super::words::State,
+    notice: Option<&'static str>,
     version: u32,
     findings: Vec<Finding>,
     flow: Flow,
@@ -100,6 +79,7 @@ pub(super) async fn show(
     State(app): State<App>,
     Path(plan): Path<String>,
     Query(asked): Query<Asked>,
+    Query(Done { done }): Query<Done>,
     reader: Reader,
 ) -> Result<Response, Problem> {
     let plan = plan.parse().map_err(|_| Problem::NotFound)?;
@@ -119,12 +99,7 @@ pub(super) async fn show(
         .map(|trial| study.tried(&trial));
     let walked = walked(stages.as_deref().unwrap_or(&[]));
     let document = &study.row.plan.document;
-    let wrong: BTreeSet<&str> = study
-        .findings
-        .iter()
-        .filter(|finding| finding.is_problem)
-        .filter_map(|finding| finding.step.as_deref())
-        .collect();
+    let wrong = wrong_steps(&study.findings);
     let steps = counted(document.steps.len() as u64, "step", "steps");
     let numbers = numbers(&study.row, &reader);
     render(&PlanPage {
@@ -137,6 +112,16 @@ pub(super) async fn show(
             format!("What happens to calls to {numbers}.")
         },
         state: state(&study.findings),
+        notice: match done.as_deref() {
+            Some("saved") => Some(
+                "Saved. Calls that begin from now on go by it, within two seconds; calls under way go on as they began.",
+            ),
+            Some("same") => Some("Nothing was saved: the plan says this already."),
+            Some("back") => {
+                Some("That version holds again, as a new one. Calls under way go on as they began.")
+            }
+            _ => None,
+        },
         version: study.row.version,
         findings: study
             .findings
@@ -148,14 +133,24 @@ pub(super) async fn show(
         summary: format!("{steps}; it begins at {}", document.start),
         fields,
         stages,
-        steps: step_views(&study, &walked),
+        steps: step_views(document, &study.findings, &study.own.names, &walked),
         text: plan_text(&study.row.plan.name, document, &study.own.names),
         versions: versions(&study, &reader),
         left_out: study.versions.len().saturating_sub(MOST_VERSIONS),
     })
 }
 
-fn state(findings: &[Finding]) -> super::words::State {
+/// The names of steps with a mistake.
+pub(super) fn wrong_steps(findings: &[Finding]) -> BTreeSet<&str> {
+    findings
+        .iter()
+        .filter(|finding| finding.is_problem)
+        .filter_map(|finding| finding.step.as_deref())
+        .collect()
+}
+
+/// How a plan stands.
+pub(super) fn state(findings: &[Finding]) -> super::words::State {
     let (class, icon, word) = if findings.iter().any(|finding| finding.is_problem) {
         ("failed", "cross", "Has mistakes")
     } else if findings.is_empty() {
@@ -166,102 +161,13 @@ fn state(findings: &[Finding]) -> super::words::State {
     super::words::State { class, icon, word }
 }
 
-/// The call that the URL asks for, and the form with what was wrong in it; no call when something was.
-fn wish(asked: &Asked, reader: &Reader) -> (Option<PlanTrial>, Vec<Field>) {
-    let cut = |text: &String| text.trim().chars().take(LONGEST).collect::<String>();
-    let country = reader.viewer.account.country.as_str();
-    let number = |text: &str| match text {
-        "" => Ok(None),
-        text => E164::parse(text, Some(country))
-            .map(Some)
-            .map_err(|error| error.to_string()),
-    };
-    let (caller, dialled, at) = (cut(&asked.caller), cut(&asked.dialled), cut(&asked.at));
-    let (language, source, keys) = (cut(&asked.language), cut(&asked.source), cut(&asked.keys));
-    let calls = number(&caller);
-    let number_called = number(&dialled);
-    let when = match at.as_str() {
-        "" => Ok(now()),
-        text => instant(text, &zone(reader)),
-    };
-    let field = |name, word, hint, value: String, wrong: Option<&String>| Field {
-        name,
-        word,
-        hint,
-        value,
-        wrong: wrong.cloned(),
-    };
-    let fields = vec![
-        field(
-            "caller",
-            "Caller",
-            "empty: withheld",
-            caller,
-            calls.as_ref().err(),
-        ),
-        field(
-            "dialled",
-            "Dialled number",
-            "empty: not known",
-            dialled,
-            number_called.as_ref().err(),
-        ),
-        field(
-            "at",
-            "Time",
-            "2026-12-24T10:00; empty: now",
-            at,
-            when.as_ref().err(),
-        ),
-        field(
-            "language",
-            "Languages",
-            "such as de-AT, en; the best first",
-            language.clone(),
-            None,
-        ),
-        field(
-            "source",
-            "Source",
-            "such as Google Ads or paid",
-            source.clone(),
-            None,
-        ),
-        field(
-            "keys",
-            "Keys",
-            "pressed at menus, such as 2",
-            keys.clone(),
-            None,
-        ),
-    ];
-    let (Ok(caller), Ok(dialled), Ok(at)) = (calls, number_called, when) else {
-        return (None, fields);
-    };
-    let languages = language.split([',', ' ']).filter(|part| !part.is_empty());
-    let trial = PlanTrial {
-        caller,
-        dialled,
-        at,
-        languages: languages.map(str::to_owned).collect(),
-        source: (!source.is_empty()).then_some(source),
-        presses: keys,
-    };
-    (Some(trial), fields)
-}
-
-/// The steps of a trial in order; one that says two things stands once.
-fn walked(stages: &[TriedStage]) -> Vec<String> {
-    let mut walked: Vec<String> = stages
-        .iter()
-        .flat_map(|stage| stage.path.iter().map(|(step, _)| step.clone()))
-        .collect();
-    walked.dedup();
-    walked
-}
-
-fn step_views(study: &PlanStudy, walked: &[String]) -> Vec<StepView> {
-    let document: &PlanDocument = &study.row.plan.document;
+/// The steps of a plan in the order of its flow.
+pub(super) fn step_views(
+    document: &PlanDocument,
+    findings: &[Finding],
+    names: &Names,
+    walked: &[String],
+) -> Vec<StepView> {
     let order = order(document);
     let anchor_of = |name: &str| order.iter().position(|known| *known == name);
     let view = |(anchor, name): (usize, &&str)| {
@@ -286,13 +192,12 @@ fn step_views(study: &PlanStudy, walked: &[String]) -> Vec<StepView> {
                     }),
                 })
                 .collect(),
-            findings: study
-                .findings
+            findings: findings
                 .iter()
                 .filter(|finding| finding.step.as_deref() == Some(name))
                 .cloned()
                 .collect(),
-            text: step_text(name, document, &study.own.names),
+            text: step_text(name, document, names),
         }
     };
     order.iter().enumerate().map(view).collect()
@@ -315,6 +220,7 @@ fn versions(study: &PlanStudy, reader: &Reader) -> Vec<VersionView> {
         VersionView {
             version: version.version,
             at: Moment::new(version.created_at, &zone(reader), Show::Moment),
+            by: version.by.as_ref().map(who).unwrap_or_default(),
             is_current: nth == 0,
             change: if version.version == 1 {
                 "the first one".into()
@@ -325,4 +231,14 @@ fn versions(study: &PlanStudy, reader: &Reader) -> Vec<VersionView> {
         }
     })
     .collect()
+}
+
+/// Who made a version, in words.
+pub(super) fn who(actor: &Actor) -> String {
+    match actor.kind {
+        ActorKind::User => actor.name.clone(),
+        ActorKind::Key => format!("the API key {}", actor.name),
+        ActorKind::Program if actor.name == "arrangement" => "an arrangement".into(),
+        ActorKind::Program => "a command on the server".into(),
+    }
 }

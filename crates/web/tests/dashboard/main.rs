@@ -9,6 +9,7 @@ mod cases;
 mod forms;
 mod pages;
 mod people;
+mod plan_edit;
 mod plans;
 mod signing_in;
 mod targets;

@@ -71,6 +71,7 @@ impl Known {
                 ("{target}", targets[0].id.to_string()),
                 ("{number}", numbers[0].id.to_string()),
                 ("{plan}", plans[0].id.to_string()),
+                ("{version}", "1".to_owned()),
                 ("{site}", site.id.to_string()),
                 ("{campaign_key}", "walked-before".to_owned()),
                 ("{host}", waiting.id.to_string()),
@@ -132,8 +133,9 @@ async fn digest(world: &World) -> String {
     }
     let deliveries = platform.webhooks(account).await.unwrap();
     format!(
-        "{users:?} {:?} {:?} {:?} {:?} {deliveries:?} {:?} {:?} {:?}",
+        "{users:?} {:?} {:?} {:?} {:?} {:?} {deliveries:?} {:?} {:?} {:?}",
         platform.db.targets(account).await.unwrap(),
+        platform.db.plans(account).await.unwrap(),
         platform.invitations(account, now()).await.unwrap(),
         platform.sites(account).await.unwrap(),
         platform.db.all_campaign_keys().await.unwrap(),
@@ -155,6 +157,8 @@ async fn ask(browser: &Browser, row: &Row, path: &str, token: &str) -> Response 
         ("form_token", token),
         ("name", "Walked"),
         ("address", "sip:walked@192.0.2.1"),
+        ("text", "name = \"Walked\"\notherwise_reject = 480"),
+        ("base", "1"),
         ("host", "walked.example.com"),
         ("campaign_key", "walked"),
         ("role", "agent"),
