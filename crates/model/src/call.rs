@@ -81,6 +81,10 @@ words! {
         Recovered = "recovered",
         /// Could not be written (whole); the call's events say why.
         Failed = "failed",
+        /// To be erased: nobody hears it any more, and its file is about to go.
+        Erasing = "erasing",
+        /// Erased: its file is gone.
+        Erased = "erased",
     }
 }
 
@@ -101,7 +105,7 @@ pub struct Call {
     pub trunk: TrunkId,
     /// The plan that routed it.
     pub plan: Option<PlanId>,
-    /// The SIP Call-ID of the inbound leg.
+    /// The SIP Call-ID of the inbound leg; empty once the call is erased.
     pub sip_call_id: String,
     /// When the INVITE came.
     pub started_at: Timestamp,
@@ -123,6 +127,13 @@ pub struct Call {
     pub source: Option<Source>,
     /// How sure the attribution is.
     pub confidence: Confidence,
+}
+
+impl Call {
+    /// Whether what it told of its caller was erased: a call comes with a Call-ID, and an erased one has none.
+    pub const fn is_erased(&self) -> bool {
+        self.sip_call_id.is_empty()
+    }
 }
 
 /// An outbound leg.
@@ -288,7 +299,7 @@ pub struct Recording {
     pub call: CallId,
     /// Whose call it is.
     pub account: AccountId,
-    /// Where it is, below the recordings folder.
+    /// Where it is, below the recordings folder; empty once it is erased.
     pub path: String,
     /// When recording began.
     pub started_at: Timestamp,

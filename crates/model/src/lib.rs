@@ -8,6 +8,7 @@ mod call;
 mod campaign_key;
 mod case;
 mod dialling;
+mod erasure;
 mod hours;
 mod id;
 mod number;
@@ -34,6 +35,7 @@ pub use case::{
     AbuseCase, CaseEvidence, CaseSignal, CaseState, EvidenceKind, EvidencePage, FeedEntry, Hold,
 };
 pub use dialling::Dialling;
+pub use erasure::{Erased, ErasedBy, Whose};
 pub use hours::{Date, HourRange, HourRangeError, Hours, Week};
 pub use id::{
     AccountId, ApiKeyId, AuditId, CallId, CaseId, DeliveryId, EvidenceId, HostId, IdError,

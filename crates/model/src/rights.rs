@@ -34,7 +34,7 @@ impl Right {
             Self::SeeSetup => "See numbers, pools, sites and webhooks",
             Self::SeePeople => "See who belongs to the account",
             Self::SeeAudit => "See who changed what",
-            Self::Change => "Change sites, webhooks and the rest of the setup",
+            Self::Change => "Change sites, webhooks and the rest of the setup; erase callers",
             Self::ManagePeople => "Invite people, change roles, disable users",
         }
     }

@@ -62,7 +62,7 @@ const CALLS: &str = concat!(
      AND ($10 IS NULL OR caller LIKE $10) \
      AND ($11 IS NULL OR dialled = $11) \
      AND (NOT $12 OR EXISTS (SELECT 1 FROM recordings WHERE recordings.account = calls.account \
-          AND recordings.call = calls.id AND recordings.state <> 'failed')) \
+          AND recordings.call = calls.id AND recordings.state IN ('open', 'closed', 'recovered'))) \
      AND ($13 IS NULL OR LOWER(COALESCE(caller, '') || ' ' || dialled || ' ' || \
           COALESCE(source_name, '') || ' ' || COALESCE(campaign, '') || ' ' || \
           COALESCE(keyword, '') || ' ' || COALESCE(reason, '')) LIKE LOWER($13) ESCAPE '!') \
@@ -121,7 +121,7 @@ pub struct CallFilter {
     pub caller_contains: Option<String>,
     /// The digits that were dialled.
     pub dialled: Option<E164>,
-    /// Only calls that have a recording.
+    /// Only calls with a recording that can be heard: none that failed or was erased.
     pub only_recorded: bool,
     /// Letters that stand, in whatever case, anywhere in the caller, the dialled number, the source, the campaign,
     /// the keyword or the reason.

@@ -40,6 +40,7 @@ migrations! {
     29 "0029_audit_log",
     30 "0030_plan_actors",
     31 "0031_call_sums",
+    34 "0034_erasure",
 }
 
 pub(crate) async fn run(db: &Db) -> Result<(), StoreError> {

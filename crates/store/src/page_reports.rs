@@ -1,6 +1,6 @@
 //! What the tag found on each page of a site last.
 
-use ringfence_model::{AccountId, PageReport, SiteId};
+use ringfence_model::{AccountId, PageReport, SiteId, Timestamp};
 
 use crate::bulk::json;
 use crate::commit::Statement;
@@ -15,6 +15,7 @@ const PUT: &str = "INSERT INTO page_reports (account, site, page, at, targets) V
     ON CONFLICT (account, site, page) DO UPDATE SET at = excluded.at, targets = excluded.targets";
 const FORGET: &str = "DELETE FROM page_reports WHERE account = $1 AND site = $2 AND page NOT IN \
     (SELECT page FROM page_reports WHERE account = $1 AND site = $2 ORDER BY at DESC, page LIMIT $3)";
+const FORGET_OLD: &str = "DELETE FROM page_reports WHERE account = $1 AND at < $2";
 const OF_SITE: &str = "SELECT account, site, page, at, targets FROM page_reports \
     WHERE account = $1 AND site = $2 ORDER BY at DESC, page LIMIT $3";
 
@@ -38,6 +39,18 @@ impl Db {
         ])
         .await
         .map(drop)
+    }
+
+    /// Forgets what was found on an account's pages before an instant and never since.
+    ///
+    /// # Errors
+    /// [`StoreError`] when rows cannot be written.
+    pub async fn forget_page_reports(
+        &self,
+        account: AccountId,
+        before: Timestamp,
+    ) -> Result<u64, StoreError> {
+        self.run_one(FORGET_OLD, args![account, before]).await
     }
 
     /// What was found on a site's pages, the last one first.

@@ -29,10 +29,17 @@ const ERASE_EVENTS: &str = concat!(
     ")"
 );
 /// The visit is its own visitor from now on: nothing says any more that two visits were of one browser.
+macro_rules! visit_emptied {
+    () => {
+        "visitor = id, landing_page = '', referrer = NULL, keyword = NULL, utm = '{}', \
+         click_id_parameter = NULL, click_id_value = NULL, language = NULL, device = NULL, address_prefix = NULL"
+    };
+}
+pub(crate) use visit_emptied;
 const ERASE_VISITS: &str = concat!(
-    "UPDATE visits SET visitor = id, landing_page = '', referrer = NULL, keyword = NULL, utm = '{}', \
-     click_id_parameter = NULL, click_id_value = NULL, language = NULL, device = NULL, address_prefix = NULL, \
-     erased_at = $4 WHERE ",
+    "UPDATE visits SET ",
+    visit_emptied!(),
+    ", erased_at = $4 WHERE ",
     of_batch!()
 );
 /// Never beyond a visit that is under way, so that a later run finds it.

@@ -14,6 +14,7 @@ mod call_sums;
 mod calls;
 mod cases;
 mod commit;
+mod erasure;
 mod leases;
 mod migration;
 mod number_states;
