@@ -56,6 +56,7 @@ impl Program {
 }
 
 /// What was done to what, with what was there before and after.
+#[derive(Clone)]
 pub(crate) struct Change {
     pub(crate) account: AccountId,
     pub(crate) action: &'static str,

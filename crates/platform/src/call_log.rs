@@ -7,8 +7,8 @@ use std::path::{Component, Path, PathBuf};
 use futures::future::BoxFuture;
 use ringfence_media::Waveform;
 use ringfence_model::{
-    AccountId, Call, CallEvent, CallId, Leg, NumberId, Recording, RecordingState, Target, TargetId,
-    Timestamp, TrackingNumber, Visit, VisitId,
+    AccountId, Call, CallEvent, CallId, Erased, Leg, NumberId, Recording, RecordingState, Target,
+    TargetId, Timestamp, TrackingNumber, Visit, VisitId,
 };
 pub use ringfence_store::{CallCursor, CallFilter, StoreError};
 use tokio::sync::Semaphore;
@@ -76,6 +76,10 @@ pub struct CallStory {
     pub trunk: Option<String>,
     /// How many calls the same caller made before this one, at most 99.
     pub earlier_calls: usize,
+    /// When and why what it told of the caller was erased.
+    pub erased: Option<Erased>,
+    /// When and why its recording was erased.
+    pub recording_erased: Option<Erased>,
 }
 
 impl Platform {
@@ -157,6 +161,14 @@ impl Platform {
         self.db.visit(account, visit).await
     }
 
+    /// One call; `None` when the account has no such call.
+    ///
+    /// # Errors
+    /// When the rows cannot be read.
+    pub async fn call(&self, account: AccountId, call: CallId) -> Result<Option<Call>, StoreError> {
+        self.db.call(account, call).await
+    }
+
     /// One call with its story; `None` when the account has no such call.
     ///
     /// # Errors
@@ -178,10 +190,17 @@ impl Platform {
                 Some(plan) => self.db.plan(account, plan).await?.map(|plan| plan.name),
                 None => None,
             };
+            let recording = self.db.recording_of_call(account, call.id).await?;
+            let recording_erased = match &recording {
+                Some(recording) => self.db.recording_erased(account, recording.id).await?,
+                None => None,
+            };
             Ok(Some(CallStory {
+                erased: self.db.call_erased(account, call.id).await?,
+                recording_erased,
                 events: self.db.call_events(account, call.id).await?,
                 legs: self.db.legs(account, call.id).await?,
-                recording: self.db.recording_of_call(account, call.id).await?,
+                recording,
                 number: self.db.number(account, call.number).await?,
                 trunk: self
                     .db
@@ -267,10 +286,13 @@ impl Platform {
 
 /// Whether a recording's file can be played (an open one as far as it is written).
 pub const fn can_be_played(recording: &Recording) -> bool {
-    !matches!(recording.state, RecordingState::Failed)
+    matches!(
+        recording.state,
+        RecordingState::Open | RecordingState::Closed | RecordingState::Recovered
+    )
 }
 
-fn below(folder: &Path, path: &str) -> Result<PathBuf, RecordingError> {
+pub(crate) fn below(folder: &Path, path: &str) -> Result<PathBuf, RecordingError> {
     let relative = Path::new(path);
     let plain = relative
         .components()

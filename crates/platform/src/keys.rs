@@ -14,6 +14,8 @@ pub struct Keys {
     pub forms: [u8; 32],
     /// Signs one-time sign-in links.
     pub links: [u8; 32],
+    /// Names callers in the audit log after they were erased.
+    pub erasures: [u8; 32],
     /// Seals what rows must not show.
     pub secrets: Secrets,
 }
@@ -31,6 +33,7 @@ impl Keys {
             tag: derive("ringfence/tag/1"),
             forms: derive("ringfence/forms/1"),
             links: derive("ringfence/links/1"),
+            erasures: derive("ringfence/erasures/1"),
             secrets: Secrets::new(derive("ringfence/secrets/1")),
         }
     }

@@ -7,6 +7,7 @@ pub mod audit;
 pub mod board;
 pub mod call_log;
 pub mod calls;
+pub mod erasure;
 pub mod fence;
 pub mod keys;
 pub mod number_import;

@@ -2,6 +2,7 @@
 
 mod advice;
 mod cases;
+mod erase;
 mod feed;
 mod rollups;
 mod webhooks;
@@ -14,6 +15,7 @@ use ringfence_model::{ApiKeyId, KeyScope, Role};
 
 pub use advice::{PoolCommand, PoolSize, SourceCommand, SourceTry};
 pub use cases::{CaseCommand, CaseDecision};
+pub use erase::Erase;
 pub use feed::Feed;
 pub use rollups::RollupCommand;
 pub use webhooks::{WebhookCommand, WebhookLog, WebhookReplay};
@@ -59,6 +61,8 @@ pub enum Command {
     /// Programs that are told what happens
     #[command(subcommand)]
     Webhook(WebhookCommand),
+    /// Erase what is known of a caller or a visitor; says what would go, and does it with --yes
+    Erase(Erase),
     /// The sums of calls that reports read
     #[command(subcommand)]
     Rollup(RollupCommand),

@@ -281,6 +281,13 @@ section! {
         /// page, referrer, keyword, UTM and click ids, language, device, address and visitor are erased, and what pages
         /// told of it; the visit itself is still counted.
         visits: KeepFor = KeepFor(Some(750));
+        /// How long after its start a call is kept as it was: `1 day` to `3650 days`, or `forever`. After that the
+        /// caller's number, the keyword, the link to the visit, the carrier's identifier and every reason in words are
+        /// erased, and its recordings; the call itself is still counted.
+        calls: KeepFor = KeepFor(None);
+        /// How long after its start a recording or message is kept: `1 day` to `3650 days`, or `forever`. After that
+        /// its file is removed; the call's page says so.
+        recordings: KeepFor = KeepFor(None);
     }
 }
 

@@ -7,6 +7,7 @@ mod cli;
 mod config;
 mod demo;
 mod doctor;
+mod erase;
 mod feed;
 mod keys;
 mod logging;
@@ -89,6 +90,10 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Rollup(command) => {
             let config = config::load(command.asked().configured.config.as_deref())?;
             carry_out(rollups::run(&config, &command))?;
+        }
+        Command::Erase(wish) => {
+            let config = config::load(wish.configured.config.as_deref())?;
+            carry_out(erase::run(&config, &wish))?;
         }
         Command::Webhook(command) => {
             let config = config::load(command.configured().config.as_deref())?;

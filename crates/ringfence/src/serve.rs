@@ -7,6 +7,7 @@ use ringfence_media::MediaConfig;
 use ringfence_outbound::OutboundPolicy;
 use ringfence_platform::Settings;
 use ringfence_platform::fence::FenceSettings;
+use ringfence_platform::retention::Retention;
 use ringfence_telephony::TelephonyConfig;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -97,7 +98,11 @@ pub fn plan(config: &Config) -> anyhow::Result<ServerPlan> {
                 ..FenceSettings::default()
             },
         },
-        keep_visits: config.retention.visits.into(),
+        retention: Retention {
+            visits: config.retention.visits.into(),
+            calls: config.retention.calls.into(),
+            recordings: config.retention.recordings.into(),
+        },
         telephony: TelephonyConfig {
             udp: Some(sip),
             tcp: Some(config.sip.listen_tcp),

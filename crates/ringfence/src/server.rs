@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use ringfence_media::{MediaConfig, MediaEngine};
 use ringfence_outbound::{Outbound, OutboundPolicy};
 use ringfence_platform::calls::{self, Recovered};
-use ringfence_platform::retention::Keep;
+use ringfence_platform::retention::{FilesRemoved, Retention};
 use ringfence_platform::{Keys, Platform, Settings, now};
 use ringfence_store::Db;
 use ringfence_telephony::{Telephony, TelephonyConfig, TrunkDirectory};
@@ -25,7 +25,7 @@ const TRUNKS_EVERY: Duration = Duration::from_secs(5);
 /// How often numbers are looked for whose quarantine is over.
 const QUARANTINES_EVERY: Duration = Duration::from_secs(30);
 
-/// How often visits are looked for whose time is over.
+/// How often is looked for what is past its time, and for files of erased recordings that are still there.
 const RETENTION_EVERY: Duration = Duration::from_mins(15);
 
 /// How long HTTP requests may take to end once the server stops; live pages are cut before.
@@ -50,8 +50,8 @@ pub struct ServerPlan {
     pub http: SocketAddr,
     /// How use cases behave; an empty `public_url` becomes the address that is listened on.
     pub settings: Settings,
-    /// How long visits are kept as they were.
-    pub keep_visits: Keep,
+    /// How long what tells of people is kept.
+    pub retention: Retention,
     /// Where SIP listens and how much it takes.
     pub telephony: TelephonyConfig,
     /// Where sound passes; an unspecified address becomes this machine's own.
@@ -157,9 +157,9 @@ impl Server {
             leave.clone(),
         ));
         tokio::spawn(end_quarantines(Arc::clone(&platform), stop.clone()));
-        tokio::spawn(erase_old_visits(
+        tokio::spawn(keep_to_retention(
             Arc::clone(&platform),
-            plan.keep_visits,
+            plan.retention,
             stop.clone(),
         ));
         let webhooks = tokio::spawn(Arc::clone(&platform).send_webhooks());
@@ -287,14 +287,42 @@ async fn end_quarantines(platform: Arc<Platform>, stop: CancellationToken) {
     }
 }
 
-async fn erase_old_visits(platform: Arc<Platform>, keep: Keep, stop: CancellationToken) {
+async fn keep_to_retention(platform: Arc<Platform>, retention: Retention, stop: CancellationToken) {
     let mut beat = tokio::time::interval(RETENTION_EVERY);
     while stop.run_until_cancelled(beat.tick()).await.is_some() {
-        match platform.erase_old_visits(keep, now()).await {
+        match platform.erase_old_visits(retention.visits, now()).await {
             Ok(0) => {}
             Ok(visits) => tracing::info!(visits, "erased what old visits told of people"),
             Err(error) => tracing::warn!(
                 "what old visits tell of people could not be erased; it is tried again: {error}"
+            ),
+        }
+        match platform.erase_old_calls(retention.calls, now()).await {
+            Ok(0) => {}
+            Ok(calls) => tracing::info!(calls, "erased what old calls told of their callers"),
+            Err(error) => tracing::warn!(
+                "what old calls tell of their callers could not be erased; it is tried again: {error}"
+            ),
+        }
+        let marked = platform.erase_old_recordings(retention.recordings, now());
+        if let Err(error) = marked.await {
+            tracing::warn!("old recordings could not be erased; it is tried again: {error}");
+        }
+        match platform.remove_files().await {
+            Ok(FilesRemoved {
+                removed: 0,
+                left: 0,
+            }) => {}
+            Ok(FilesRemoved { removed, left: 0 }) => {
+                tracing::info!(removed, "removed the files of erased recordings");
+            }
+            Ok(FilesRemoved { removed, left }) => tracing::warn!(
+                removed,
+                left,
+                "some files of erased recordings are still there; they are tried again"
+            ),
+            Err(error) => tracing::warn!(
+                "files of erased recordings could not be removed; it is tried again: {error}"
             ),
         }
     }

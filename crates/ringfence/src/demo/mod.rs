@@ -159,7 +159,7 @@ fn plan(
             late_call_window: Duration::from_hours(1),
             fence: ringfence_platform::fence::FenceSettings::default(),
         },
-        keep_visits: ringfence_platform::retention::Keep::Forever,
+        retention: ringfence_platform::retention::Retention::FOREVER,
         telephony: TelephonyConfig {
             udp: Some(sip),
             tcp: Some(sip),
