@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use ringfence_model::{
-    CallEvent, CallId, Disposition, E164, Leg, LegOutcome, NumberId, Source, TargetId,
+    CallEvent, CallId, Disposition, E164, Erased, Leg, LegOutcome, NumberId, Source, TargetId,
 };
 use ringfence_platform::board::{BoardCall, BoardState};
 use ringfence_platform::call_log::{
@@ -158,7 +158,7 @@ pub(super) struct CallView {
     answered_at: Option<String>,
     #[schema(format = DateTime)]
     ended_at: Option<String>,
-    /// E.164; `null` when it was withheld.
+    /// E.164; `null` when it was withheld or is erased.
     caller: Option<String>,
     /// The tracking number, E.164.
     dialled: String,
@@ -316,15 +316,34 @@ pub(super) struct LegView {
     code: Option<u16>,
 }
 
+/// That something was erased.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ErasedView {
+    #[schema(format = DateTime)]
+    at: String,
+    /// `retention` or `request`.
+    by: &'static str,
+}
+
+impl From<Erased> for ErasedView {
+    fn from(erased: Erased) -> Self {
+        Self {
+            at: erased.at.to_string(),
+            by: erased.by.as_str(),
+        }
+    }
+}
+
 /// A recording.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct RecordingView {
-    /// `open`, `closed`, `recovered` or `failed`.
+    /// `open`, `closed`, `recovered`, `failed`, or once it cannot be heard any more `erasing` and then `erased`.
     state: &'static str,
     duration_ms: u64,
     size: u64,
     /// Of the whole file, hexadecimal.
     sha256: Option<String>,
+    erased: Option<ErasedView>,
 }
 
 /// A call and everything that is known of it.
@@ -340,6 +359,8 @@ pub(super) struct CallStoryView {
     events: Vec<EventView>,
     visit: Option<VisitView>,
     recording: Option<RecordingView>,
+    /// When and why what it told of the caller was erased; `null` when it was not.
+    erased: Option<ErasedView>,
 }
 
 impl CallStoryView {
@@ -377,7 +398,9 @@ impl CallStoryView {
                 duration_ms: recording.duration_ms,
                 size: recording.size,
                 sha256: recording.sha256.map(|hash| hexadecimal(&hash)),
+                erased: story.recording_erased.map(ErasedView::from),
             }),
+            erased: story.erased.map(ErasedView::from),
             call: CallView::from(CallRow {
                 target: story.call.target.and_then(name),
                 call: story.call,

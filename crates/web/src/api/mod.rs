@@ -6,6 +6,7 @@
 mod asking;
 mod audit;
 mod calls;
+mod erasures;
 mod export;
 mod guard;
 mod numbers;
@@ -77,6 +78,7 @@ fn resources() -> OpenApiRouter<Api> {
         .routes(routes!(calls::recording))
         .routes(routes!(export::calls))
         .routes(routes!(visits::show))
+        .routes(routes!(erasures::add))
         .routes(routes!(numbers::list))
         .routes(routes!(sites::list, sites::add))
         .routes(routes!(sites::add_host))

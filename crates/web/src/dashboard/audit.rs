@@ -49,6 +49,7 @@ const ACTIONS: &[&str] = &[
     "host.prove",
     "invitation.add",
     "invitation.withdraw",
+    "person.erase",
     "session.end",
     "session.end_others",
     "plan.add",

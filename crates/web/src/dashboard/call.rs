@@ -4,7 +4,9 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use jiff::tz::TimeZone;
-use ringfence_model::{Account, Recording, RecordingState, Visit, VisitEvent, VisitEventKind};
+use ringfence_model::{
+    Account, Erased, ErasedBy, Recording, RecordingState, Visit, VisitEvent, VisitEventKind,
+};
 use ringfence_platform::call_log::{CallStory, can_be_played};
 use ringfence_platform::now;
 
@@ -13,7 +15,7 @@ use super::page::{Problem, Shell, encoded, render, zone};
 use super::session::Reader;
 use super::timeline::{Step, Stretch, in_words, steps, stretches};
 use super::words::{
-    Moment, Show, Since, State as StateWords, caller, colour_of, confidence, counted, length,
+    Moment, Show, Since, State as StateWords, caller_of, colour_of, confidence, counted, length,
     phone, short_length, source_kind, state_of,
 };
 
@@ -54,6 +56,11 @@ struct CallPage {
     attribution: Vec<Pair>,
     visit: Vec<Pair>,
     sound: Option<Sound>,
+    /// When and why what it told of the caller was erased.
+    erased: Option<String>,
+    /// Where the caller is erased, and where the visitor.
+    erase: Option<String>,
+    erase_visit: Option<String>,
 }
 
 pub(super) async fn show(
@@ -70,6 +77,7 @@ pub(super) async fn show(
         .await?
         .ok_or(Problem::NotFound)?;
     let zone = zone(&reader);
+    let may_erase = reader.viewer.may_change();
     let mut visit = Vec::new();
     if let Some(begun) = &story.visit {
         visit = visit_pairs(begun, &story, &zone);
@@ -81,7 +89,7 @@ pub(super) async fn show(
     let (confidence, bars) = confidence(call.confidence);
     render(&CallPage {
         shell: Shell::new(&app, &reader, "calls"),
-        title: caller(call.caller.as_ref(), account),
+        title: caller_of(call, account),
         state: state_of(call.disposition),
         reason: call.reason.clone().unwrap_or_default(),
         started: Moment::new(begin, &zone, Show::Full),
@@ -109,7 +117,14 @@ pub(super) async fn show(
         sound: story
             .recording
             .as_ref()
-            .map(|recording| sound(recording, &story)),
+            .map(|recording| sound(recording, &story, &zone)),
+        erased: story.erased.map(|erased| erased_words(erased, &zone)),
+        erase: (may_erase && story.erased.is_none()).then(|| format!("/calls/{}/erase", call.id)),
+        erase_visit: story
+            .visit
+            .as_ref()
+            .filter(|_| may_erase)
+            .map(|visit| format!("/visits/{}/erase", visit.id)),
     })
 }
 
@@ -253,8 +268,28 @@ fn told_pair(event: &VisitEvent) -> Pair {
     }
 }
 
-fn sound(recording: &Recording, story: &CallStory) -> Sound {
+/// `by retention, Tue 3 Mar 2026, 10:12:45`
+fn erased_words(erased: Erased, zone: &TimeZone) -> String {
+    let why = match erased.by {
+        ErasedBy::Retention => "by retention",
+        ErasedBy::Request => "on request",
+    };
+    format!("{why}, {}", Moment::new(erased.at, zone, Show::Full).text())
+}
+
+fn sound(recording: &Recording, story: &CallStory, zone: &TimeZone) -> Sound {
     let words = match recording.state {
+        RecordingState::Erasing | RecordingState::Erased => {
+            let how = story
+                .recording_erased
+                .map(|erased| erased_words(erased, zone));
+            return Sound {
+                source: String::new(),
+                waveform: String::new(),
+                words: format!("The recording was erased {}.", how.unwrap_or_default()),
+                playable: false,
+            };
+        }
         RecordingState::Open => "Being recorded. Load the page again once the call is over.",
         RecordingState::Closed => "",
         RecordingState::Recovered => {

@@ -12,7 +12,9 @@ use super::App;
 use super::filters::{Asked, Chip, WAITING, chips, sentence};
 use super::page::{Problem, Shell, render, zone};
 use super::session::Reader;
-use super::words::{Moment, Show, State as StateWords, caller, colour_of, length, phone, state_of};
+use super::words::{
+    Moment, Show, State as StateWords, caller_of, colour_of, length, phone, state_of,
+};
 use crate::call_table;
 
 /// Calls on a page.
@@ -123,7 +125,7 @@ fn view(row: &CallRow, account: &Account, zone: &TimeZone) -> RowView {
     RowView {
         id: call.id.to_string(),
         state: state_of(call.disposition),
-        caller: caller(call.caller.as_ref(), account),
+        caller: caller_of(call, account),
         below: format!("dialled {}", phone(&call.dialled, account)),
         source,
         campaign,

@@ -11,6 +11,7 @@ mod case;
 mod cases;
 mod chart;
 mod difference;
+mod erase;
 mod filters;
 mod flow;
 mod found;
@@ -90,6 +91,14 @@ pub(crate) fn router(platform: Arc<Platform>) -> Router {
         .route("/calls/{call}", get(call::show))
         .route("/calls/{call}/recording.wav", get(recording::sound))
         .route("/calls/{call}/waveform.json", get(recording::waveform))
+        .route(
+            "/calls/{call}/erase",
+            get(erase::show_caller).post(erase::caller),
+        )
+        .route(
+            "/visits/{visit}/erase",
+            get(erase::show_visitor).post(erase::visitor),
+        )
         .route("/numbers", get(numbers::show))
         .route("/numbers/{number}", get(number::show))
         .route("/pools", get(pools::show))

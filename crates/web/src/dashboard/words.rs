@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use ringfence_model::{Account, Confidence, Disposition, E164, Role, SourceKind, Timestamp};
+use ringfence_model::{Account, Call, Confidence, Disposition, E164, Role, SourceKind, Timestamp};
 
 /// How much of an instant is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,6 +120,15 @@ pub(super) fn phone(number: &E164, account: &Account) -> String {
 /// The caller's number, or that it was withheld.
 pub(super) fn caller(number: Option<&E164>, account: &Account) -> String {
     number.map_or_else(|| "Withheld".to_owned(), |number| phone(number, account))
+}
+
+/// Who made a call: the number, or why there is none.
+pub(super) fn caller_of(call: &Call, account: &Account) -> String {
+    if call.is_erased() {
+        "Erased caller".to_owned()
+    } else {
+        caller(call.caller.as_ref(), account)
+    }
 }
 
 /// `1,234`

@@ -6,6 +6,7 @@ mod audit;
 mod browser;
 mod calls;
 mod cases;
+mod erase;
 mod forms;
 mod pages;
 mod people;

@@ -85,6 +85,11 @@ impl Known {
         }
     }
 
+    fn id(&self, name: &str) -> &str {
+        let found = self.names.iter().find(|(known, _)| *known == name);
+        &found.unwrap().1
+    }
+
     fn path(&self, row: &Row) -> String {
         let fill = |path: String, (name, id): &(&str, String)| path.replace(name, id);
         let path = self.names.iter().fold(row.path.to_owned(), fill);
@@ -311,6 +316,7 @@ async fn every_endpoint_opens_to_its_keys_alone(engine: Engine) {
     let ask = async |row: &Row, key: &str| {
         let body = match row.path {
             "/v1/webhooks" => json!({"url": "https://x.example.com/", "events": ["call.ended"]}),
+            "/v1/erasures" => json!({"visit_id": known.id("{visit}")}),
             "/v1/webhooks/{webhook}" => json!({"enabled": false}),
             "/v1/webhooks/{webhook}/replay" => json!({"since": "2020-01-01T00:00:00Z"}),
             _ => json!({"name": "walked.example.com"}),
