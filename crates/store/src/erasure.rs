@@ -19,7 +19,7 @@ use crate::value::{Value, args};
 use crate::{Db, StoreError};
 
 /// After its end a call counts as under way so long still: what came last may be on its way to the rows.
-const SETTLES: Duration = Duration::from_secs(60);
+const SETTLES: Duration = Duration::from_mins(1);
 
 /// Two programs that erase the same rows would wait for each other's.
 const LOCK: &str = "LOCK TABLE erasure_progress IN SHARE ROW EXCLUSIVE MODE";
@@ -274,7 +274,7 @@ impl Db {
         account: AccountId,
         kind: Aged,
     ) -> Result<Option<Timestamp>, StoreError> {
-        self.row(THROUGH, args![account, kind.word()], |row| row.time())
+        self.row(THROUGH, args![account, kind.word()], read_time)
             .await
     }
 
@@ -315,7 +315,7 @@ impl Db {
             Aged::Recordings => LAST_OF_RECORDINGS,
         };
         let last = args![account, from, before, batch.saturating_sub(1)];
-        let last = self.row(last_of, last, |row| row.time()).await?;
+        let last = self.row(last_of, last, read_time).await?;
         let next = last.map_or(before, |last| last + Duration::from_micros(1));
         let erased = Erased {
             at: now,
@@ -344,7 +344,7 @@ impl Db {
             Aged::Calls => CALLS_LEFT,
             Aged::Recordings => RECORDINGS_LEFT,
         };
-        let first = self.written_row(sql, args![account, from, before], |row| row.optional_time());
+        let first = self.written_row(sql, args![account, from, before], read_optional_time);
         Ok(first.await?.flatten())
     }
 
@@ -530,7 +530,7 @@ impl Db {
         account: AccountId,
         number: &ringfence_model::E164,
     ) -> Result<Vec<String>, StoreError> {
-        self.rows(SETUP_WITH, args![account, number], |row| row.text())
+        self.rows(SETUP_WITH, args![account, number], read_text)
             .await
     }
 
@@ -578,4 +578,16 @@ fn read_erased(row: &mut Reader<'_>) -> Result<Option<Erased>, StoreError> {
     let at = row.optional_time()?;
     let by = row.optional_word(ErasedBy::from_word)?;
     Ok(at.zip(by).map(|(at, by)| Erased { at, by }))
+}
+
+fn read_time(row: &mut Reader<'_>) -> Result<Timestamp, StoreError> {
+    row.time()
+}
+
+fn read_optional_time(row: &mut Reader<'_>) -> Result<Option<Timestamp>, StoreError> {
+    row.optional_time()
+}
+
+fn read_text(row: &mut Reader<'_>) -> Result<String, StoreError> {
+    row.text()
 }
