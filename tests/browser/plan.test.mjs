@@ -46,7 +46,7 @@ test("a plan is made, broken, mended, saved and brought back", async () => {
 
   // Two mistakes at once, each with its step, and nothing is saved.
   await page.getByRole("link", { name: "Change", exact: true }).click();
-  const text = page.getByLabel("The plan as a text");
+  const text = page.getByRole("textbox", { name: "The plan as a text" });
   const sound = await text.inputValue();
   assert.match(sound, /\[steps\.hours\.schedule\.hours\.week\]/);
   await text.fill(sound.replace('otherwise = "closed"', 'otherwise = "nowhere"').replace("builtin:en/closed", "unheard"));
@@ -73,7 +73,7 @@ test("a plan is made, broken, mended, saved and brought back", async () => {
   // Tried before it is saved: a Friday afternoon is closed now.
   await page.getByLabel("Time", { exact: true }).fill("2026-12-18T15:00");
   await page.getByRole("button", { name: "Try", exact: true }).click();
-  await page.getByText("takes a message of at most").waitFor();
+  await page.getByText("The plan takes a message of at most").waitFor();
   assert.ok((await page.locator("svg.flow a.node.walked").count()) >= 3);
   await shot("tried");
   await page.getByRole("button", { name: "Save", exact: true }).click();
@@ -82,11 +82,12 @@ test("a plan is made, broken, mended, saved and brought back", async () => {
   assert.match(await page.locator("#main").textContent(), new RegExp(`Version 2[^]*by ${demo.email}`));
 
   await page.getByText("Bring back").first().click();
+  await shot("history");
   await page.getByRole("button", { name: /Yes, bring it back/ }).click();
   await page.getByText("That version holds again").waitFor();
   assert.match(await page.locator("#main .lead").first().textContent(), /Version 3\./);
   await page.goto(at(`${plan}/edit`));
-  assert.equal(await page.getByLabel("The plan as a text").inputValue(), sound);
+  assert.equal(await page.getByRole("textbox", { name: "The plan as a text" }).inputValue(), sound);
   assert.deepEqual(page.complaints, []);
   await page.context().close();
 });
@@ -99,13 +100,13 @@ test("somebody who saved meanwhile is not overwritten unseen", async () => {
   for (const [page, seconds] of [[one, 11], [other, 12]]) {
     await page.getByRole("button", { name: /^Change / }).first().click();
     await page.getByRole("button", { name: "Leave it as it is" }).click();
-    const text = page.getByLabel("The plan as a text");
+    const text = page.getByRole("textbox", { name: "The plan as a text" });
     await text.fill(`${await text.inputValue()}\n[steps.message${seconds}.voicemail]\nlongest = ${seconds}\n`);
     await page.getByRole("button", { name: "Save", exact: true }).click();
     await page.waitForLoadState();
   }
   assert.match(await other.getByRole("alert").textContent(), /Nothing was saved: \S+ saved version \d+/);
-  assert.match(await other.getByLabel("The plan as a text").inputValue(), /longest = 12/, "what was typed is kept");
+  assert.match(await other.getByRole("textbox", { name: "The plan as a text" }).inputValue(), /longest = 12/, "what was typed is kept");
   assert.deepEqual(one.complaints, []);
   assert.ok(other.complaints.every((complaint) => /409/.test(complaint)), other.complaints.join("\n"));
   for (const page of [one, other]) await page.context().close();
@@ -134,7 +135,7 @@ for (const [screen, options] of Object.entries({ dark: { ...WIDE, colorScheme: "
         await page.getByRole("button", { name: "Leave it as it is" }).click();
         await page.locator("#step").waitFor({ state: "detached" });
       }
-      const text = page.getByLabel("The plan as a text");
+      const text = page.getByRole("textbox", { name: "The plan as a text" });
       await text.fill((await text.inputValue()).replaceAll("builtin:", "nobody-has-this:"));
       await page.getByRole("button", { name: "Check", exact: true }).click();
       await page.locator("#told").waitFor();
