@@ -15,6 +15,7 @@ use crate::arrangement::{
     self, Arrangement, ArrangementError, Holdings, Names, Own, PlanFindings, PlanPart,
 };
 use crate::audit::{Change, actor, object};
+use crate::plan_templates::as_toml;
 use crate::plan_trial::TriedStage;
 use crate::plans::{Finding, PlanTrial, by_step, plan_text, tried};
 use crate::{Platform, random};
@@ -414,7 +415,7 @@ fn name_problem(name: &str, taken: bool) -> Option<Finding> {
 
 fn written(name: &str, start: &str, steps: &BTreeMap<String, Value>) -> String {
     let whole = json!({"name": name, "start": start, "steps": steps});
-    toml::to_string(&whole).unwrap_or_else(|error| format!("# it cannot be written: {error}"))
+    as_toml(&whole)
 }
 
 fn of_plan(plan: &CallPlan) -> AuditObject {

@@ -99,6 +99,41 @@ impl PlanTemplate {
             }
         };
         let whole = json!({"name": name, "start": start, "steps": steps});
-        toml::to_string(&whole).unwrap_or_else(|error| format!("# it cannot be written: {error}"))
+        as_toml(&whole)
+    }
+}
+
+/// A plan or a step as a text that people read. Tables come in the order of their names, but for the days of a week.
+pub(crate) fn as_toml(value: &Value) -> String {
+    let text =
+        toml::to_string(value).unwrap_or_else(|error| format!("# it cannot be written: {error}"));
+    let mut lines: Vec<&str> = text.lines().collect();
+    for week in lines.chunk_by_mut(|one, other| day(one).is_some() && day(other).is_some()) {
+        week.sort_by_key(|line| day(line));
+    }
+    lines.into_iter().flat_map(|line| [line, "\n"]).collect()
+}
+
+/// Which day of a week a line of opening hours is about, Monday first.
+fn day(line: &str) -> Option<usize> {
+    let (name, _) = line.split_once(" = [")?;
+    ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+        .iter()
+        .position(|day| *day == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_week_begins_on_monday_and_all_else_is_in_the_order_of_names() {
+        let hours = ["09:00-17:30"];
+        let week = json!({"week": {"fri": hours, "mon": hours, "sun": []}, "a": {"b": 1}});
+        let text = as_toml(&week);
+        let expected =
+            "[a]\nb = 1\n\n[week]\nmon = [\"09:00-17:30\"]\nfri = [\"09:00-17:30\"]\nsun = []\n";
+        assert_eq!(text, expected);
+        assert_eq!(toml::from_str::<Value>(&text).unwrap(), week);
     }
 }

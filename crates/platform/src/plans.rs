@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::Platform;
 use crate::arrangement::{self, ArrangementError, Holdings, Names, Own, PlanFindings};
+use crate::plan_templates::as_toml;
 use crate::plan_trial::{TriedStage, country_of, source_of, try_plan};
 
 /// A plan in the list.
@@ -196,14 +197,14 @@ pub(crate) fn by_step(
 pub fn plan_text(name: &str, document: &PlanDocument, names: &Names) -> String {
     let steps = arrangement::written_steps(document, names);
     let whole = json!({"name": name, "start": document.start, "steps": steps});
-    toml::to_string(&whole).unwrap_or_else(|error| format!("# it cannot be written: {error}"))
+    as_toml(&whole)
 }
 
 /// One step as a file has it (TOML).
 pub fn step_text(step: &str, document: &PlanDocument, names: &Names) -> String {
     let steps = arrangement::written_steps(document, names);
     let alone = json!({"steps": {step: steps.get(step)}});
-    toml::to_string(&alone).unwrap_or_else(|error| format!("# it cannot be written: {error}"))
+    as_toml(&alone)
 }
 
 #[cfg(test)]

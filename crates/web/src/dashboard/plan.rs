@@ -225,7 +225,8 @@ fn versions(study: &PlanStudy, reader: &Reader) -> Vec<VersionView> {
             change: if version.version == 1 {
                 "the first one".into()
             } else {
-                format!("{} lines added, {} removed", of('+'), of('−'))
+                let added = counted(of('+') as u64, "line", "lines");
+                format!("{added} added, {} removed", of('−'))
             },
             lines,
         }
