@@ -9,7 +9,7 @@ use cargo_metadata::MetadataCommand;
 
 use crate::crates::Crates;
 use crate::report::{Problems, Report, captured, on_path, tail};
-use crate::{floors, install, licences, tracked};
+use crate::{cargo, floors, install, licences, tracked};
 
 /// Runs every check and prints a line for each.
 pub fn run(root: &Path) -> Report {
@@ -84,7 +84,7 @@ fn crates(root: &Path) -> anyhow::Result<Crates> {
 }
 
 fn cargo(root: &Path, arguments: &[&str], remedy: &str) -> anyhow::Result<Problems> {
-    let (success, out, err) = captured(Command::new("cargo").args(arguments).current_dir(root))?;
+    let (success, out, err) = captured(cargo::cargo(root).args(arguments))?;
     if success {
         return Ok(Problems::new());
     }
@@ -138,7 +138,7 @@ fn said(root: &Path, command: &str, page: &str) -> anyhow::Result<Problems> {
 /// When it does not build.
 pub fn program(root: &Path) -> anyhow::Result<PathBuf> {
     let build = ["build", "--quiet", "--workspace", "--bins", "--locked"];
-    let (success, _, err) = captured(Command::new("cargo").args(build).current_dir(root))?;
+    let (success, _, err) = captured(cargo::cargo(root).args(build))?;
     ensure!(
         success,
         "cargo {} failed:\n{}",

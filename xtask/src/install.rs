@@ -6,6 +6,7 @@ use std::process::Command;
 
 use anyhow::{bail, ensure};
 
+use crate::cargo::cargo;
 use crate::report::{on_path, shown};
 
 /// A program that tests run, and the Debian package that has it.
@@ -107,11 +108,7 @@ pub fn nextest(root: &Path, may_install: bool) -> anyhow::Result<()> {
         may_install,
         "cargo-nextest is missing: cargo install --locked cargo-nextest"
     );
-    let status = shown(
-        Command::new("cargo")
-            .args(["install", "--locked", "cargo-nextest"])
-            .current_dir(root),
-    )?;
+    let status = shown(cargo(root).args(["install", "--locked", "cargo-nextest"]))?;
     ensure!(
         status.success(),
         "cargo install --locked cargo-nextest failed"

@@ -2,6 +2,7 @@
 //!
 //! They run on a developer's machine and in CI, the same way. Nothing here is part of the program.
 
+mod cargo;
 mod check;
 mod crates;
 mod floors;

@@ -9,6 +9,7 @@ use std::time::Instant;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 
+use crate::cargo::cargo;
 use crate::{check, install};
 
 /// What to run, and whether to install.
@@ -150,17 +151,11 @@ fn run_part(root: &Path, part: Part) -> anyhow::Result<Count> {
                 "--locked",
                 "--no-fail-fast",
             ];
-            counted(
-                Command::new("cargo").args(run).current_dir(root),
-                nextest_line,
-            )
+            counted(cargo(root).args(run), nextest_line)
         }
         Part::Doc => {
             let run = ["test", "--workspace", "--doc", "--locked", "--no-fail-fast"];
-            counted(
-                Command::new("cargo").args(run).current_dir(root),
-                libtest_line,
-            )
+            counted(cargo(root).args(run), libtest_line)
         }
         Part::Tag => npm_test(&root.join("tag"), None),
         Part::Browser => npm_test(&root.join("tests/browser"), Some(&check::program(root)?)),

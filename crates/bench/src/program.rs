@@ -31,6 +31,16 @@ pub fn build() -> anyhow::Result<PathBuf> {
     if !cfg!(debug_assertions) {
         cargo.arg("--release");
     }
+    // `cargo run` tells a program of its own package; build scripts that read of it (ring's does) would run again, and
+    // all that is above them be compiled again, before each measurement and after it.
+    for (name, _) in std::env::vars_os() {
+        let is_of_package = name.to_str().is_some_and(|name| {
+            name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
+        });
+        if is_of_package {
+            cargo.env_remove(name);
+        }
+    }
     // The manifest, for a bench that is started from elsewhere.
     cargo
         .arg("--manifest-path")
@@ -48,6 +58,17 @@ pub fn build() -> anyhow::Result<PathBuf> {
     Ok(program)
 }
 
+/// A folder beside this program: the usual place for temporary files may be in memory, where commits cost nothing.
+///
+/// # Errors
+/// When the folder cannot be made.
+pub fn disk() -> anyhow::Result<tempfile::TempDir> {
+    let own = std::env::current_exe()?;
+    Ok(tempfile::tempdir_in(
+        own.parent().context("a program lies in a folder")?,
+    )?)
+}
+
 /// Where a server is to listen, and what it is to do.
 pub struct Place {
     /// SIP over UDP and TCP.
@@ -56,8 +77,8 @@ pub struct Place {
     pub http: SocketAddr,
     /// Whether calls are recorded.
     pub recording: bool,
-    /// New calls a second that are let in.
-    pub rate: u32,
+    /// New calls a second that are let in; `None` leaves the program its own limit.
+    pub rate: Option<u32>,
 }
 
 /// Writes `ringfence.toml` into `folder` and starts `ringfence serve` there; returns when it is ready.
@@ -74,14 +95,16 @@ pub fn serve(
         "data_folder = \"data\"\n\
          [database]\nurl = {database_url:?}\n\
          [http]\nlisten = \"{http}\"\n\
-         [sip]\nlisten_udp = \"{sip}\"\nlisten_tcp = \"{sip}\"\nmax_calls = 5000\nmax_new_calls_per_second = {rate}\n\
+         [sip]\nlisten_udp = \"{sip}\"\nlisten_tcp = \"{sip}\"\nmax_calls = 5000\n{rate}\
          [media]\naddress = \"{address}\"\nports = \"10000-29999\"\n\
          [recording]\nenabled = {recording}\n\
          [log]\nlevel = \"warn\"\n",
         http = place.http,
         sip = place.sip,
         address = place.sip.ip(),
-        rate = place.rate,
+        rate = place.rate.map_or_else(String::new, |rate| format!(
+            "max_new_calls_per_second = {rate}\n"
+        )),
         recording = place.recording,
     );
     fs::write(folder.join("ringfence.toml"), configuration)?;
