@@ -25,6 +25,8 @@ pub struct Outcome {
     pub calls: u64,
     /// Calls that did not go as the scenario says.
     pub failed: u64,
+    /// Calls that got 503, which are not among the failed.
+    pub refused: u64,
     /// Messages sent again.
     pub retransmissions: u64,
     /// From the INVITE to the 200.
@@ -129,6 +131,7 @@ pub fn call(
     Ok(Outcome {
         calls: field("TotalCallCreated")?,
         failed: field("FailedCall(C)")?,
+        refused: field("GenericCounter1(C)")?,
         retransmissions: field("Retransmissions(C)")?,
         setup: response_times(folder)?,
     })

@@ -102,12 +102,12 @@ async fn loopback(options: &Options) -> anyhow::Result<Figures> {
 }
 
 async fn ringfence(options: &Options, program: &Path) -> anyhow::Result<Figures> {
-    let folder = crate::calls::disk()?;
+    let folder = program::disk()?;
     let place = Place {
         sip: free_port()?,
         http: free_port()?,
         recording: !options.unrecorded,
-        rate: 1_000,
+        rate: Some(1_000),
     };
     let url = format!("sqlite:{}", folder.path().join("rows.db").display());
     let db = Db::open(&url).await?;
