@@ -52,6 +52,12 @@ impl AccountPlaces {
         let Standing { loads, counts, .. } = &mut *self.0.lock();
         counts.restore(periods, before, loads);
     }
+
+    /// Counts calls that rang at a target before the program began, and how many of them it answered.
+    pub fn restore_answer_rate(&self, target: TargetId, rung: u32, answered: u32) {
+        let standing = &mut *self.0.lock();
+        standing.rang(Key::Target(target), rung, answered.min(rung));
+    }
 }
 
 /// The counts of an account that nobody else changes now.
@@ -123,6 +129,9 @@ impl Deciding<'_> {
     }
 }
 
+/// Calls of which the answer rate is made, at most: with one more, all that were count half, so that who has changed is seen.
+const LATELY: u32 = 200;
+
 #[derive(Debug, Clone, Copy)]
 enum Key {
     Target(TargetId),
@@ -142,12 +151,36 @@ impl Place {
     /// back. Not while somebody decides: it would wait for itself.
     pub fn answered(&mut self) {
         if !std::mem::replace(&mut self.talked, true) {
-            self.of.0.lock().count(self.key, Counted::answers);
+            let standing = &mut *self.of.0.lock();
+            standing.count(self.key, Counted::answers);
+            standing.rang(self.key, 1, 1);
+        }
+    }
+
+    /// Whom the place was taken at let the call ring, was busy, refused it or could not be reached. A call that is given
+    /// up, because its caller left or another answered, says nothing of who is rung. Not while somebody decides, as
+    /// [`answered`](Self::answered).
+    pub fn missed(&mut self) {
+        if !self.talked {
+            self.of.0.lock().rang(self.key, 1, 0);
         }
     }
 }
 
 impl Standing {
+    /// Calls rang at a target, and so many of them were answered.
+    fn rang(&mut self, key: Key, rung: u32, answered: u32) {
+        if let Key::Target(target) = key {
+            let load = self.loads.targets.entry(target).or_default();
+            load.rung = load.rung.saturating_add(rung);
+            load.answered = load.answered.saturating_add(answered);
+            while load.rung > LATELY {
+                load.rung /= 2;
+                load.answered /= 2;
+            }
+        }
+    }
+
     fn count(&mut self, key: Key, change: fn(&mut Counted)) {
         match key {
             Key::Group(group) => self.counts.of_group(group, &mut self.loads, change),
@@ -370,6 +403,41 @@ mod tests {
         deciding.keep_time(&an_hour(31));
         let load = &deciding.loads().groups[&group];
         assert_eq!((load.hour, load.day, load.month), (0, 4, 9));
+    }
+
+    #[test]
+    fn the_answer_rate_counts_what_was_answered_and_missed_lately_and_not_what_was_given_up() {
+        let (account, target, group) = ids();
+        let places = Places::default().of(account);
+        let take = || {
+            places
+                .decide()
+                .take_target(target, group, &Caps::default(), NOW)
+                .unwrap()
+        };
+        let rate = || {
+            let load = places.decide().loads().targets[&target];
+            (load.rung, load.answered)
+        };
+        take().answered();
+        take().missed();
+        drop(take());
+        assert_eq!(rate(), (2, 1));
+        let mut both = take();
+        both.answered();
+        both.missed();
+        drop(both);
+        assert_eq!(rate(), (3, 2), "who answered has not missed it");
+        (0..1_000).for_each(|_| take().missed());
+        let (rung, answered) = rate();
+        assert!(rung <= LATELY && rung > LATELY / 4, "{rung}");
+        assert_eq!(answered, 0, "what was long ago counts less and less");
+        places.restore_answer_rate(target, 10 * LATELY, 9 * LATELY);
+        let (rung, answered) = rate();
+        assert!(
+            (80..=95).contains(&(100 * answered / rung)),
+            "{answered} of {rung}"
+        );
     }
 
     #[test]

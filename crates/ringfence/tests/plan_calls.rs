@@ -120,14 +120,17 @@ async fn who_speaks_the_visitors_language_is_rung_and_a_closed_plan_refuses(engi
     std::fs::write(
         &file,
         text.replace(
-            "group = \"Sales\"\n",
-            "group = \"Sales\"\nstrategy = \"performance\"\n",
+            "[plan.steps.sales.ring]\n",
+            "[plan.steps.sales.queue]\ncall_back_key = \"1\"\nlongest_wait = 60\nlength = 5\n",
         ),
     )
     .unwrap();
     let (code, said) = done(&["apply", file.to_str().unwrap()]);
     assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("step \"sales\": `ring.strategy`"), "{said}");
+    assert!(
+        said.contains("step \"sales\": `queue.call_back_key`"),
+        "{said}"
+    );
     std::fs::write(&file, text).unwrap();
     let (code, said) = done(&["apply", file.to_str().unwrap()]);
     assert_eq!(code, Some(0), "{said}");

@@ -63,7 +63,7 @@ pub struct TargetLoad {
     pub day: u32,
     /// Calls since the month began.
     pub month: u32,
-    /// Calls that rang there lately, for the answer rate.
+    /// Calls that rang there lately and were not given up by others, for the answer rate.
     pub rung: u32,
     /// How many of them were answered.
     pub answered: u32,

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 use std::path::Path;
 
-use ringfence_model::{AccountId, E164, NumberState, PlanDocument, Step, Strategy};
+use ringfence_model::{AccountId, E164, NumberState, PlanDocument, Step};
 use ringfence_routing::{Destinations, PlanWarning, hours_problems, is_range, validate};
 use ringfence_store::Db;
 
@@ -260,19 +260,12 @@ impl Shape {
         let numbers = arrangement.number.iter();
         own.numbers
             .extend(numbers.filter_map(|part| part.e164.parse::<E164>().ok()));
-        let told = |of: String, field: &str| format!("{of}: {}", super::steps::not_yet(field));
         let mut found = Vec::new();
         for (plan, document) in &self.plans {
             for (name, step) in &document.steps {
                 let fields = super::steps::not_carried_out(step, &own);
                 let of = format!("plan {plan:?}: step {name:?}");
                 found.extend(fields.iter().map(|told| format!("{of}: {told}")));
-            }
-        }
-        for group in &arrangement.group {
-            let of = format!("group {:?}", group.name);
-            if group.strategy == Strategy::Performance {
-                found.push(told(of, "strategy"));
             }
         }
         found

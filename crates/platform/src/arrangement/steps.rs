@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use ringfence_media::builtin_prompts;
-use ringfence_model::{CallerIdShown, PlanDocument, Step, Strategy, TargetGroupId};
+use ringfence_model::{CallerIdShown, PlanDocument, Step, TargetGroupId};
 use serde_json::{Map, Value};
 
 use super::PlanPart;
@@ -77,18 +77,14 @@ fn read(name: &str, written: &Value, names: &Names, problems: &mut Vec<String>) 
 /// What a step asks for that calls do not do yet, by kind and field.
 pub(super) fn not_carried_out(step: &Step, own: &Holdings) -> Vec<String> {
     let kind = step.kind();
-    let asked: Vec<(&str, bool)> = match step {
-        Step::Queue(queue) => vec![
-            ("strategy", queue.strategy == Some(Strategy::Performance)),
-            ("call_back_key", queue.call_back_key.is_some()),
-        ],
-        Step::Ring(ring) => vec![("strategy", ring.strategy == Some(Strategy::Performance))],
-        _ => Vec::new(),
-    };
-    let asked = asked.into_iter().filter(|(_, asked)| *asked);
-    let mut told: Vec<String> = asked
-        .map(|(field, _)| not_yet(&format!("{kind}.{field}")))
-        .collect();
+    let mut told = Vec::new();
+    if let Step::Queue(queue) = step
+        && queue.call_back_key.is_some()
+    {
+        told.push(format!(
+            "`{kind}.call_back_key` cannot be carried out by calls yet; leave it out"
+        ));
+    }
     let unknown = step.prompts().into_iter().filter(|(_, prompt)| {
         !own.prompts.contains(*prompt) && !builtin_prompts().any(|known| known == *prompt)
     });
@@ -107,11 +103,6 @@ pub(super) fn not_carried_out(step: &Step, own: &Holdings) -> Vec<String> {
         ));
     }
     told
-}
-
-/// Says that calls do not do something yet.
-pub(super) fn not_yet(field: &str) -> String {
-    format!("`{field}` cannot be carried out by calls yet; leave it out")
 }
 
 /// The steps of a plan as people write them: identifiers become names again, and one that nobody knows stays.

@@ -10,8 +10,8 @@ use std::time::Duration;
 use ringfence_callflow::{Call, Input, Manner, Next, Options, Output, Piece, Sound};
 use ringfence_live::{AccountPlaces, Place};
 use ringfence_model::{
-    CallEventKind, CallerIdShown, Caps, E164, LegId, PlanDocument, TargetGroupId, TargetId,
-    Timestamp, TrunkId,
+    CallEventKind, CallerIdShown, Caps, E164, LegId, LegOutcome, PlanDocument, TargetGroupId,
+    TargetId, Timestamp, TrunkId,
 };
 use ringfence_routing::{
     CallFacts, Candidate, Chance, Choice, Decision, Instruction, Periods, Refusal, RingOptions,
@@ -363,9 +363,15 @@ impl PlannedCall {
     fn note(&mut self, event: &CallEventKind) {
         self.note_in_queue(event);
         match event {
-            CallEventKind::LegFailed { leg, .. } => {
+            CallEventKind::LegFailed { leg, outcome, .. } => {
                 for held in &mut self.held {
+                    let rang = held.legs.len();
                     held.legs.retain(|held| held != leg);
+                    // Of a phone that is registered at several places: when none of them rings any more.
+                    let is_last = held.legs.is_empty() && rang > 0;
+                    if is_last && *outcome != LegOutcome::Cancelled {
+                        held.place.missed();
+                    }
                 }
                 self.held.retain(|held| !held.legs.is_empty());
             }

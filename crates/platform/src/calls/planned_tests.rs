@@ -104,6 +104,16 @@ impl Run {
         Self::of(live, known(strategy), PhoneDirectory::default(), step)
     }
 
+    /// By `performance`, of which nobody is rung by lot.
+    fn without_lots(live: &Live) -> Self {
+        let mut known = Arc::into_inner(known(Strategy::Performance)).unwrap();
+        let profiles = &mut known.destinations.group_profiles;
+        profiles
+            .entry(group())
+            .and_modify(|profile| profile.explore = 0);
+        Self::with(live, Arc::new(known), PhoneDirectory::default())
+    }
+
     fn with(live: &Live, known: Arc<NumberFacts>, phones: PhoneDirectory) -> Self {
         Self::of(live, known, phones, Step::ring(group(), None))
     }
@@ -219,6 +229,45 @@ fn however_a_call_ends_its_places_are_given_back() {
             assert_eq!(active(&live), [0, 0, 0], "{strategy:?}");
         }
     }
+}
+
+#[test]
+fn who_answers_most_is_rung_first_and_callers_who_leave_are_not_held_against_anybody() {
+    let live = Live::new();
+    let first_rung = |run: &Run| {
+        run.flow.held.iter().find_map(|held| {
+            let rings = |n| active(&live)[n] == 1 && !held.legs.is_empty();
+            (0..2).find(|n| rings(*n))
+        })
+    };
+    let rate = |n| {
+        let places = live.places(account());
+        let load = places.decide().loads().targets.get(&target(n)).copied();
+        load.map(|load| (load.rung, load.answered))
+    };
+    // Nobody has been rung yet: the first of the group is.
+    let mut run = Run::without_lots(&live);
+    assert_eq!(first_rung(&run), Some(0));
+    run.give(Input::CallerCancelled);
+    assert_eq!(rate(1), Some((0, 0)), "the caller left");
+
+    let mut run = Run::without_lots(&live);
+    let rung = first_rung(&run).unwrap();
+    let other = 1 - rung;
+    run.last_fails();
+    let leg = *run.rung.last().unwrap();
+    run.give(Input::Answered { leg });
+    run.give(Input::HungUp { by: Party::Callee });
+    let number = |place: usize| u128::try_from(place).unwrap() + 1;
+    assert_eq!(rate(number(rung)), Some((1, 0)));
+    assert_eq!(rate(number(other)), Some((1, 1)));
+
+    let run = Run::without_lots(&live);
+    assert_eq!(
+        first_rung(&run),
+        Some(other),
+        "who answered is before who did not"
+    );
 }
 
 /// The first target is a phone that is registered at so many places.

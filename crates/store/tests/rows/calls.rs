@@ -6,7 +6,7 @@ use ringfence_model::{
     Call, CallEvent, CallEventKind, Confidence, Disposition, Leg, LegOutcome, Party, Recording,
     RecordingState, Source, SourceKind,
 };
-use ringfence_store::{CallFilter, Write};
+use ringfence_store::{CallFilter, RangCount, Write};
 
 use crate::world::{Tenant, World, at, caller, london, on_both_engines};
 
@@ -145,6 +145,16 @@ async fn legs_are_read_in_the_order_in_which_they_rang(world: World) {
         .unwrap();
     }
     assert_eq!(db.legs(call.account, call.id).await.unwrap(), legs);
+
+    let rang = RangCount {
+        target: legs[0].target,
+        rung: u32::try_from(LegOutcome::ALL.len() - 1).unwrap(),
+        answered: 1,
+    };
+    let counted = |since, calls| db.rang_counts(call.account, since, calls);
+    assert_eq!(counted(at(1), 9).await.unwrap(), [rang]);
+    assert_eq!(counted(at(2), 9).await.unwrap(), []);
+    assert_eq!(counted(at(1), 0).await.unwrap(), []);
 }
 
 async fn events_are_written_once_and_read_in_order(world: World) {
