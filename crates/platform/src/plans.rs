@@ -74,13 +74,14 @@ impl Platform {
     /// When the rows cannot be read.
     pub async fn plan_rows(&self, account: &Account) -> Result<Vec<PlanRow>, StoreError> {
         let mut numbers = self.numbers_by_plan(account).await?;
-        let mut rows = Vec::new();
-        for plan in self.db.plans(account.id).await? {
-            let versions = self.db.plan_versions(account.id, plan.id).await?;
-            let of_plan = numbers.remove(&plan.id).unwrap_or_default();
-            rows.push(row(plan, of_plan, &versions));
-        }
-        Ok(rows)
+        let plans = self.db.versioned_plans(account.id).await?;
+        let row = |(plan, version, changed_at): (CallPlan, u32, Option<Timestamp>)| PlanRow {
+            numbers: numbers.remove(&plan.id).unwrap_or_default(),
+            plan,
+            version,
+            changed_at,
+        };
+        Ok(plans.into_iter().map(row).collect())
     }
 
     /// One plan; `None` when it is not the account's.

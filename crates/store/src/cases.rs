@@ -50,11 +50,10 @@ const CASES: &str = concat!(
     case_columns!(),
     " FROM cases ORDER BY CASE state WHEN 'open' THEN 0 ELSE 1 END, risk DESC, opened_at DESC, id LIMIT $1"
 );
-const CONFIRMED_CASES: &str = concat!(
-    "SELECT ",
-    case_columns!(),
-    " FROM cases WHERE state = 'confirmed' AND id > $1 ORDER BY id LIMIT $2"
-);
+const CONFIRMED_PAGES: &str = "SELECT cases.account, cases.site, page_url, MIN(at), MAX(at) FROM cases \
+    JOIN case_evidence ON case_evidence.account = cases.account AND case_id = cases.id \
+    WHERE state = 'confirmed' AND kind = 'look' AND case_evidence.risk >= $1 AND page_url IS NOT NULL \
+    GROUP BY cases.account, cases.site, page_url ORDER BY cases.account, cases.site, page_url";
 const CASE: &str = concat!("SELECT ", case_columns!(), " FROM cases WHERE id = $1");
 const OPEN_CASE: &str = concat!(
     "SELECT ",
@@ -87,6 +86,21 @@ const CONFIRM_CASE: &str = "UPDATE cases SET state = 'confirmed', decided_at = $
     WHERE account = $1 AND id = $2 AND state = 'open'";
 const LIVE_HOLDS: &str = "SELECT account, case_id, site, placed_at, ended_at FROM holds \
     WHERE account = $1 AND ended_at IS NULL ORDER BY placed_at, case_id";
+
+/// A page of a site on which confirmed cases saw abuse.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfirmedPage {
+    /// Whose site it is.
+    pub account: AccountId,
+    /// The site.
+    pub site: SiteId,
+    /// The page's address.
+    pub url: String,
+    /// The first look that found it.
+    pub first_seen: Timestamp,
+    /// The last look that found it.
+    pub last_seen: Timestamp,
+}
 
 impl Db {
     /// Opens a case with its first evidence, and withholds the site's numbers when `hold` says so.
@@ -192,16 +206,13 @@ impl Db {
         self.rows(CASES, args![limit], read_case).await
     }
 
-    /// Confirmed cases of every account behind `after`, in the order of their identifiers: for operators, never for a tenant.
+    /// The pages that looks of confirmed cases found to be of `risk`, in thousandths, or more, of every account: for
+    /// operators, never for a tenant.
     ///
     /// # Errors
     /// [`StoreError`] when rows cannot be read.
-    pub async fn confirmed_cases(
-        &self,
-        after: CaseId,
-        limit: u32,
-    ) -> Result<Vec<AbuseCase>, StoreError> {
-        self.rows(CONFIRMED_CASES, args![after, limit], read_case)
+    pub async fn confirmed_pages(&self, risk: u16) -> Result<Vec<ConfirmedPage>, StoreError> {
+        self.rows(CONFIRMED_PAGES, args![risk], read_confirmed_page)
             .await
     }
 
@@ -317,6 +328,16 @@ fn read_case(row: &mut Reader<'_>) -> Result<AbuseCase, StoreError> {
         risk: row.number()?,
         opened_at: row.time()?,
         decided_at: row.optional_time()?,
+    })
+}
+
+fn read_confirmed_page(row: &mut Reader<'_>) -> Result<ConfirmedPage, StoreError> {
+    Ok(ConfirmedPage {
+        account: AccountId(row.uuid()?),
+        site: SiteId(row.uuid()?),
+        url: row.text()?,
+        first_seen: row.time()?,
+        last_seen: row.time()?,
     })
 }
 

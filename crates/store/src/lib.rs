@@ -53,10 +53,11 @@ mod visit_events;
 mod webhooks;
 mod write;
 
-pub use answered::AnsweredCount;
+pub use answered::{AnsweredCount, RangCount};
 pub use attention::SiteVisits;
 pub use call_sums::SumsCheck;
 pub use calls::{CallCursor, CallFilter, CallPage, CursorError};
+pub use cases::ConfirmedPage;
 pub use db::{Db, Postgres, Sqlite};
 pub use erasure::{Aged, Erasable, ToRemove};
 pub use error::StoreError;

@@ -12,6 +12,10 @@ const ADD_PLAN: &str =
     "INSERT INTO call_plans (id, account, name, document, version) VALUES ($1, $2, $3, $4, 1)";
 const PLANS: &str =
     "SELECT id, account, name, document FROM call_plans WHERE account = $1 ORDER BY name, id";
+const VERSIONED_PLANS: &str = "SELECT id, call_plans.account, call_plans.name, call_plans.document, \
+    call_plans.version, created_at FROM call_plans LEFT JOIN call_plan_versions ON plan = id \
+    AND call_plan_versions.account = call_plans.account AND call_plan_versions.version = call_plans.version \
+    WHERE call_plans.account = $1 ORDER BY call_plans.name, id";
 const PLAN: &str =
     "SELECT id, account, name, document FROM call_plans WHERE account = $1 AND id = $2";
 const PLAN_VERSIONS: &str = "SELECT version, name, document, created_at, actor_kind, actor_id, actor_name \
@@ -64,6 +68,18 @@ impl Db {
     /// [`StoreError`] when rows cannot be read.
     pub async fn plans(&self, account: AccountId) -> Result<Vec<CallPlan>, StoreError> {
         self.rows(PLANS, args![account], read_plan).await
+    }
+    /// The call plans of an account, by name, each with the version that holds and since when.
+    ///
+    /// # Errors
+    /// [`StoreError`] when rows cannot be read.
+    pub async fn versioned_plans(
+        &self,
+        account: AccountId,
+    ) -> Result<Vec<(CallPlan, u32, Option<Timestamp>)>, StoreError> {
+        let read =
+            |row: &mut Reader<'_>| Ok((read_plan(row)?, row.number()?, row.optional_time()?));
+        self.rows(VERSIONED_PLANS, args![account], read).await
     }
     /// One call plan as it is now.
     ///

@@ -1,17 +1,12 @@
 //! The hosts of confirmed cases, for networks that want to keep their people from them.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, hash_map};
 
-use ringfence_model::{AbuseCase, CaseId, Duration, EvidenceKind, FeedEntry, Timestamp};
+use ringfence_model::{Duration, FeedEntry};
 use ringfence_store::StoreError;
 use url::Url;
-use uuid::Uuid;
 
-use super::cases::EVIDENCE_MAX;
 use crate::Platform;
-
-/// Cases that are read at once.
-const CASES: u32 = 200;
 
 /// The risk, in thousandths, from which a look is not clean.
 #[expect(
@@ -32,16 +27,23 @@ impl Platform {
     /// When the rows cannot be read.
     pub async fn feed(&self, keep: Duration) -> Result<Vec<FeedEntry>, StoreError> {
         let mut seen = BTreeMap::new();
-        let mut after = CaseId(Uuid::nil());
-        loop {
-            let cases = self.db.confirmed_cases(after, CASES).await?;
-            let Some(last) = cases.last() else {
-                break;
+        let mut hosts_of_sites = HashMap::new();
+        for page in self.db.confirmed_pages(NOT_CLEAN).await? {
+            let own = match hosts_of_sites.entry(page.site) {
+                hash_map::Entry::Occupied(entry) => entry.into_mut(),
+                hash_map::Entry::Vacant(entry) => {
+                    let hosts = self.db.hosts(page.account, page.site).await?;
+                    let names = hosts.iter().map(|host| without_port(&host.name).to_owned());
+                    entry.insert(names.collect::<HashSet<_>>())
+                }
             };
-            after = last.id;
-            for case in &cases {
-                self.see(case, &mut seen).await?;
-            }
+            let Some(host) = name_of(&page.url).filter(|host| own.contains(host)) else {
+                continue;
+            };
+            let times = seen
+                .entry(host)
+                .or_insert((page.first_seen, page.last_seen));
+            *times = (times.0.min(page.first_seen), times.1.max(page.last_seen));
         }
         let entry = |(host, (first_seen, last_seen))| FeedEntry {
             host,
@@ -50,35 +52,6 @@ impl Platform {
             expires: last_seen + keep,
         };
         Ok(seen.into_iter().map(entry).collect())
-    }
-
-    async fn see(
-        &self,
-        case: &AbuseCase,
-        seen: &mut BTreeMap<String, (Timestamp, Timestamp)>,
-    ) -> Result<(), StoreError> {
-        let hosts = self.db.hosts(case.account, case.site).await?;
-        let own: HashSet<&str> = hosts.iter().map(|host| without_port(&host.name)).collect();
-        for piece in self
-            .db
-            .evidence(case.account, case.id, EVIDENCE_MAX)
-            .await?
-        {
-            let is_abuse = piece.kind == EvidenceKind::Look
-                && piece.risk.is_some_and(|risk| risk >= NOT_CLEAN);
-            let Some(host) = piece
-                .page
-                .filter(|_| is_abuse)
-                .and_then(|page| name_of(&page.url))
-            else {
-                continue;
-            };
-            if own.contains(host.as_str()) {
-                let times = seen.entry(host).or_insert((piece.at, piece.at));
-                *times = (times.0.min(piece.at), times.1.max(piece.at));
-            }
-        }
-        Ok(())
     }
 }
 

@@ -4,7 +4,7 @@ use ringfence_model::{
     AbuseCase, CaseEvidence, CaseId, CaseSignal, CaseState, EvidenceId, EvidenceKind, EvidencePage,
     Role, User, UserId,
 };
-use ringfence_store::StoreError;
+use ringfence_store::{ConfirmedPage, StoreError};
 use sqlx::{Connection as _, PgConnection, SqliteConnection};
 
 use crate::world::{START, Tenant, World, at, on_both_engines};
@@ -18,6 +18,7 @@ on_both_engines! {
     a_confirmed_case_withholds_and_can_be_released
     evidence_cannot_be_changed_or_removed
     evidence_of_one_moment_keeps_its_order
+    pages_of_confirmed_cases_are_told_with_their_first_and_last_look
     a_vote_counts_after_a_decision_whatever_the_clock_says
     another_account_finds_no_case
     operators_are_users_who_were_made_so
@@ -286,6 +287,36 @@ async fn evidence_of_one_moment_keeps_its_order(world: World) {
     let order: Vec<&str> = read.iter().map(|piece| piece.what.as_str()).collect();
     let wanted: Vec<String> = (0..9).map(|place| format!("piece {place}")).collect();
     assert_eq!(order, wanted);
+}
+
+async fn pages_of_confirmed_cases_are_told_with_their_first_and_last_look(world: World) {
+    let (db, tenant) = (&world.db, world.tenant(1).await);
+    let case = case(&world, &tenant, 700);
+    let first = look(&world, &case, 10, 700);
+    db.open_case(&case, std::slice::from_ref(&first), true)
+        .await
+        .unwrap();
+    let clean_again = look(&world, &case, 12, 300);
+    let later: Vec<_> = [look(&world, &case, 11, 990), clean_again].into();
+    db.add_evidence(case.account, case.id, &later, None)
+        .await
+        .unwrap();
+    assert_eq!(db.confirmed_pages(500).await.unwrap(), []);
+
+    let confirmed = CaseEvidence {
+        by: Some(UserId::new(START, world.draw())),
+        ..evidence(&world, &case, EvidenceKind::Confirmed, 20)
+    };
+    assert!(db.confirm_case(&confirmed).await.unwrap());
+    let page = ConfirmedPage {
+        account: tenant.account,
+        site: tenant.site.id,
+        url: "http://shop.test/".into(),
+        first_seen: at(10),
+        last_seen: at(11),
+    };
+    assert_eq!(db.confirmed_pages(500).await.unwrap(), [page]);
+    assert_eq!(db.confirmed_pages(991).await.unwrap(), []);
 }
 
 async fn a_vote_counts_after_a_decision_whatever_the_clock_says(world: World) {

@@ -91,6 +91,11 @@ async fn a_plan_keeps_what_it_said_before(world: World) {
         slice::from_ref(&changed)
     );
 
+    assert_eq!(
+        db.versioned_plans(tenant.account).await.unwrap(),
+        [(changed.clone(), 2, Some(at(50)))]
+    );
+
     let versions = db.plan_versions(tenant.account, changed.id).await.unwrap();
     let said: Vec<_> = versions
         .into_iter()
