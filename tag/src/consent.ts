@@ -3,11 +3,12 @@
 
 interface Signals {
   globalPrivacyControl?: boolean;
+  doNotTrack?: any;
 }
 
 /** Whether the browser objects in one of the ways that the site honours: `gpc`, `dnt`. */
-export const objects = (honoured = ""): boolean =>
-  !!((/gpc/.test(honoured) && (navigator as Signals).globalPrivacyControl) || (/dnt/.test(honoured) && navigator.doNotTrack === "1"));
+export const objects = (honoured = ""): boolean | undefined =>
+  (/gpc/.test(honoured) && (navigator as Signals).globalPrivacyControl) || (/dnt/.test(honoured) && (navigator as Signals).doNotTrack == 1);
 
 /**
  * Follows Google's consent mode: tells `decided` whether all of `kinds` (`ad_storage`, `analytics_storage` …) are granted, as soon as

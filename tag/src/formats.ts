@@ -79,7 +79,7 @@ export function rewrite(target: string, number: PhoneNumber): Rewrite {
       const kinds = [...new Set(body.replace(/[\d\x01]/g, ""))];
       const sign = /^\D*(00|0?011)/.exec(prefix)?.[1] ?? "+";
       const bracket = /[)\]]/.test(prefix + trunkWritten + body) ? "" : open;
-      const rest = kinds.length ? (kinds.length === 1 ? [freshCountry, ...freshGroups].join(kinds[0]) : link ? fresh : number.international.slice(1)) : fresh;
+      const rest = kinds.length === 1 ? [freshCountry, ...freshGroups].join(kinds[0]) : kinds.length && !link ? number.international.slice(1) : fresh;
       return bracket + sign + rest;
     }
 
@@ -110,13 +110,13 @@ export function rewrite(target: string, number: PhoneNumber): Rewrite {
       rewriting.found = true;
       const written = write(link, open, prefix, trunkWritten, body);
       const original = text.substr(at, found.length);
-      const zero = original.match(FOREIGN)?.[0].charCodeAt(0)! & ~15;
+      const zero = original.match(FOREIGN)?.[0].charCodeAt(0)! & ~15 || 48;
       // Each element keeps its place, be it empty.
       const joints = (of: string) => of.split(JOINT).length;
       done +=
         text.slice(end, at) +
         before +
-        (zero ? written.replace(/\d/g, (digit) => String.fromCharCode(zero + +digit)) : written) +
+        written.replace(/\d/g, (digit) => String.fromCharCode(zero + +digit)) +
         JOINT.repeat(joints(found) - joints(before + written));
       end = at + found.length;
       return "";

@@ -9,9 +9,9 @@ export function drawn(image: HTMLImageElement, own: string): void {
   const { alt, width, height, style } = image;
   if (alt === own) style.content = "";
   // Its size is not known yet, and nothing on the page may move.
-  else if (!image.complete) image.addEventListener("load", () => drawn(image, own), { once: true });
+  else if (!image.complete) image.addEventListener("load", () => drawn(image, own));
   else
     style.content = `url("data:image/svg+xml,${encodeURIComponent(
-      `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${alt.length * 10} 20"><text y="15" fill="${getComputedStyle(image).color}" font-family="sans-serif">${alt.replace(/[<&]/g, " ")}</text></svg>`,
+      `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${alt.length * 10} 20"><text y="15" fill="${getComputedStyle(image).color}">${alt.replace(/[<&]/g, " ")}</text></svg>`,
     )}")`;
 }

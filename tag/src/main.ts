@@ -1,8 +1,10 @@
 // The tag: asks for a number when the page calls for one, gives it to the page's callback, and shows it.
 // Whatever goes wrong, the page's own number stands and the page hears why; nothing is ever thrown at it.
-import { followGoogle, objects } from "./consent";
+// In this order they compress best.
+import { sensor } from "./sensor";
 import { type PhoneNumber, type Rewrite, rewrite } from "./formats";
 import { type Command, shared } from "./page";
+import { followGoogle, objects } from "./consent";
 import { swapper } from "./swap";
 import { activation, currentVisit, forget, here, isForgotten, json, onRoute, remember, type Visit } from "./visit";
 
@@ -42,17 +44,14 @@ type Callback = (number: Lent | null, reason?: string) => void;
 /** What the server puts into the script: `build.mjs` makes the bundle a function that is called with it. */
 declare const RINGFENCE_TOKEN: string;
 
-const PATIENCE = 10_000;
-// The server's tokens hold for five minutes.
-const FRESH = 4 * 60_000;
-// Reasons to refuse a beat that say nothing of its lease.
-const TRANSIENT = /^(too_many|unavailable)/;
-// The dashboard's link to test a page: it tells within seconds what it found.
-const TEST = /rf-test/;
 const refuse = (reason: string): Answer => ({ number: null, reason });
+// Who was given a number, and is told when it is taken back.
+const holders: Callback[] = [];
 // In a task of its own: an error in the page's callback is the page's, and is seen as such.
 const tell = (callback: unknown, { number, reason }: Answer) => {
-  if (typeof callback === "function") setTimeout(callback as Callback, 0, number, reason);
+  if (typeof callback !== "function") return;
+  if (number) holders.push(callback as Callback);
+  setTimeout(callback as Callback, 0, number, reason);
 };
 
 function run(script: HTMLScriptElement): void {
@@ -63,6 +62,7 @@ function run(script: HTMLScriptElement): void {
   const identity = JSON.stringify([host, script.dataset]);
   if (all.running[identity]) return;
   all.running[identity] = true;
+  const counts = sensor();
 
   let token = RINGFENCE_TOKEN;
   const loaded = Date.now();
@@ -80,7 +80,7 @@ function run(script: HTMLScriptElement): void {
 
   // A page that is rendered beforehand may never be seen.
   const rendered = new Promise<unknown>((resolve) =>
-    (document as any).prerendering ? document.addEventListener("prerenderingchange", resolve, { once: true }) : resolve(0),
+    (document as any).prerendering ? document.addEventListener("prerenderingchange", resolve) : resolve(0),
   );
   let decide!: (allowed: boolean) => void;
   let allowed = new Promise<boolean>((resolve) => (decide = resolve));
@@ -88,11 +88,11 @@ function run(script: HTMLScriptElement): void {
   // The answer to a page that calls for a number without being activated.
   let called: Promise<Answer> | undefined;
   let activated: string | null = null;
-  let refused = false;
+  let refused: boolean | undefined;
 
   const send = async (path: string, body?: object, signal?: AbortSignal): Promise<Reply> => {
     const response = await fetch(host + "/t/" + path, {
-      method: body ? "POST" : "GET",
+      method: body && "POST",
       body: body && json({ site, ...body }),
       credentials: "omit",
       keepalive: !signal,
@@ -105,9 +105,9 @@ function run(script: HTMLScriptElement): void {
   const event = (body: object) => visit?.credential && report("event", body);
 
   const display = (campaign: string | null, { number, swap: listed }: Reply, targets?: string[]) => {
-    if (!number || !/^\+\d+$/.test(number.e164)) return null;
+    if (!/^\+\d+$/.test(number?.e164!)) return;
     const list = targets ?? (campaign === activated ? (swap?.split(",") ?? listed ?? []) : []);
-    shown.set(campaign, list.map((target) => rewrite(target, number)));
+    shown.set(campaign, list.map((target) => rewrite(target, number!)));
     refresh();
     return number;
   };
@@ -119,11 +119,12 @@ function run(script: HTMLScriptElement): void {
     const kept = visit.kept?.[campaign as string] as Reply | null;
     if (Date.parse(kept?.number?.expires!) > Date.now()) display(campaign, kept!, targets);
     const abort = new AbortController();
-    const timer = setTimeout(() => abort.abort(), PATIENCE);
+    const timer = setTimeout(() => abort.abort(), 10_000);
     const question = async (): Promise<Reply> => {
       const mine = visit!;
-      if (token === mine.spent || Date.now() - loaded > FRESH) token = "";
-      for (let asked = false; ; ) {
+      // The server's tokens hold for five minutes.
+      if (token === mine.spent || Date.now() - loaded > 4 * 60_000) token = "";
+      for (let asked; ; ) {
         if (!mine.credential && !token) {
           asked = true;
           const { token: fresh, reason } = await send("token?site=" + site, undefined, abort.signal);
@@ -135,7 +136,7 @@ function run(script: HTMLScriptElement): void {
           mine.spent = token;
           token = "";
         }
-        const reply = await send("number", { ...proof, ...here(), first: mine.first, language: navigator.language, campaign, tags }, abort.signal);
+        const reply = await send("number", { ...proof, ...here(), first: mine.first, language: navigator.language, campaign, tags, calls: counts() }, abort.signal);
         if (reply.visit) mine.credential = reply.visit;
         mine.kept = { ...mine.kept, [campaign as string]: reply.number && reply };
         if (started === era) remember(site, mine);
@@ -157,7 +158,8 @@ function run(script: HTMLScriptElement): void {
     }
     const number = display(campaign, reply, targets);
     if (number) {
-      beats.set(campaign, { lease: number.lease, period: TEST.test(location.search) ? 3000 : (reply.beat || 20) * 1000, last: Date.now(), swap: targets });
+      // The dashboard's link to test a page tells within seconds what it found.
+      beats.set(campaign, { lease: number.lease, period: /rf-test/.test(location.search) ? 3000 : reply.beat! * 1000, last: Date.now(), swap: targets });
       return { number };
     }
     shown.delete(campaign);
@@ -166,11 +168,8 @@ function run(script: HTMLScriptElement): void {
   };
 
   // One request of a site at a time, over all its tags.
-  const inTurn = (campaign: string | null, targets?: string[]): Promise<Answer> => {
-    const turn = (all.turns[host + site] ?? rendered).then(() => ask(campaign, targets)).catch(() => refuse("malformed"));
-    all.turns[host + site] = turn;
-    return turn;
-  };
+  const inTurn = (campaign: string | null, targets?: string[]) =>
+    (all.turns[host + site] = (all.turns[host + site] ?? rendered).then(() => ask(campaign, targets)).catch(() => refuse("malformed"))) as Promise<Answer>;
 
   let reported: string | undefined;
   // Which numbers stand on the page, once for each page: the dashboard shows where they do not.
@@ -179,7 +178,7 @@ function run(script: HTMLScriptElement): void {
     if (reported === (reported = location.pathname + document.readyState)) return;
     rewrites.forEach((rewrite) => (rewrite.found = false));
     refresh();
-    return { page: here().page, targets: rewrites.map(({ wanted, found }) => [wanted, found]) };
+    return rewrites.map(({ wanted, found }) => [wanted, found]);
   };
   const tick = () =>
     beats.forEach(async (beat, campaign) => {
@@ -188,10 +187,13 @@ function run(script: HTMLScriptElement): void {
       if (document.visibilityState !== "visible" || Date.now() - beat.last < beat.period) return;
       beat.last = Date.now();
       remember(site, visit!);
-      const { reason } = await report("beat", { lease: beat.lease, ...found(shown.get(campaign)!) });
-      if (!reason || TRANSIENT.test(reason) || beats.get(campaign) !== beat) return;
+      const { reason } = await report("beat", { ...here(), lease: beat.lease, calls: counts(), targets: found(shown.get(campaign)!) });
+      // Reasons that say nothing of the lease.
+      if (!reason || /^(too_many|unavailable)/.test(reason) || beats.get(campaign) !== beat) return;
       // The lease is over, and the number may be somebody else's.
       const again = inTurn(campaign, beat.swap);
+      // Taken back for good: withheld, withdrawn.
+      again.then((known) => /^with/.test(known.reason!) && holders.splice(0).forEach((holder) => tell(holder, known)));
       if (campaign === activated) called ? (called = again) : (own = again);
     });
   // Often enough that a page that is looked at again, or comes back from the browser's back-forward cache, tells so soon.
@@ -230,7 +232,7 @@ function run(script: HTMLScriptElement): void {
       const { campaign, tags: more, swap: targets } = options ?? {};
       Object.assign(tags, more);
       const answer = campaign
-        ? allowed.then((yes) => (yes ? inTurn(String(campaign), targets) : refuse("consent")))
+        ? allowed.then((yes) => (yes ? inTurn("" + campaign, targets) : refuse("consent")))
         : own.then((known) => (known.reason === "not_activated" ? (called ??= inTurn(null)) : known));
       answer.then((known) => tell(done, known));
     },
@@ -241,8 +243,8 @@ function run(script: HTMLScriptElement): void {
     event: (name, data) => (called ?? own).then(() => void event({ kind: "event", name, data })),
     consent: (yes) => {
       if (consent === "off") return;
-      decide(!!yes);
-      allowed = Promise.resolve(!!yes);
+      decide(yes);
+      allowed = Promise.resolve(yes);
       if (!yes) {
         end("consent");
         forget(site);
@@ -259,7 +261,7 @@ function run(script: HTMLScriptElement): void {
 
   const handle = (command: Command) => {
     try {
-      const [name, first, second] = Array.from(command) as [string, any, any];
+      const [name, first, second] = command as Iterable<any>;
       if (name === "number") {
         if (command.taken || (first?.site ? first.site !== site : all.tags[0] !== handle)) return;
         command.taken = true;
@@ -289,7 +291,7 @@ function run(script: HTMLScriptElement): void {
         tell(named, answer);
         return named;
       };
-      if (!call()) addEventListener("load", call, { once: true });
+      if (!call()) addEventListener("load", call);
     });
   all.tags.push(handle);
   all.q.forEach(handle);

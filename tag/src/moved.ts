@@ -2,6 +2,7 @@
 // the server put into this script, keeps the lease alive and tells tags as the tag does; whatever goes wrong, the page hears why.
 import { objects } from "./consent";
 import { type Rewrite, rewrite } from "./formats";
+import { sensor } from "./sensor";
 import { swapper } from "./swap";
 import { currentVisit, here, json, remember, type Visit } from "./visit";
 
@@ -56,6 +57,7 @@ const visits = new Map<string, Visit>();
 let turn: Promise<unknown> = new Promise((resolve) =>
   (document as any).prerendering ? document.addEventListener("prerenderingchange", resolve, { once: true }) : resolve(0),
 );
+const counts = sensor();
 const show = swapper(false);
 const shown = new Map<string, Rewrite[]>();
 const numbers = new Map<RetreaverNumber, Held>();
@@ -100,7 +102,7 @@ const ask = async (key: string, tags: Tags): Promise<Reply> => {
         mine.spent = token;
         token = "";
       }
-      const reply = await send("/api/v1/numbers?" + query, { ...proof, ...here(), first: mine.first, language: navigator.language, tags }, abort.signal);
+      const reply = await send("/api/v1/numbers?" + query, { ...proof, ...here(), first: mine.first, language: navigator.language, tags, calls: counts() }, abort.signal);
       if (reply.visit) mine.credential = reply.visit;
       remember(STORED + key, mine);
       if (reply.number || asked || !/^(token|visit)_/.test(reply.reason!)) return reply;
@@ -234,7 +236,7 @@ setInterval(() => {
     if (held.over || Date.now() - held.last < held.period) return;
     held.last = Date.now();
     remember(STORED + held.key, visits.get(held.key)!);
-    const { reason } = await report("beat", held, number.attributes.id).catch(() => ({}) as Reply);
+    const { reason } = await report("beat", held, number.attributes.id, { ...here(), calls: counts() }).catch(() => ({}) as Reply);
     if (!reason || TRANSIENT.test(reason) || held.over) return;
     // The lease is over, and the number may be somebody else's.
     held.over = true;

@@ -2,7 +2,7 @@
 // be they of several sites or several installations.
 
 /** One call of the page: its arguments. */
-export type Command = ArrayLike<unknown> & { taken?: boolean };
+export type Command = Iterable<unknown> & { taken?: boolean };
 
 /** The global: a function that carries what the tags share. */
 export interface Shared {
@@ -27,7 +27,7 @@ export function shared(): Shared {
   const made = function () {
     made.q.push(arguments);
   } as unknown as Shared;
-  made.q = Array.from(before?.q ?? []);
+  made.q = [...(before?.q ?? [])];
   made.tags = [];
   made.turns = {};
   made.running = {};

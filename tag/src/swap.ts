@@ -58,8 +58,7 @@ export function swapper(images: boolean): (rewrites: Rewrite[]) => void {
   const put = (node: Node, name: string, now: string, before: string, after: string, write: (text: string) => void) => {
     const known = swapped.get(node) ?? {};
     swapped.set(node, known);
-    if (before === after) delete known[name];
-    else known[name] = { before, after };
+    known[name] = { before, after };
     if (now !== after) write(after);
   };
   // A loop, for libraries of old have put something else in the place of Array.prototype.reduce.

@@ -54,7 +54,7 @@ export function currentVisit(site: string, inMemory?: Visit): Visit {
   let visit = stored(site) ?? inMemory;
   const marks = "" + (location.search.match(/\b(utm_\w+|\w*clid)=[^&]*/g) ?? "");
   if (!visit?.first || !(Date.now() - visit.seen < IDLE) || (marks && marks !== visit.marks))
-    visit = { credential: "", first: here(), marks, spent: visit?.spent, seen: 0 };
+    visit = { credential: "", first: here(), marks, spent: visit?.spent } as Visit;
   return visit;
 }
 
@@ -97,17 +97,11 @@ export function activation(site: string, parameter: string): string | undefined 
   return campaign ?? undefined;
 }
 
-/** Calls `changed` after each change of the page's URL that comes without a load: routers push, replace and pop. */
+/** Calls `changed` after each change of the page's URL that comes without a load. The page's own history stays as it is. */
 export function onRoute(changed: () => void): void {
   const { navigation } = window as unknown as { navigation?: EventTarget };
-  // Where the browser tells, the page's own history stays as it is.
-  if (navigation) return navigation.addEventListener("currententrychange", changed);
-  addEventListener("popstate", changed);
-  for (const name of ["pushState", "replaceState"] as const) {
-    const before = history[name];
-    history[name] = function (...all) {
-      before.apply(this, all);
-      changed();
-    };
-  }
+  let last = location.href;
+  if (navigation) navigation.addEventListener("currententrychange", changed);
+  // Browsers of before 2026 tell of no change.
+  else setInterval(() => last === (last = location.href) || changed(), 250);
 }

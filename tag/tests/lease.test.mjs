@@ -30,7 +30,7 @@ test("one script and one request bring the number, with all that is known of the
   assert.equal(headers.cookie, undefined);
   const { page: url, ...rest } = body;
   assert.equal(url, `${world.site.origin}/?utm_source=news`);
-  assert.deepEqual(rest, { site: "KEY", token: "token-1", referrer: "", first: { page: url, referrer: "" }, language: "en-GB", campaign: null, tags: { plan: "gold" } });
+  assert.deepEqual(rest, { site: "KEY", token: "token-1", referrer: "", first: { page: url, referrer: "" }, language: "en-GB", campaign: null, tags: { plan: "gold" }, calls: {} });
   assert.deepEqual(page.complaints, []);
   await close(page);
 });
@@ -359,7 +359,7 @@ test("beats go out while the page is looked at, and a lease that is over is aske
   world.ringfence.number = { e164: "+442079460124", national: "020 7946 0124", international: "+44 20 7946 0124" };
   await page.waitForFunction(() => document.querySelector("p").textContent.endsWith("0124"));
   assert.equal(world.ringfence.sent("/t/number").length, 2);
-  const { page: url, targets, ...beat } = world.ringfence.sent("/t/beat")[0];
+  const { page: url, referrer, targets, calls, ...beat } = world.ringfence.sent("/t/beat")[0];
   assert.deepEqual(beat, { site: "KEY", visit: "visit-1", lease: "lease-visit-1-" });
   assert.deepEqual([url, targets], [`${world.site.origin}/`, [["+44 20 7946 0000", true]]], "with the first one goes what stands on the page");
   assert.equal(world.ringfence.sent("/t/number")[1].visit, "visit-1");

@@ -7,13 +7,13 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { launch, newPage } from "./browser.mjs";
 import { dial } from "./dial.mjs";
+import { narrow, operator, SCREENS } from "./operator.mjs";
 import { Demo, ROOT } from "./program.mjs";
 import { addSite } from "./site.mjs";
 
 const LOCK = readFileSync(join(ROOT, "crates/ringfence/tests/check/pages/lock.html"), "utf8");
 const OWN = "020 7946 0000";
 const PICTURES = join(ROOT, "target/screenshots");
-const PASSWORD = "correct horse battery";
 
 let demo, browser, server, origin;
 const site = { challenge: "", snippet: "", turned: false };
@@ -37,18 +37,6 @@ after(async () => {
   server?.close();
   if (demo) assert.equal(await demo.stop(), 0, `the demo ends without a fault:\n${demo.output}`);
 });
-
-/** An operator who is signed in. */
-async function operator(email, options) {
-  demo.run(["user", "add", "--email", email, "--account", "Harbour Lane Plumbing", "--operator", "--password-stdin"], `${PASSWORD}\n`);
-  const page = await newPage(browser, options);
-  await page.goto(demo.dashboard);
-  await page.fill("input[type=email]", email);
-  await page.fill("input[type=password]", PASSWORD);
-  await page.getByRole("button", { name: "Sign in" }).click();
-  await page.waitForURL((url) => !/sign-in/.test(url.href));
-  return page;
-}
 
 const shown = (page) => page.$eval("#number", (element) => element.textContent);
 
@@ -77,7 +65,7 @@ test("a site that turns loses its number within one beat, the case shows why, an
   await assert.rejects(dial(demo.sip, number, "+441632960778"), /404/);
 
   for (const [screen, options] of Object.entries(SCREENS)) {
-    const ops = await operator(`${screen}@example.com`, options);
+    const ops = await operator(browser, demo, `${screen}@example.com`, options);
     await ops.goto(new URL("/cases", demo.dashboard).href);
     await ops.screenshot({ path: join(PICTURES, `cases-${screen}.png`), fullPage: true });
     await narrow(ops, options);
@@ -94,15 +82,6 @@ test("a site that turns loses its number within one beat, the case shows why, an
     await ops.context().close();
   }
 });
-
-const SCREENS = {
-  light: { colorScheme: "light", viewport: { width: 1280, height: 860 } },
-  dark: { colorScheme: "dark", viewport: { width: 1280, height: 860 } },
-  phone: { colorScheme: "light", viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 },
-};
-
-const narrow = async (page, { viewport: { width } }) =>
-  assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= width, `${page.url()} is wider than ${width} px`);
 
 /** The tag's address, with its site's key as a parameter. */
 function tagOf(snippet) {

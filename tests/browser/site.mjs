@@ -3,11 +3,12 @@ import { newPage } from "./browser.mjs";
 
 /**
  * Adds a site, proves the host of `origin`, and leaves its tag in `site.snippet`. Its server must answer for
- * `/.well-known/ringfence.txt` with `site.challenge`. Answers with what keeps a browser signed in, for the demo's link works once.
+ * `/.well-known/ringfence.txt` with `site.challenge`. Answers with what keeps a browser signed in, for the demo's link works once:
+ * further sites are given that as `signedIn`.
  */
-export async function addSite(browser, demo, { name, swap, origin, site }) {
-  const page = await newPage(browser);
-  await page.goto(demo.signIn);
+export async function addSite(browser, demo, { name, swap, origin, site, signedIn }) {
+  const page = await newPage(browser, { storageState: signedIn });
+  if (!signedIn) await page.goto(demo.signIn);
   await page.goto(new URL("/sites", demo.dashboard).href);
   await page.fill("#name", name);
   await page.fill("#swap", swap);

@@ -80,6 +80,8 @@ refusals! {
     NotLookedAt = "not_looked_at", "this page is being looked at before it shows its first number; ask again in a minute";
     /// Pages do not follow what this network asks for. What led to it is not said, for that would teach how to avoid it.
     NetworkWithheld = "network_withheld", "no number of this site is shown to this network address at present; write to the operator of this server";
+    /// The page that shows it locks its visitor in, as its own tag says. What led to it is not said, for that would teach how to avoid it.
+    Withdrawn = "withdrawn", "no number is shown to this visit any more; write to the operator of this server";
     /// The lease could not be made durable.
     Unavailable = "unavailable", "the lease could not be stored, so no number is shown; try again shortly";
     /// Enough is kept of what the page told of this visit.

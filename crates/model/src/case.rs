@@ -26,6 +26,8 @@ words! {
         Difference = "difference",
         /// A network asked for numbers that no page showed.
         Silence = "silence",
+        /// What a page did in a visitor's browser, as its own tag says.
+        Sensor = "sensor",
         /// The site's numbers are withheld from now on.
         Held = "held",
         /// An operator agreed to a release.

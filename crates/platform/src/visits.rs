@@ -7,6 +7,7 @@ mod arrival;
 mod campaign_keys;
 mod facts;
 mod follow_up;
+mod open_pages;
 mod placing;
 mod refusals;
 mod silence;
@@ -33,7 +34,8 @@ use crate::{Platform, random};
 pub use campaign_keys::AskedFor;
 pub use facts::{ShownNumber, TagFacts};
 pub use follow_up::{BeatAnswer, FollowUp};
-pub use ringfence_fence::Refusal;
+pub use open_pages::OpenPage;
+pub use ringfence_fence::{PageCalls, Refusal};
 pub use told::{PageFound, TEST_PARAMETER, Told};
 
 use arrival::new_visit;
@@ -111,6 +113,8 @@ pub struct NumberRequest<'a> {
     pub language: Option<&'a str>,
     /// The campaign that the page asked for.
     pub campaign: Option<&'a str>,
+    /// What the page did to lock its visitor in, since it was loaded.
+    pub calls: PageCalls,
 }
 
 /// The number that a visit is shown.
@@ -281,6 +285,8 @@ impl Platform {
         if site.held {
             return Err(Refusal::Withheld);
         }
+        self.check_calls(site, &admission, &page, request, now)
+            .await?;
         self.see_page_first(site, &page, request, now).await?;
         let (pool, shown) = match admission {
             Admission::Token(token) => {
@@ -336,18 +342,7 @@ impl Platform {
         request: &NumberRequest<'_>,
         now: Timestamp,
     ) -> Result<(), Refusal> {
-        let asked = Asked {
-            account: site.account,
-            site: site.id,
-            account_since: site.account_since,
-            hosts: &site.hosts,
-            page,
-            visitor: || Visitor {
-                user_agent: shortened(request.user_agent, USER_AGENT_MAX).to_owned(),
-                language: request.language.map(str::to_owned),
-                referrer: request.referrer.map(str::to_owned),
-            },
-        };
+        let asked = asked(site, page, || visitor_of(request));
         if !self.pass_page_gate(&asked, now).await? {
             return Ok(());
         }
@@ -358,6 +353,26 @@ impl Platform {
         } else {
             Ok(())
         }
+    }
+}
+
+/// A page as the looks know it.
+fn asked<'a, V>(site: &'a SiteFacts, page: &'a Url, visitor: V) -> Asked<'a, V> {
+    Asked {
+        account: site.account,
+        site: site.id,
+        account_since: site.account_since,
+        hosts: &site.hosts,
+        page,
+        visitor,
+    }
+}
+
+fn visitor_of(request: &NumberRequest<'_>) -> Visitor {
+    Visitor {
+        user_agent: shortened(request.user_agent, USER_AGENT_MAX).to_owned(),
+        language: request.language.map(str::to_owned),
+        referrer: request.referrer.map(str::to_owned),
     }
 }
 

@@ -213,6 +213,9 @@ section! {
         show_on_unseen_pages: bool = true;
         /// Whether a network that asks for numbers which no page then shows is given no more of that site's.
         withhold_from_silent_networks: bool = true;
+        /// Whether a visit does without its number when its page locks it in: full screen, keyboard, dialogs and leaving
+        /// together, as the tag counts them. Only where such pages are the business, as those of an arcade: `false`.
+        withdraw_from_locking_pages: bool = true;
     }
 }
 

@@ -95,6 +95,7 @@ pub fn plan(config: &Config) -> anyhow::Result<ServerPlan> {
                 new_account_for: Duration::from_hours(24) * config.fence.new_account_days,
                 show_on_unseen_pages: config.fence.show_on_unseen_pages,
                 withhold_from_silent_networks: config.fence.withhold_from_silent_networks,
+                withdraw_from_locking_pages: config.fence.withdraw_from_locking_pages,
                 ..FenceSettings::default()
             },
         },

@@ -184,7 +184,7 @@ async fn begin(
         _ => attribution,
     };
     let call = new_call(facts, number, trunk, *plan, &attribution, now);
-    let stopped = known.withheld.stops(platform, number, &attribution).await?;
+    let stopped = withheld::why(platform, &known, &attribution, facts.received_at).await?;
     let about = about::facts_of(platform, &known, &call).await?;
     let mut writes = vec![Write::CallBegun(Box::new(call.clone()))];
     let mut sequence = 0;
@@ -221,8 +221,8 @@ async fn begin(
         recording.iter().chain(&message).cloned().collect(),
         received,
     );
-    let flow: Box<dyn Flow> = if stopped {
-        Box::new(withheld::flow(now))
+    let flow: Box<dyn Flow> = if let Some(why) = stopped {
+        Box::new(withheld::flow(why, now))
     } else {
         let places = platform.live.places(call.account);
         let phones = platform.phones.directory.clone();

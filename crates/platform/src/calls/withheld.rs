@@ -6,6 +6,7 @@ use ringfence_routing::{Refusal, Route};
 use ringfence_store::{Db, StoreError};
 use ringfence_tracking::Attribution;
 
+use super::facts::NumberFacts;
 use crate::Platform;
 
 /// Not Found: gateways make cause 1 of it (RFC 3398 §8.2.6.1, Q.850), for which exchanges say that the number is not in
@@ -66,7 +67,7 @@ impl Withheld {
     }
 
     /// Whether a call with this attribution is stopped.
-    pub(super) async fn stops(
+    async fn stops(
         &self,
         platform: &Platform,
         number: &TrackingNumber,
@@ -83,12 +84,35 @@ impl Withheld {
     }
 }
 
+/// Why a call is stopped, for those who read its timeline.
+const HELD: &str =
+    "the number is out of service: the operator of this server withholds the numbers of its site";
+/// The same where a number was taken back from the visit that it was shown to.
+const TAKEN_BACK: &str =
+    "the number is out of service: it was taken back from the visit that it was shown to";
+
+/// Why a call to this number is stopped, when it is.
+pub(super) async fn why(
+    platform: &Platform,
+    known: &NumberFacts,
+    attribution: &Attribution,
+    at: Timestamp,
+) -> Result<Option<&'static str>, StoreError> {
+    let held = known.withheld.stops(platform, &known.number, attribution);
+    if held.await? {
+        return Ok(Some(HELD));
+    }
+    Ok(platform
+        .is_taken_back(attribution, at)
+        .then_some(TAKEN_BACK))
+}
+
 /// A call that is stopped: nobody is rung.
-pub(super) fn flow(now: Timestamp) -> Call {
+pub(super) fn flow(why: &str, now: Timestamp) -> Call {
     metrics::counter!("ringfence_calls_withheld_total").increment(1);
     let refusal = Refusal {
         code: OUT_OF_SERVICE,
-        reason: "the number is out of service: the operator of this server withholds the numbers of its site".into(),
+        reason: why.into(),
     };
     let route = Route {
         candidates: Vec::new(),

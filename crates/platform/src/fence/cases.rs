@@ -35,6 +35,8 @@ pub struct FenceSettings {
     pub show_on_unseen_pages: bool,
     /// A network that asks for numbers which no page then shows is given no more of the site's.
     pub withhold_from_silent_networks: bool,
+    /// A visit does without its number when its page locks it in, as the page's tag counts.
+    pub withdraw_from_locking_pages: bool,
     /// How much a look from one vantage may take.
     pub limits: PageLimits,
 }
@@ -48,6 +50,7 @@ impl Default for FenceSettings {
             new_account_for: Duration::from_hours(30 * 24),
             show_on_unseen_pages: true,
             withhold_from_silent_networks: true,
+            withdraw_from_locking_pages: true,
             limits: PageLimits::SAMPLE,
         }
     }
@@ -203,6 +206,7 @@ impl Platform {
         }
         self.tag_facts.changed();
         self.tag_facts.silences.lock().forgive(file.case.site);
+        self.tag_facts.withdrawn.lock().forgive(file.case.site);
         metrics::counter!("ringfence_cases_decided_total", "decision" => "released").increment(1);
         Ok(ReleaseAnswer::Released)
     }

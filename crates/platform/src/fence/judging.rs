@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use ringfence_fence::look::Signal;
-use ringfence_fence::{bare, outcome_of_look};
+use ringfence_fence::{PageCalls, bare, outcome_of_look};
 use ringfence_model::{
     AbuseCase, CaseEvidence, CaseSignal, EvidenceKind, EvidencePage, LookOutcome, PageLook,
     PageView, Timestamp,
@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 use super::cases::{evidence, new_case};
 use super::looking::{Seen, SeenPage};
 use super::page_gate::Job;
+use super::reported::{has_room, piece};
 use crate::Platform;
 
 /// Octets of a page that are kept as evidence.
@@ -71,11 +72,13 @@ fn hexadecimal(octets: &[u8]) -> String {
 
 impl Platform {
     /// Takes up what was seen on a page: a case is opened or gets the evidence, and the site's numbers are withheld when
-    /// it is a scam. What operators saw before they released a case is no news.
+    /// it is a scam. What operators saw before they released a case is no news. Beside the look stands what the page's tags
+    /// counted.
     pub(super) async fn take_up(
         &self,
         job: &Job,
         seen: &[Seen],
+        calls: Option<PageCalls>,
         at: Timestamp,
     ) -> Result<(), StoreError> {
         let released = self
@@ -93,7 +96,8 @@ impl Platform {
             .any(|(one, _)| one.verdict() == LookOutcome::Scam);
         let case = new_case(job.account, job.site, worst.0.risk(), at);
         if self.db.open_case_of(job.account, job.site).await?.is_none() {
-            let pieces = news.pieces(&case, seen, at, scam);
+            let reported = calls.map(|calls| piece(&case, job, &calls, at));
+            let pieces = news.pieces(&case, seen, reported, at, scam);
             match self.db.open_case(&case, &pieces, scam).await {
                 Err(StoreError::Taken(_)) => {}
                 opened => {
@@ -110,7 +114,10 @@ impl Platform {
         }
         // Opened before, or by another process just now.
         match self.db.open_case_of(job.account, job.site).await? {
-            Some(case) => self.add_to(&case, news, seen, at, scam).await,
+            Some(case) => {
+                let reported = calls.map(|calls| piece(&case, job, &calls, at));
+                self.add_to(&case, news, seen, reported, at, scam).await
+            }
             None => Ok(()),
         }
     }
@@ -120,6 +127,7 @@ impl Platform {
         case: &AbuseCase,
         news: Offences<'_>,
         seen: &[Seen],
+        reported: Option<CaseEvidence>,
         at: Timestamp,
         scam: bool,
     ) -> Result<(), StoreError> {
@@ -133,10 +141,11 @@ impl Platform {
         let full = looks.count() >= LOOKS_MAX;
         let news = news.without(|piece| full || file.evidence.iter().any(|k| is_as(k, piece)));
         let hold = scam && !file.held;
-        if news.0.is_empty() && !hold {
+        let reported = reported.filter(|piece| has_room(&file.evidence, piece));
+        if news.0.is_empty() && reported.is_none() && !hold {
             return Ok(());
         }
-        let mut pieces = news.pieces(case, seen, at, hold);
+        let mut pieces = news.pieces(case, seen, reported, at, hold);
         pieces.retain(|piece| {
             piece.kind != EvidenceKind::Difference
                 || !file.evidence.iter().any(|known| known.what == piece.what)
@@ -197,6 +206,7 @@ impl<'s> Offences<'s> {
         &self,
         case: &AbuseCase,
         seen: &[Seen],
+        reported: Option<CaseEvidence>,
         at: Timestamp,
         hold: bool,
     ) -> Vec<CaseEvidence> {
@@ -215,6 +225,7 @@ impl<'s> Offences<'s> {
             })
             .collect();
         pieces.extend(difference(case, seen, at));
+        pieces.extend(reported);
         if hold {
             let all = seen.iter().filter(|one| one.page.is_ok()).count();
             let scams = seen.iter().filter(|one| one.verdict() == LookOutcome::Scam);

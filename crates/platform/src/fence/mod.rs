@@ -7,13 +7,14 @@ mod judging;
 mod lists;
 mod looking;
 mod page_gate;
+mod reported;
 pub mod vantages;
 
 pub use cases::{CaseError, CaseFile, FenceSettings, ReleaseAnswer};
 pub(crate) use cases::{evidence, new_case};
 pub use fetching::{FetchedPage, FetchedPart, PageLimits, fetch_page};
 pub use lists::{CaseLine, UnseenPage};
-pub(crate) use page_gate::Asked;
 pub use page_gate::PageLooks;
+pub(crate) use page_gate::{Asked, Wish};
 pub(crate) use ringfence_fence::Visitor;
 pub use ringfence_fence::look;

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use arc_swap::ArcSwapOption;
 use parking_lot::{Mutex, RwLock};
-use ringfence_fence::{Signer, Silences};
+use ringfence_fence::{Signer, Silences, WithdrawnVisits};
 use ringfence_model::{
     AccountId, Duration, E164, NumberId, NumberState, PoolId, PoolWish, SiteId, Timestamp,
     TrackingNumber, Visit,
@@ -41,6 +41,8 @@ pub struct TagFacts {
     pub(super) refusals: Refusals,
     /// Networks, and whether pages follow what they ask for.
     pub(crate) silences: Mutex<Silences>,
+    /// Visits whose number was taken back.
+    pub(crate) withdrawn: Mutex<WithdrawnVisits>,
     pub(super) reports: Reports,
     signer: std::sync::OnceLock<Signer>,
 }

@@ -9,7 +9,7 @@ use ringfence_store::Write;
 use ringfence_tracking::shortened;
 
 use super::facts::{PoolFacts, SiteFacts};
-use super::{USER_AGENT_MAX, beat_of, on_proved_host, unavailable};
+use super::{OpenPage, USER_AGENT_MAX, beat_of, on_proved_host, unavailable};
 use crate::Platform;
 
 /// A request of a visit that was shown a number before.
@@ -21,6 +21,8 @@ pub struct FollowUp<'a> {
     pub user_agent: &'a str,
     /// The browser's address.
     pub address: IpAddr,
+    /// The browser's first language (RFC 5646).
+    pub language: Option<&'a str>,
     /// The site's key.
     pub site: &'a str,
     /// The visit's credential.
@@ -42,15 +44,24 @@ impl Platform {
     /// A sign of life: the lease's end moves on, durably.
     ///
     /// # Errors
-    /// [`Refusal::LeaseExpired`] when the number is no longer the visit's, [`Refusal::Withheld`] when the site is held; any other [`Refusal`] says what is wrong.
+    /// [`Refusal::LeaseExpired`] when the number is no longer the visit's, [`Refusal::Withheld`] when the site is held,
+    /// [`Refusal::Withdrawn`] when the page locks its visitor in; any other [`Refusal`] says what is wrong.
     pub async fn beat(
         &self,
         request: &FollowUp<'_>,
+        open: &OpenPage<'_>,
         now: Timestamp,
     ) -> Result<BeatAnswer, Refusal> {
         let (site, checked) = self.followed(request, now).await;
         let answer = match checked {
-            Ok((facts, credential)) => self.extend(&facts, &credential, now).await,
+            // The tag asks for a number then, gets none, and puts the page's own back.
+            Ok((facts, _)) if facts.held => Err(Refusal::Withheld),
+            Ok((facts, credential)) => {
+                match self.heed(&facts, &credential, request, open, now).await {
+                    Ok(()) => self.extend(&facts, &credential, now).await,
+                    Err(refusal) => Err(refusal),
+                }
+            }
             Err(refusal) => Err(refusal),
         };
         answer.inspect_err(|&refusal| self.count_refusal(site, refusal))
@@ -114,16 +125,13 @@ impl Platform {
         }
     }
 
-    async fn extend(
+    /// The lease's end moves on.
+    pub(super) async fn extend(
         &self,
         site: &SiteFacts,
         credential: &VisitCredential,
         now: Timestamp,
     ) -> Result<BeatAnswer, Refusal> {
-        // The tag asks for a number then, gets none, and puts the page's own back.
-        if site.held {
-            return Err(Refusal::Withheld);
-        }
         let (pool, number, expires_at) = if credential.overflow {
             self.overflow_end(site, credential, now).await?
         } else {

@@ -5,6 +5,7 @@
     reason = "a test that cannot go on should say where"
 )]
 
+mod open;
 mod place;
 
 use std::time::Duration;

@@ -16,7 +16,9 @@ use ringfence_model::{
 };
 use ringfence_outbound::{FetchLimits, Outbound, OutboundPolicy};
 use ringfence_platform::fence::{CaseFile, FenceSettings, PageLimits};
-use ringfence_platform::visits::{FollowUp, NumberAnswer, NumberRequest, Refusal, TokenRequest};
+use ringfence_platform::visits::{
+    FollowUp, NumberAnswer, NumberRequest, OpenPage, PageCalls, Refusal, TokenRequest,
+};
 use ringfence_platform::{Keys, Platform, Settings, now, random};
 use ringfence_store::Db;
 use ringfence_testing::{Engine, TestDatabase};
@@ -184,6 +186,20 @@ impl Place {
         language: &str,
         now: Timestamp,
     ) -> Result<NumberAnswer, Refusal> {
+        let nothing = PageCalls::default();
+        self.ask_after(path, user_agent, language, nothing, now)
+            .await
+    }
+
+    /// The same of a page whose tag counted this before it asked.
+    pub async fn ask_after(
+        &self,
+        path: &str,
+        user_agent: &str,
+        language: &str,
+        calls: PageCalls,
+        now: Timestamp,
+    ) -> Result<NumberAnswer, Refusal> {
         let page = format!("{}{path}", self.origin);
         let address: IpAddr = ADDRESS.parse().unwrap();
         let token = TokenRequest {
@@ -206,20 +222,66 @@ impl Place {
             first_referrer: None,
             language: Some(language),
             campaign: None,
+            calls,
         };
         self.platform.issue_number(&request, now).await
     }
 
     pub async fn beat(&self, shown: &NumberAnswer) -> Result<(), Refusal> {
+        self.beat_telling(shown, &OpenPage::default()).await
+    }
+
+    /// A page that is open at this path gives a sign of life, with what its tag counted.
+    pub async fn beat_from(
+        &self,
+        shown: &NumberAnswer,
+        path: &str,
+        calls: PageCalls,
+    ) -> Result<(), Refusal> {
+        let page = format!("{}{path}", self.origin);
+        let open = OpenPage {
+            page: Some(&page),
+            calls,
+            ..OpenPage::default()
+        };
+        self.beat_telling(shown, &open).await
+    }
+
+    async fn beat_telling(&self, shown: &NumberAnswer, open: &OpenPage<'_>) -> Result<(), Refusal> {
         let request = FollowUp {
             origin: Some(&self.origin),
             user_agent: BROWSER,
             address: ADDRESS.parse().unwrap(),
+            language: Some("en-GB"),
             site: &self.site.key,
             visit: Some(&shown.visit),
             lease: Some(shown.lease),
         };
-        self.platform.beat(&request, now()).await.map(drop)
+        self.platform.beat(&request, open, now()).await.map(drop)
+    }
+
+    /// The visit's next page asks for its number.
+    pub async fn ask_again(
+        &self,
+        shown: &NumberAnswer,
+        path: &str,
+    ) -> Result<NumberAnswer, Refusal> {
+        let request = NumberRequest {
+            origin: Some(&self.origin),
+            user_agent: BROWSER,
+            address: ADDRESS.parse().unwrap(),
+            site: &self.site.key,
+            token: None,
+            visit: Some(&shown.visit),
+            page: &format!("{}{path}", self.origin),
+            referrer: None,
+            first_page: None,
+            first_referrer: None,
+            language: Some("en-GB"),
+            campaign: None,
+            calls: PageCalls::default(),
+        };
+        self.platform.issue_number(&request, now()).await
     }
 
     /// The only case, with its evidence.

@@ -195,6 +195,7 @@ fn view(
         EvidenceKind::Look => ("quiet", "search", "Look"),
         EvidenceKind::Difference => ("missed", "warn", "Cloaking"),
         EvidenceKind::Silence => ("missed", "warn", "Numbers that no page showed"),
+        EvidenceKind::Sensor => ("missed", "warn", "In a visitor's browser"),
         EvidenceKind::Held => ("failed", "held", "Numbers withheld"),
         EvidenceKind::ReleaseAgreed => ("answered", "check", "Agrees to release"),
         EvidenceKind::Confirmed => ("failed", "cross", "Confirmed as abuse"),

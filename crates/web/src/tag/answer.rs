@@ -176,6 +176,7 @@ const fn status(refusal: Refusal) -> StatusCode {
         | Refusal::Withheld
         | Refusal::NotLookedAt
         | Refusal::NetworkWithheld
+        | Refusal::Withdrawn
         | Refusal::EnoughTold
         | Refusal::TokenSpent
         | Refusal::TokenExpired => StatusCode::OK,

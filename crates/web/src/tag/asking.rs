@@ -9,11 +9,16 @@ use ipnet::IpNet;
 use ringfence_platform::Platform;
 use ringfence_platform::visits::FollowUp;
 
+/// The longest language tag that is kept (RFC 5646 §4.4.1).
+const LANGUAGE_MAX: usize = 35;
+
 /// What a request's head says of the browser.
 #[derive(Debug)]
 pub(super) struct Asking {
     pub origin: Option<String>,
     pub user_agent: String,
+    /// The first of its `Accept-Language`.
+    pub language: Option<String>,
     pub address: IpAddr,
     pub content_type: Option<String>,
 }
@@ -24,6 +29,9 @@ impl Asking {
         let asking = Self {
             origin: text(&parts.headers, &header::ORIGIN),
             user_agent: text(&parts.headers, &header::USER_AGENT).unwrap_or_default(),
+            language: text(&parts.headers, &header::ACCEPT_LANGUAGE)
+                .and_then(|all| Some(all.split([',', ';']).next()?.trim().to_owned()))
+                .filter(|first| !first.is_empty() && first.len() <= LANGUAGE_MAX),
             address: address(
                 &parts.extensions,
                 &parts.headers,
@@ -39,6 +47,7 @@ impl Asking {
             origin: self.origin.as_deref(),
             user_agent: &self.user_agent,
             address: self.address,
+            language: self.language.as_deref(),
             site,
             visit,
             lease: None,

@@ -7,7 +7,7 @@ use axum::body::Body;
 use futures::StreamExt as _;
 use ringfence_model::LeaseId;
 use ringfence_platform::Platform;
-use ringfence_platform::visits::Refusal;
+use ringfence_platform::visits::{PageCalls, Refusal};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -19,6 +19,17 @@ use super::asking::Asking;
 const BODY_MAX: usize = 8192;
 /// How long a body may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Counts by the names of what was called.
+#[derive(Debug, Default, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Calls(BTreeMap<String, u32>);
+
+impl Calls {
+    pub fn of_page(&self) -> PageCalls {
+        PageCalls::named(self.0.iter().map(|(name, count)| (name.as_str(), *count)))
+    }
+}
 
 /// `POST /t/number`
 #[derive(Debug, Deserialize)]
@@ -35,6 +46,9 @@ pub(super) struct NumberBody {
     /// Words about the visit.
     #[serde(default)]
     pub tags: BTreeMap<String, Value>,
+    /// What the page called that locks its visitor in, and how often.
+    #[serde(default)]
+    pub calls: Calls,
 }
 
 /// The first page of a visit.
@@ -52,10 +66,16 @@ pub(super) struct BeatBody {
     pub site: String,
     pub visit: Option<String>,
     pub lease: Option<LeaseId>,
-    /// With the first beat of a page: its URL, and which of the targets stand on it.
+    /// The page's URL.
     pub page: Option<String>,
+    /// What linked to it.
+    pub referrer: Option<String>,
+    /// With the first beat of a page: which of the targets stand on it.
     #[serde(default)]
     pub targets: Vec<(String, bool)>,
+    /// As with a number request.
+    #[serde(default)]
+    pub calls: Calls,
 }
 
 /// `POST /t/event`

@@ -19,7 +19,9 @@ use axum::routing::{get, post};
 use ringfence_model::VisitEventKind;
 use ringfence_platform::Platform;
 use ringfence_platform::now;
-use ringfence_platform::visits::{FollowUp, NumberRequest, PageFound, Refusal, TokenRequest, Told};
+use ringfence_platform::visits::{
+    FollowUp, NumberRequest, OpenPage, PageFound, Refusal, TokenRequest, Told,
+};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -97,6 +99,7 @@ async fn number(State(platform): State<Arc<Platform>>, request: Request) -> Resp
                         .and_then(|first| first.referrer.as_deref()),
                     language: body.language.as_deref(),
                     campaign: body.campaign.as_deref(),
+                    calls: body.calls.of_page(),
                 },
                 now,
             )
@@ -126,8 +129,15 @@ async fn beat(State(platform): State<Arc<Platform>>, request: Request) -> Respon
             lease: body.lease,
             ..asking.follow_up(&body.site, body.visit.as_deref())
         };
-        let answer = platform.beat(&follow_up, now).await?;
-        if let Some(page) = &body.page {
+        let open = OpenPage {
+            page: body.page.as_deref(),
+            referrer: body.referrer.as_deref(),
+            calls: body.calls.of_page(),
+        };
+        let answer = platform.beat(&follow_up, &open, now).await?;
+        if let Some(page) = &body.page
+            && !body.targets.is_empty()
+        {
             let found = PageFound {
                 page,
                 targets: &body.targets,

@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 
 use super::answer::{self, Answered, Refused};
 use super::asking::Asking;
-use super::body::{self, First};
+use super::body::{self, Calls, First};
 
 /// Letters of a callback's name.
 const CALLBACK_MAX: usize = 64;
@@ -70,6 +70,8 @@ struct MovedBody {
     language: Option<String>,
     #[serde(default)]
     tags: BTreeMap<String, Value>,
+    #[serde(default)]
+    calls: Calls,
     /// The vendor's page URL, in base64.
     u: Option<String>,
 }
@@ -144,6 +146,7 @@ async fn answered(
                     .and_then(|first| first.referrer.as_deref()),
                 language: body.language.as_deref(),
                 campaign: wanted.campaign.as_deref(),
+                calls: body.calls.of_page(),
             },
             now,
         )

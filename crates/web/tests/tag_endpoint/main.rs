@@ -16,3 +16,4 @@ mod silent;
 mod strangers;
 mod tokens;
 mod told;
+mod withdrawn;
