@@ -14,7 +14,7 @@ use super::PageLimits;
 use crate::{Platform, random};
 
 /// Pieces of evidence that are read of one case.
-const EVIDENCE_MAX: u32 = 500;
+pub(super) const EVIDENCE_MAX: u32 = 500;
 
 /// How the fence behaves.
 #[derive(Debug, Clone)]
