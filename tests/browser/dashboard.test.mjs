@@ -1,12 +1,14 @@
 // Every page of the dashboard in both themes and on a phone: it opens, complains of nothing, is no wider than the
 // screen, and leaves its picture in target/screenshots/.
 import assert from "node:assert/strict";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { launch, newPage } from "./browser.mjs";
 import { Demo, ROOT } from "./program.mjs";
 
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const PICTURES = join(ROOT, "target/screenshots");
 const SCREENS = {
   light: { colorScheme: "light", viewport: { width: 1280, height: 860 } },
@@ -37,17 +39,38 @@ after(async () => {
   await demo?.stop();
 });
 
-/** Where the dashboard can be gone: what its navigation names, and a call. */
+/** A place without what names one thing of its kind: /calls/{id}/erase is one page, however many calls there are. */
+const kindOf = (place) => place.replace(/\/[^/]*\d[^/]*/g, "/*");
+const nameOf = (place) => (place === "/" ? "overview" : place.slice(1).replace(/s\/[^/]*\d[^/]*/g, "").replaceAll("/", "-"));
+/** Files and streams, which are no pages. */
+const NO_PAGE = /\.(csv|wav|json|js)$|\/events$|^\/sign-out$/;
+
+/** Every page that links lead to from the overview, one of each kind; of calls one that was answered. */
 async function places(page) {
-  await page.goto(demo.dashboard);
-  const named = await page.$$eval("nav[aria-label=Main] :is(li, .foot-actions) a", (links) => links.map((link) => link.getAttribute("href")));
   await page.goto(new URL("/calls", demo.dashboard).href);
   const call = await page.locator("tbody tr", { hasText: /answered/i }).first().getByRole("link").first().getAttribute("href");
   await page.goto(new URL("/cases", demo.dashboard).href);
   const held = await page.locator("tbody tr", { hasText: "Lantern Street Support" }).first().getByRole("link").first().getAttribute("href");
-  return [...new Set([...named, call, held])];
+  const found = new Map([call, held, "/"].map((place) => [kindOf(place), place]));
+  for (const place of found.values()) {
+    await page.goto(new URL(place, demo.dashboard).href, { waitUntil: "load" });
+    for (const href of await page.$$eval("a[href]", (links) => links.map((link) => new URL(link.getAttribute("href"), document.baseURI).href))) {
+      const { origin, pathname } = new URL(href);
+      if (origin === new URL(demo.dashboard).origin && !NO_PAGE.test(pathname) && !found.has(kindOf(pathname))) found.set(kindOf(pathname), pathname);
+    }
+  }
+  return [...found.values()];
 }
-const nameOf = (place) => (place === "/" ? "overview" : place.split("/").length > 2 ? place.split("/")[1].replace(/s$/, "") : place.slice(1));
+
+/**
+ * What keeps somebody from reading or using the page, by the rules of WCAG 2.2 AA that a program can look at.
+ * A row that is on its way out of the live page is pale on purpose.
+ */
+async function obstacles(page, place) {
+  await page.evaluate(AXE);
+  const { violations } = await page.evaluate(() => globalThis.axe.run({ include: ["html"], exclude: [".leaving"] }, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }));
+  return violations.map(({ id, help, nodes }) => `${place}: ${id}, ${help}: ${nodes.slice(0, 3).map((node) => `${node.html.slice(0, 160)} ${node.any.map((one) => one.message).join("; ").slice(0, 160)}`).join(" | ")}`);
+}
 
 /** Fonts are there, scripts have had a frame to draw in. */
 const drawn = (page) => page.evaluate(() => document.fonts.ready.then(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))));
@@ -66,19 +89,22 @@ const tooWide = (page, place, { viewport: { width } }) =>
 
 for (const [screen, options] of Object.entries(SCREENS)) {
   test(`every page is whole: ${screen}`, async () => {
-    const page = await newPage(browser, { ...options, storageState: state });
+    const page = await newPage(browser, { ...options, reducedMotion: "reduce", storageState: state });
     const all = await places(page);
     assert.ok(all.length >= 12, `expected overview, live, calls, a call, numbers, pools, sites, cases, a case, people, the audit log and you, got ${all}`);
     const wide = [];
+    const obstructed = [];
     for (const place of all) {
       // The live page keeps a connection open: "load" is all that can be waited for.
       const response = await page.goto(new URL(place, demo.dashboard).href, { waitUntil: "load" });
       assert.equal(response.status(), 200, place);
       await drawn(page);
       wide.push(...(await tooWide(page, place, options)));
+      obstructed.push(...(await obstacles(page, place)));
       await page.screenshot({ path: join(PICTURES, `${nameOf(place)}-${screen}.png`), fullPage: true });
     }
     assert.deepEqual(wide, []);
+    assert.deepEqual(obstructed, []);
     assert.deepEqual(page.complaints, []);
     await page.context().close();
   });
@@ -96,6 +122,7 @@ test("the way in is whole in both themes, and wrong words are answered beside th
     await page.waitForLoadState();
     assert.match(page.url(), /sign-in/);
     assert.ok((await page.locator("[role=alert]").count()) > 0, "it says what is wrong");
+    assert.deepEqual(await obstacles(page, "/sign-in"), []);
     assert.equal(await page.inputValue("input[type=email]"), demo.email, "the address is kept");
     await page.context().close();
   }

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use crate::{MediaError, RecordingReport, wav};
 
-/// Makes a cut recording playable: whole frames only, and a header that says how many. Blocks on the disk.
+/// Makes a cut recording playable: whole frames only, and a header that says how many. One whose file the crash came
+/// before gets an empty one, as a file that was cut before its first sample is. Blocks on the disk.
 ///
 /// # Errors
 /// [`MediaError::File`] when it cannot be read or written, [`MediaError::NotARecording`] when it is something else.
@@ -15,11 +16,14 @@ pub fn recover(path: &Path) -> Result<RecordingReport, MediaError> {
         path: path.to_path_buf(),
         source,
     };
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open(path)
-        .map_err(failed)?;
+    let opened = OpenOptions::new().read(true).write(true).open(path);
+    let mut file = match opened {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let summary = wav::WavFile::create(path).and_then(wav::WavFile::finish);
+            return Ok(report(path, summary.map_err(failed)?));
+        }
+        opened => opened.map_err(failed)?,
+    };
     if !wav::is_ours(&mut file).map_err(failed)? {
         return Err(MediaError::NotARecording {
             path: path.to_path_buf(),
@@ -28,14 +32,18 @@ pub fn recover(path: &Path) -> Result<RecordingReport, MediaError> {
     }
     wav::mend(&mut file).map_err(failed)?;
     let summary = wav::summarize(&mut file).map_err(failed)?;
-    Ok(RecordingReport {
+    Ok(report(path, summary))
+}
+
+fn report(path: &Path, summary: wav::Summary) -> RecordingReport {
+    RecordingReport {
         path: path.to_path_buf(),
         duration_ms: summary.duration_ms,
         size: summary.size,
         sha256: summary.sha256,
         missed_packets: 0,
         failure: None,
-    })
+    }
 }
 
 fn beginning(path: &Path) -> io::Result<String> {
@@ -101,8 +109,18 @@ mod tests {
         assert!(error.to_string().contains("Dear Sir"), "{error}");
         assert_eq!(fs::read_to_string(&path).unwrap(), "Dear Sir or Madam,");
         assert!(matches!(
-            recover(&folder.path().join("none.wav")),
+            recover(folder.path()),
             Err(MediaError::File { .. })
         ));
+    }
+
+    #[test]
+    fn a_recording_whose_file_was_not_made_yet_is_an_empty_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("day/none.wav");
+        let report = recover(&path).unwrap();
+        assert_eq!((report.duration_ms, report.size), (0, 44));
+        assert_eq!(hound::WavReader::open(&path).unwrap().duration(), 0);
+        assert_eq!(recover(&path).unwrap(), report);
     }
 }

@@ -31,10 +31,10 @@ impl Right {
         match self {
             Self::SeeCalls => "See the overview, live calls, calls and recordings",
             Self::Export => "Download the call log",
-            Self::SeeSetup => "See numbers, pools, sites and webhooks",
+            Self::SeeSetup => "See numbers, pools, sites, webhooks and API keys",
             Self::SeePeople => "See who belongs to the account",
             Self::SeeAudit => "See who changed what",
-            Self::Change => "Change sites, webhooks and the rest of the setup; erase callers",
+            Self::Change => "Change sites, webhooks, API keys and the rest of the setup; erase callers",
             Self::ManagePeople => "Invite people, change roles, disable users",
         }
     }

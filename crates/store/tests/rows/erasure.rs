@@ -176,6 +176,8 @@ async fn columns_with(world: &World, tenant: &Tenant, text: &str) -> Vec<String>
                 found.push(format!("{table}.{column}"));
             }
         }
+        // One that is only dropped is closed by its thread, some time later, and takes SQLite's files away then.
+        rows.close().await.unwrap();
     } else {
         let mut rows = PgConnection::connect(url).await.unwrap();
         let columns = "SELECT table_name::text, column_name::text, data_type::text \

@@ -2,6 +2,7 @@
 //!
 //! Every page is bound to the account of its session; what belongs to another account is not found.
 
+mod api_keys;
 mod assets;
 mod audit;
 mod call;
@@ -38,6 +39,8 @@ mod step_form;
 mod targets;
 mod timeline;
 mod trial;
+mod webhook;
+mod webhooks;
 mod words;
 mod you;
 
@@ -142,6 +145,23 @@ pub(crate) fn router(platform: Arc<Platform>) -> Router {
         .route("/you/sessions/end-others", post(you::end_others))
         .route("/you/sessions/{session}/end", post(you::end))
         .route("/audit", get(audit::show))
+        .route("/api-keys", get(api_keys::show).post(api_keys::add))
+        .route("/api-keys/{key}/revoke", post(api_keys::revoke))
+        .route("/webhooks", get(webhooks::show).post(webhooks::add))
+        .route(
+            "/webhooks/{webhook}",
+            get(webhook::show).post(webhook::change),
+        )
+        .route("/webhooks/{webhook}/remove", post(webhooks::remove))
+        .route("/webhooks/{webhook}/replay", post(webhook::replay_failed))
+        .route(
+            "/webhooks/{webhook}/deliveries/{delivery}",
+            get(webhook::delivery),
+        )
+        .route(
+            "/webhooks/{webhook}/deliveries/{delivery}/replay",
+            post(webhook::replay),
+        )
         .route("/cases", get(cases::show))
         .route("/cases/{case}", get(case::show))
         .route("/cases/{case}/release", post(case::release))

@@ -25,8 +25,9 @@ const PLACES: [(&str, &str, &str); 7] = [
 ];
 
 /// What stands at the foot of every page: it is needed seldom.
-const FOOT: [(&str, &str, &str); 3] = [
+const FOOT: [(&str, &str, &str); 4] = [
     ("people", "/people", "People"),
+    ("programs", "/api-keys", "Programs"),
     ("audit", "/audit", "Audit"),
     ("you", "/you", "You"),
 ];

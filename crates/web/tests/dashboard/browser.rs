@@ -108,7 +108,7 @@ pub fn location(answer: &Response) -> &str {
     answer.headers()[LOCATION].to_str().unwrap()
 }
 
-pub const PAGES: [&str; 16] = [
+pub const PAGES: [&str; 18] = [
     "/",
     "/?period=1h",
     "/?period=24h",
@@ -122,6 +122,8 @@ pub const PAGES: [&str; 16] = [
     "/plans",
     "/sites",
     "/people",
+    "/api-keys",
+    "/webhooks",
     "/audit",
     "/audit?action=user.add",
     "/you",

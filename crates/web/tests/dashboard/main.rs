@@ -12,6 +12,7 @@ mod pages;
 mod people;
 mod plan_edit;
 mod plans;
+mod programs;
 mod signing_in;
 mod targets;
 mod walk;

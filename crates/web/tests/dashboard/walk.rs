@@ -61,6 +61,8 @@ impl Known {
         let url = "https://hooks.example.com/";
         let webhook = platform.add_webhook(account, url, &[WebhookEvent::CallStarted], now());
         let (webhook, _) = webhook.await.unwrap();
+        let key = platform.add_api_key(account, "Known", KeyScope::Read, None, now());
+        let (key, _) = key.await.unwrap();
         world.call_again().await;
         let deliveries = platform.deliveries(account, webhook.id, None, None, 10);
         let delivery = deliveries.await.unwrap().0[0].id;
@@ -79,6 +81,7 @@ impl Known {
                 ("{session}", viewer.session.to_string()),
                 ("{invitation}", invitation.id.to_string()),
                 ("{case}", case.to_string()),
+                ("{key}", key.id.to_string()),
                 ("{webhook}", webhook.id.to_string()),
                 ("{delivery}", delivery.to_string()),
             ],
@@ -171,6 +174,10 @@ async fn ask(browser: &Browser, row: &Row, path: &str, token: &str) -> Response 
         ("theme", "dark"),
         ("present", "not the password"),
         ("new", "a longer horse battery"),
+        ("scope", "change"),
+        ("life", "30"),
+        ("url", "https://walked.example.com/"),
+        ("call.ended", "on"),
     ];
     browser.post(path, &fields).send().await.unwrap()
 }
