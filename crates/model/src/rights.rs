@@ -34,7 +34,9 @@ impl Right {
             Self::SeeSetup => "See numbers, pools, sites, webhooks and API keys",
             Self::SeePeople => "See who belongs to the account",
             Self::SeeAudit => "See who changed what",
-            Self::Change => "Change sites, webhooks, API keys and the rest of the setup; erase callers",
+            Self::Change => {
+                "Change sites, webhooks, API keys and the rest of the setup; erase callers"
+            }
             Self::ManagePeople => "Invite people, change roles, disable users",
         }
     }

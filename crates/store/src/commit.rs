@@ -340,7 +340,14 @@ impl Source {
 
     pub async fn close(&mut self) {
         match self {
-            Self::Sqlite { connection, .. } => *connection = None,
+            Self::Sqlite {
+                connection,
+                checkpoints,
+                ..
+            } => {
+                *connection = None;
+                checkpoints.stop();
+            }
             Self::Postgres(pool) => pool.close().await,
         }
     }

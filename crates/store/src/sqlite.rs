@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags};
@@ -97,7 +98,9 @@ pub(crate) fn execute(connection: &Connection, sql: &str, args: &[Value]) -> rus
 /// Tells the thread that writes the log back when there is enough of it.
 #[derive(Debug)]
 pub(crate) struct Checkpoints {
-    due: SyncSender<()>,
+    /// None once it was stopped.
+    due: Option<SyncSender<()>>,
+    thread: Option<JoinHandle<()>>,
     /// The thread is done with most of it; what came meanwhile is left.
     rest: Arc<AtomicBool>,
     writes: usize,
@@ -111,12 +114,13 @@ impl Checkpoints {
         let rest = Arc::new(AtomicBool::new(false));
         let connection = file.open()?;
         let done = Arc::clone(&rest);
-        std::thread::Builder::new()
+        let thread = std::thread::Builder::new()
             .name("ringfence-log".into())
             .spawn(move || write_back(&connection, &told, &done))
             .map_err(|error| StoreError::Unavailable(error.to_string()))?;
         Ok(Self {
-            due,
+            due: Some(due),
+            thread: Some(thread),
             rest,
             writes: 0,
             began: None,
@@ -136,7 +140,20 @@ impl Checkpoints {
         if self.writes >= CHECKPOINT_AFTER && rested {
             (self.writes, self.began) = (0, Some(Instant::now()));
             // Full: the thread is at it.
-            self.due.try_send(()).ok();
+            self.due.as_ref().map(|due| due.try_send(()));
+        }
+    }
+
+    /// Ends the thread and waits until its connection is closed, on whose account SQLite would leave its log behind
+    /// else: whoever closes last writes it back and takes it away.
+    pub fn stop(&mut self) {
+        self.due = None;
+        if self
+            .thread
+            .take()
+            .is_some_and(|thread| thread.join().is_err())
+        {
+            tracing::error!("the thread that writes the database's log back had panicked");
         }
     }
 }

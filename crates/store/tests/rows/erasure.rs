@@ -732,7 +732,7 @@ async fn after_a_clean_stop_no_octet_of_sqlites_files_holds_the_number() {
         let mut found = Vec::new();
         for entry in std::fs::read_dir(folder).unwrap() {
             let file = entry.unwrap().path();
-            let octets = std::fs::read(&file).unwrap();
+            let octets = std::fs::read(&file).unwrap_or_else(|error| panic!("{file:?}: {error}"));
             if octets
                 .windows(text.len())
                 .any(|part| part == text.as_bytes())
