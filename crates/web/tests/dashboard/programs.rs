@@ -164,12 +164,12 @@ async fn a_webhook_is_added_changed_told_again_and_removed(engine: Engine) {
 async fn mistakes_of_a_webhook_are_said_beside_the_field(engine: Engine) {
     let world = World::empty(engine).await;
     let ann = Browser::signed_in(&world, "ann@example.com").await;
-    let private = [("url", "http://192.168.0.1/calls"), ("call.ended", "on")];
-    let (status, page) = send(&ann, "/webhooks", &private).await;
+    let wrong = [("url", "ftp://hooks.example.com/"), ("call.ended", "on")];
+    let (status, page) = send(&ann, "/webhooks", &wrong).await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(page.contains("id=\"url-wrong\""), "{page}");
     assert!(
-        page.contains("http://192.168.0.1/calls"),
+        page.contains("ftp://hooks.example.com/"),
         "what was typed stays"
     );
     let silent = [("url", "https://hooks.example.com/")];
@@ -183,7 +183,7 @@ async fn mistakes_of_a_webhook_are_said_beside_the_field(engine: Engine) {
     assert_eq!(send(&ann, "/webhooks", &kept).await.0, StatusCode::OK);
     let webhooks = world.platform.webhooks(world.account.id).await.unwrap();
     let here = format!("/webhooks/{}", webhooks[0].id);
-    let (status, page) = send(&ann, &here, &private).await;
+    let (status, page) = send(&ann, &here, &wrong).await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(page.contains("id=\"url-wrong\""), "{page}");
     let known = world.platform.webhooks(world.account.id).await.unwrap();
