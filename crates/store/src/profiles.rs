@@ -25,6 +25,8 @@ const GROUP_PROFILES: &str =
 const SET_GROUP_PROFILE: &str = "INSERT INTO target_group_profiles (account, target_group, document) \
     VALUES ($1, $2, $3) \
     ON CONFLICT (account, target_group) DO UPDATE SET document = excluded.document";
+const REMOVE_GROUP_PROFILE: &str =
+    "DELETE FROM target_group_profiles WHERE account = $1 AND target_group = $2";
 const TRUNK_ROUTES: &str = "SELECT trunk, send_to FROM trunk_routes WHERE account = $1";
 const SET_TRUNK_ROUTE: &str = "INSERT INTO trunk_routes (account, trunk, send_to) \
     VALUES ($1, $2, $3) ON CONFLICT (account, trunk) DO UPDATE SET send_to = excluded.send_to";
@@ -95,8 +97,8 @@ impl Db {
         group: TargetGroupId,
         profile: &GroupProfile,
     ) -> Result<(), StoreError> {
-        let args = args![account, group, json(profile)?];
-        self.run_one(SET_GROUP_PROFILE, args).await.map(drop)
+        let statement = of_group(account, group, profile)?;
+        self.run(vec![statement]).await.map(drop)
     }
     /// The SIP URIs at which an account's trunks take calls; a trunk that is missing takes none.
     ///
@@ -120,12 +122,8 @@ impl Db {
         trunk: TrunkId,
         send_to: Option<&str>,
     ) -> Result<(), StoreError> {
-        match send_to {
-            Some(uri) => self.run_one(SET_TRUNK_ROUTE, args![account, trunk, uri]),
-            None => self.run_one(REMOVE_TRUNK_ROUTE, args![account, trunk]),
-        }
-        .await
-        .map(drop)
+        let statement = of_trunk(account, trunk, send_to);
+        self.run(vec![statement]).await.map(drop)
     }
     /// Which numbers an account may dial; `None` when nothing was said, and then the default holds.
     ///
@@ -197,4 +195,27 @@ pub(crate) fn of_target(
 /// Forgets what balancing knew of a target.
 pub(crate) fn forget_target(account: AccountId, target: TargetId) -> Statement {
     Statement::new(REMOVE_TARGET_PROFILE, args![account, target])
+}
+
+/// Says how a group spreads its calls.
+pub(crate) fn of_group(
+    account: AccountId,
+    group: TargetGroupId,
+    profile: &GroupProfile,
+) -> Result<Statement, StoreError> {
+    let args = args![account, group, json(profile)?];
+    Ok(Statement::new(SET_GROUP_PROFILE, args))
+}
+
+/// Forgets how a group spread its calls.
+pub(crate) fn forget_group(account: AccountId, group: TargetGroupId) -> Statement {
+    Statement::new(REMOVE_GROUP_PROFILE, args![account, group])
+}
+
+/// Says where a trunk takes calls, or that it takes none.
+pub(crate) fn of_trunk(account: AccountId, trunk: TrunkId, send_to: Option<&str>) -> Statement {
+    match send_to {
+        Some(uri) => Statement::new(SET_TRUNK_ROUTE, args![account, trunk, uri]),
+        None => Statement::new(REMOVE_TRUNK_ROUTE, args![account, trunk]),
+    }
 }

@@ -1,23 +1,16 @@
-//! Trunks, targets and target groups.
+//! Targets and target groups.
 
 use std::collections::HashMap;
 
 use ringfence_model::{
-    AccountId, Phone, Target, TargetGroup, TargetGroupId, TargetGroupMember, TargetId,
-    TargetProfile, Trunk, TrunkId,
+    AccountId, GroupProfile, Phone, Target, TargetGroup, TargetGroupId, TargetGroupMember,
+    TargetId, TargetProfile,
 };
 
-use crate::bulk::json;
 use crate::commit::Statement;
 use crate::row::Reader;
 use crate::value::{Value, args};
 use crate::{Db, StoreError, phones, profiles};
-
-macro_rules! trunk_columns {
-    () => {
-        "id, account, name, addresses, country"
-    };
-}
 
 macro_rules! target_columns {
     () => {
@@ -25,24 +18,6 @@ macro_rules! target_columns {
     };
 }
 
-const ADD_TRUNK: &str = concat!(
-    "INSERT INTO trunks (",
-    trunk_columns!(),
-    ") VALUES ($1, $2, $3, $4, $5)"
-);
-const TRUNKS: &str = concat!(
-    "SELECT ",
-    trunk_columns!(),
-    " FROM trunks WHERE account = $1 ORDER BY name, id"
-);
-const TRUNK: &str = concat!(
-    "SELECT ",
-    trunk_columns!(),
-    " FROM trunks WHERE account = $1 AND id = $2"
-);
-const ALL_TRUNKS: &str = concat!("SELECT ", trunk_columns!(), " FROM trunks ORDER BY id");
-const UPDATE_TRUNK: &str = "UPDATE trunks SET name = $3, addresses = $4, country = $5 \
-    WHERE account = $1 AND id = $2";
 const ADD_TARGET: &str = concat!(
     "INSERT INTO targets (",
     target_columns!(),
@@ -77,6 +52,7 @@ const UPDATE_TARGET_GROUP: &str =
     "UPDATE target_groups SET name = $3 WHERE account = $1 AND id = $2";
 const REMOVE_MEMBERS: &str =
     "DELETE FROM target_group_members WHERE account = $1 AND target_group = $2";
+const REMOVE_TARGET_GROUP: &str = "DELETE FROM target_groups WHERE account = $1 AND id = $2";
 
 const REMOVE_TARGET: &str = "DELETE FROM targets WHERE account = $1 AND id = $2";
 
@@ -130,59 +106,6 @@ impl Db {
         let changed = self.run(statements).await?;
         Ok(changed.last().is_some_and(|rows| *rows > 0))
     }
-    /// Adds a trunk.
-    ///
-    /// # Errors
-    /// [`StoreError::Taken`] when its identifier is in use.
-    pub async fn add_trunk(&self, trunk: &Trunk) -> Result<(), StoreError> {
-        let args = args![
-            trunk.id,
-            trunk.account,
-            trunk.name.as_str(),
-            json(&trunk.addresses)?,
-            trunk.country.as_deref(),
-        ];
-        self.run_one(ADD_TRUNK, args).await.map(drop)
-    }
-    /// The trunks of an account, by name.
-    ///
-    /// # Errors
-    /// [`StoreError`] when rows cannot be read.
-    pub async fn trunks(&self, account: AccountId) -> Result<Vec<Trunk>, StoreError> {
-        self.rows(TRUNKS, args![account], read_trunk).await
-    }
-    /// One trunk.
-    ///
-    /// # Errors
-    /// [`StoreError`] when rows cannot be read.
-    pub async fn trunk(
-        &self,
-        account: AccountId,
-        trunk: TrunkId,
-    ) -> Result<Option<Trunk>, StoreError> {
-        self.row(TRUNK, args![account, trunk], read_trunk).await
-    }
-    /// Every trunk of every account, for the SIP edge's directory.
-    ///
-    /// # Errors
-    /// [`StoreError`] when rows cannot be read.
-    pub async fn all_trunks(&self) -> Result<Vec<Trunk>, StoreError> {
-        self.rows(ALL_TRUNKS, args![], read_trunk).await
-    }
-    /// Changes a trunk's name, addresses and country; `false` when there is no such trunk.
-    ///
-    /// # Errors
-    /// [`StoreError`] when rows cannot be written.
-    pub async fn update_trunk(&self, trunk: &Trunk) -> Result<bool, StoreError> {
-        let args = args![
-            trunk.account,
-            trunk.id,
-            trunk.name.as_str(),
-            json(&trunk.addresses)?,
-            trunk.country.as_deref(),
-        ];
-        Ok(self.run_one(UPDATE_TRUNK, args).await? > 0)
-    }
     /// Adds a target.
     ///
     /// # Errors
@@ -217,15 +140,44 @@ impl Db {
         let args = target_args(target, true);
         Ok(self.run_one(UPDATE_TARGET, args).await? > 0)
     }
+    /// Adds a target group with its members, or changes it when `known`, and how it spreads its calls, in one transaction.
+    ///
+    /// # Errors
+    /// [`StoreError::MissingParent`] when a member is not the account's.
+    pub async fn save_target_group(
+        &self,
+        group: &TargetGroup,
+        profile: &GroupProfile,
+        known: bool,
+    ) -> Result<(), StoreError> {
+        let mut statements = group_statements(group, known);
+        statements.push(profiles::of_group(group.account, group.id, profile)?);
+        self.run(statements).await.map(drop)
+    }
+    /// Removes a target group with its members and how it spread its calls; `false` when there is no such group. Calls
+    /// that it rang keep its identifier.
+    ///
+    /// # Errors
+    /// [`StoreError`] when rows cannot be written.
+    pub async fn remove_target_group(
+        &self,
+        account: AccountId,
+        group: TargetGroupId,
+    ) -> Result<bool, StoreError> {
+        let statements = vec![
+            Statement::new(REMOVE_MEMBERS, args![account, group]),
+            profiles::forget_group(account, group),
+            Statement::new(REMOVE_TARGET_GROUP, args![account, group]),
+        ];
+        let changed = self.run(statements).await?;
+        Ok(changed.last().is_some_and(|rows| *rows > 0))
+    }
     /// Adds a target group with its members.
     ///
     /// # Errors
     /// [`StoreError::MissingParent`] when a member is not the account's.
     pub async fn add_target_group(&self, group: &TargetGroup) -> Result<(), StoreError> {
-        let args = args![group.id, group.account, group.name.as_str()];
-        let mut statements = vec![Statement::new(ADD_TARGET_GROUP, args)];
-        statements.extend(members(group));
-        self.run(statements).await.map(drop)
+        self.run(group_statements(group, false)).await.map(drop)
     }
     /// The target groups of an account, by name, each with its members in order.
     ///
@@ -272,14 +224,7 @@ impl Db {
     /// # Errors
     /// [`StoreError::MissingParent`] when a member is not the account's.
     pub async fn update_target_group(&self, group: &TargetGroup) -> Result<bool, StoreError> {
-        let mut statements = vec![
-            Statement::new(
-                UPDATE_TARGET_GROUP,
-                args![group.account, group.id, group.name.as_str()],
-            ),
-            Statement::new(REMOVE_MEMBERS, args![group.account, group.id]),
-        ];
-        statements.extend(members(group));
+        let statements = group_statements(group, true);
         let changed = self.run(statements).await?;
         Ok(changed.first().is_some_and(|groups| *groups > 0))
     }
@@ -300,6 +245,21 @@ fn target_args(target: &Target, known: bool) -> Vec<Value> {
     args
 }
 
+/// Adds a group with its members, or puts its name and members in the place of those that it has.
+fn group_statements(group: &TargetGroup, known: bool) -> Vec<Statement> {
+    let (id, account) = (group.id, group.account);
+    let mut statements = if known {
+        let args = args![account, id, group.name.as_str()];
+        let rename = Statement::new(UPDATE_TARGET_GROUP, args);
+        vec![rename, Statement::new(REMOVE_MEMBERS, args![account, id])]
+    } else {
+        let args = args![id, account, group.name.as_str()];
+        vec![Statement::new(ADD_TARGET_GROUP, args)]
+    };
+    statements.extend(members(group));
+    statements
+}
+
 fn members(group: &TargetGroup) -> impl Iterator<Item = Statement> {
     (0_u32..).zip(&group.members).map(|(position, member)| {
         let args = args![
@@ -310,16 +270,6 @@ fn members(group: &TargetGroup) -> impl Iterator<Item = Statement> {
             member.ring_timeout,
         ];
         Statement::new(ADD_MEMBER, args)
-    })
-}
-
-fn read_trunk(row: &mut Reader<'_>) -> Result<Trunk, StoreError> {
-    Ok(Trunk {
-        id: TrunkId(row.uuid()?),
-        account: AccountId(row.uuid()?),
-        name: row.text()?,
-        addresses: row.json()?,
-        country: row.optional_text()?,
     })
 }
 

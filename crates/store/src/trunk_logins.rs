@@ -2,6 +2,7 @@
 
 use ringfence_model::{AccountId, TrunkId, TrunkLogin};
 
+use crate::commit::Statement;
 use crate::row::Reader;
 use crate::value::args;
 use crate::{Db, StoreError};
@@ -37,16 +38,7 @@ impl Db {
     /// # Errors
     /// [`StoreError::MissingParent`] when the trunk is not the account's.
     pub async fn set_trunk_login(&self, login: &TrunkLogin) -> Result<(), StoreError> {
-        let args = args![
-            login.account,
-            login.trunk,
-            login.user.as_str(),
-            login.secret.as_slice(),
-            login.realm.as_deref(),
-            login.challenge,
-            login.md5_only,
-        ];
-        self.run_one(SET, args).await.map(drop)
+        self.run(vec![set(login)]).await.map(drop)
     }
 
     /// A trunk proves itself no more; `false` when it did not.
@@ -58,7 +50,8 @@ impl Db {
         account: AccountId,
         trunk: TrunkId,
     ) -> Result<bool, StoreError> {
-        Ok(self.run_one(REMOVE, args![account, trunk]).await? > 0)
+        let changed = self.run(vec![remove(account, trunk)]).await?;
+        Ok(changed.into_iter().sum::<u64>() > 0)
     }
 
     /// With what an account's trunks prove themselves.
@@ -76,6 +69,25 @@ impl Db {
     pub async fn all_trunk_logins(&self) -> Result<Vec<TrunkLogin>, StoreError> {
         self.rows(ALL, args![], read).await
     }
+}
+
+/// Says with what a trunk proves itself.
+pub(crate) fn set(login: &TrunkLogin) -> Statement {
+    let args = args![
+        login.account,
+        login.trunk,
+        login.user.as_str(),
+        login.secret.as_slice(),
+        login.realm.as_deref(),
+        login.challenge,
+        login.md5_only,
+    ];
+    Statement::new(SET, args)
+}
+
+/// Forgets it.
+pub(crate) fn remove(account: AccountId, trunk: TrunkId) -> Statement {
+    Statement::new(REMOVE, args![account, trunk])
 }
 
 fn read(row: &mut Reader<'_>) -> Result<TrunkLogin, StoreError> {

@@ -2,6 +2,7 @@
 
 use ringfence_model::{AccountId, TrunkId, TrunkRegister, TrunkRegistered};
 
+use crate::commit::Statement;
 use crate::row::Reader;
 use crate::value::args;
 use crate::{Db, StoreError};
@@ -24,14 +25,7 @@ impl Db {
     /// # Errors
     /// [`StoreError::MissingParent`] when the trunk is not the account's.
     pub async fn set_trunk_register(&self, register: &TrunkRegister) -> Result<(), StoreError> {
-        let args = args![
-            register.account,
-            register.trunk,
-            register.registrars.join(" "),
-            register.identity.as_deref(),
-            register.expiry,
-        ];
-        self.run_one(SET, args).await.map(drop)
+        self.run(vec![set(register)]).await.map(drop)
     }
 
     /// We register at a trunk no more; `false` when we did not.
@@ -43,7 +37,8 @@ impl Db {
         account: AccountId,
         trunk: TrunkId,
     ) -> Result<bool, StoreError> {
-        Ok(self.run_one(REMOVE, args![account, trunk]).await? > 0)
+        let changed = self.run(vec![remove(account, trunk)]).await?;
+        Ok(changed.into_iter().sum::<u64>() > 0)
     }
 
     /// At which of an account's trunks we register, and how that stands.
@@ -95,6 +90,23 @@ impl Db {
         ];
         Ok(self.run_one(STANDS, args).await? > 0)
     }
+}
+
+/// Says where we register at a trunk.
+pub(crate) fn set(register: &TrunkRegister) -> Statement {
+    let args = args![
+        register.account,
+        register.trunk,
+        register.registrars.join(" "),
+        register.identity.as_deref(),
+        register.expiry,
+    ];
+    Statement::new(SET, args)
+}
+
+/// We register there no more.
+pub(crate) fn remove(account: AccountId, trunk: TrunkId) -> Statement {
+    Statement::new(REMOVE, args![account, trunk])
 }
 
 fn register(row: &mut Reader<'_>) -> Result<TrunkRegister, StoreError> {

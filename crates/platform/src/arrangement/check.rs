@@ -116,10 +116,18 @@ impl Arrangement {
             for address in &trunk.addresses {
                 if address.parse::<ipnet::IpNet>().is_err() && address.parse::<IpAddr>().is_err() {
                     problems.push(format!(
-                        "trunk {:?}: expected an address or a network such as 203.0.113.0/28, got {address:?}",
+                        "trunk {:?}: `addresses` expected an address or a network such as 203.0.113.0/28, got {address:?}",
                         trunk.name
                     ));
                 }
+            }
+            if let Some(country) = &trunk.country
+                && !is_country(country)
+            {
+                problems.push(format!(
+                    "trunk {:?}: `country` expected two letters (ISO 3166-1) such as DE, got {country:?}",
+                    trunk.name
+                ));
             }
         }
         for trunk in &self.trunk {
@@ -331,6 +339,11 @@ pub fn check_plan(
     }
 }
 
+/// ISO 3166-1 alpha-2 by its form.
+pub(super) fn is_country(text: &str) -> bool {
+    text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_alphabetic())
+}
+
 /// The number that a `tel:` URI names.
 pub(crate) fn number_of(uri: &str) -> Option<E164> {
     uri.strip_prefix("tel:")?.parse().ok()
@@ -370,7 +383,7 @@ fn of_group(group: &GroupPart, problems: &mut Vec<String>) {
     let of = |text: String| format!("group {:?}: {text}", group.name);
     if !(1..=300).contains(&group.ring_seconds) {
         problems.push(of(format!(
-            "expected 1 to 300 ring_seconds, got {}",
+            "`ring_seconds` expected 1 to 300, got {}",
             group.ring_seconds
         )));
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use ringfence_model::{AccountId, Phone, TargetId, TrunkId, TrunkLogin};
-use ringfence_store::{PhoneChange, StoreError};
+use ringfence_store::{LoginChange, PhoneChange, StoreError};
 use ringfence_telephony::PhoneSecret;
 use serde::Deserialize;
 
@@ -22,6 +22,8 @@ const SHORTEST: usize = 12;
 const LONGEST_FILE: u64 = 4096;
 /// Characters of a user that registers.
 const LONGEST_USER: usize = 64;
+
+const SAME_HOST: &str = "`send_to`, or else the first of `register`, is the host of another trunk with a user, and nobody could tell whose password is asked for";
 
 /// A password as a file has it; it stays out of logs.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
@@ -77,7 +79,7 @@ fn password(written: Option<&Secret>, file: Option<&PathBuf>) -> Result<Option<S
         }
     };
     if password.is_empty() || password.chars().any(char::is_control) {
-        return Err("expected a password of one line, got none".into());
+        return Err("`password` expected one line of text, got none".into());
     }
     Ok(Some(password))
 }
@@ -158,18 +160,20 @@ impl Arrangement {
                     && !text.contains(['"', '\\'])
                     && !text.chars().any(char::is_control)
             };
-            if !plain(user) || !trunk.realm.as_deref().is_none_or(plain) {
-                problems.push(of("`user` and `realm` expected plain text without quotes"));
+            for (field, text) in [("user", Some(user)), ("realm", trunk.realm.as_ref())] {
+                if text.is_some_and(|text| !plain(text)) {
+                    problems.push(of(&format!("`{field}` expected plain text without quotes")));
+                }
             }
             if let Err(error) = found {
                 problems.push(of(&error));
             }
             match trunk.route().map(|route| host_of(route)) {
-                Some(host) if !hosts.insert(host.to_ascii_lowercase()) => problems.push(of(
-                    "another trunk with a user sends to the same host, and nobody could tell whose password is asked for",
-                )),
+                Some(host) if !hosts.insert(host.to_ascii_lowercase()) => {
+                    problems.push(of(SAME_HOST));
+                }
                 None if !trunk.challenge => problems.push(of(
-                    "its password is of no use: set `send_to` to call over it, `register` to register at it, or `challenge` to have its calls prove it",
+                    "`user` and its password are of no use: set `send_to` to call over it, `register` to register at it, or `challenge` to have its calls prove it",
                 )),
                 _ => {}
             }
@@ -209,7 +213,24 @@ impl Platform {
             }
         }
         let logins = self.db.trunk_logins(account).await?;
+        let routes = self.db.trunk_routes(account).await?;
+        let arranged: HashSet<_> = arrangement
+            .trunk
+            .iter()
+            .filter_map(|part| names.trunks.get(&part.name))
+            .collect();
+        let others = logins.iter().map(|login| login.trunk);
+        let others = others.filter(|trunk| !arranged.contains(trunk));
+        let hosts: HashSet<String> = others
+            .filter_map(|trunk| routes.get(&trunk))
+            .map(|route| host_of(route).to_ascii_lowercase())
+            .collect();
         for part in &arrangement.trunk {
+            let host = part.route().map(|route| host_of(route));
+            let host = host.filter(|_| part.user.is_some());
+            if host.is_some_and(|host| hosts.contains(&host.to_ascii_lowercase())) {
+                problems.push(format!("trunk {:?}: {SAME_HOST}", part.name));
+            }
             let known = names.trunks.get(&part.name);
             let has_one = logins.iter().any(|login| Some(&login.trunk) == known);
             if part.user.is_some()
@@ -263,6 +284,52 @@ impl Platform {
     }
 }
 
+impl Platform {
+    /// What becomes of the login of a trunk; its secret stays as it is sealed when the password is the same. What is
+    /// wrong with it was told before.
+    pub(super) fn login_change(
+        &self,
+        account: AccountId,
+        part: &TrunkPart,
+        trunk: TrunkId,
+        old: Option<&TrunkLogin>,
+    ) -> LoginChange {
+        let Some(user) = &part.user else {
+            return LoginChange::Remove;
+        };
+        let Ok(password) = password(part.password.as_ref(), part.password_file.as_ref()) else {
+            return LoginChange::Keep;
+        };
+        let secrets = &self.keys.secrets;
+        let place = login_place(account, trunk);
+        let is_same = |old: &&TrunkLogin| match &password {
+            None => true,
+            Some(password) => secrets
+                .open(place, &old.secret)
+                .is_ok_and(|opened| opened == password.as_bytes()),
+        };
+        let secret = match (old.filter(is_same), &password) {
+            (Some(old), _) => old.secret.clone(),
+            (None, Some(password)) => secrets.seal(place, password.as_bytes(), rand::random()),
+            (None, None) => return LoginChange::Keep,
+        };
+        let login = TrunkLogin {
+            account,
+            trunk,
+            user: user.clone(),
+            secret,
+            realm: part.realm.clone(),
+            challenge: part.challenge,
+            md5_only: part.md5_only,
+        };
+        if old == Some(&login) {
+            LoginChange::Keep
+        } else {
+            LoginChange::Set(login)
+        }
+    }
+}
+
 impl Work<'_> {
     /// Targets that are phones, or are none any more.
     pub(super) async fn phones(
@@ -306,50 +373,20 @@ impl Work<'_> {
                 continue;
             };
             let old = known.iter().find(|login| login.trunk == trunk);
-            if part.user.is_none() {
-                if db.remove_trunk_login(self.account, trunk).await? {
-                    self.did("took the password from trunk", &part.name);
+            match self.platform.login_change(self.account, part, trunk, old) {
+                LoginChange::Keep => {}
+                LoginChange::Remove => {
+                    if db.remove_trunk_login(self.account, trunk).await? {
+                        self.did("took the password from trunk", &part.name);
+                    }
                 }
-            } else if let Some(login) = self.login(part, trunk, old)
-                && old != Some(&login)
-            {
-                db.set_trunk_login(&login).await?;
-                self.did("changed the login of trunk", &part.name);
+                LoginChange::Set(login) => {
+                    db.set_trunk_login(&login).await?;
+                    self.did("changed the login of trunk", &part.name);
+                }
             }
         }
         Ok(())
-    }
-
-    /// What a trunk's row is to say; its secret stays as it is sealed when the password is the same.
-    fn login(
-        &self,
-        part: &TrunkPart,
-        trunk: TrunkId,
-        old: Option<&TrunkLogin>,
-    ) -> Option<TrunkLogin> {
-        let secrets = &self.platform.keys.secrets;
-        let place = login_place(self.account, trunk);
-        let password = password(part.password.as_ref(), part.password_file.as_ref()).ok()?;
-        let is_same = |old: &&TrunkLogin| match &password {
-            None => true,
-            Some(password) => secrets
-                .open(place, &old.secret)
-                .is_ok_and(|opened| opened == password.as_bytes()),
-        };
-        let secret = match (old.filter(is_same), &password) {
-            (Some(old), _) => old.secret.clone(),
-            (None, Some(password)) => secrets.seal(place, password.as_bytes(), rand::random()),
-            (None, None) => return None,
-        };
-        Some(TrunkLogin {
-            account: self.account,
-            trunk,
-            user: part.user.clone()?,
-            secret,
-            realm: part.realm.clone(),
-            challenge: part.challenge,
-            md5_only: part.md5_only,
-        })
     }
 }
 

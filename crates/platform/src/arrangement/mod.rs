@@ -11,6 +11,7 @@ mod registers;
 mod rules;
 mod shape;
 mod single;
+mod single_trunk;
 mod steps;
 
 use std::collections::BTreeMap;
@@ -35,6 +36,7 @@ pub(crate) use logins::host_of;
 pub(crate) use registers::{Registrar, identity_of};
 pub use shape::{Names, Reach, Shape};
 pub use single::{FieldProblem, KnownTarget, PartError, TargetStanding};
+pub use single_trunk::KnownTrunk;
 pub(crate) use steps::without_dates;
 
 /// Why an arrangement was not applied.

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use ringfence_model::{SipTransport, TrunkRegister};
+use ringfence_model::{AccountId, SipTransport, Trunk, TrunkId, TrunkLogin, TrunkRegister};
 use ringfence_store::StoreError;
 
 use super::apply::Work;
@@ -79,6 +79,45 @@ impl TrunkPart {
     pub(super) fn route(&self) -> Option<&String> {
         self.send_to.as_ref().or_else(|| self.register.first())
     }
+
+    /// Where we register at it, if anywhere.
+    pub(super) fn registers(&self, account: AccountId, trunk: TrunkId) -> Option<TrunkRegister> {
+        (!self.register.is_empty()).then(|| TrunkRegister {
+            account,
+            trunk,
+            registrars: self.register.clone(),
+            identity: self.register_as.clone(),
+            expiry: self.register_expiry.unwrap_or(EXPIRY),
+        })
+    }
+
+    /// The part that rows stand for, without the password. The first of the registrars is not told as `send_to` besides.
+    pub(super) fn of_rows(
+        trunk: &Trunk,
+        route: Option<&String>,
+        login: Option<&TrunkLogin>,
+        register: Option<&TrunkRegister>,
+    ) -> Self {
+        let registrars = register.map_or(&[][..], |register| &register.registrars);
+        Self {
+            name: trunk.name.clone(),
+            addresses: trunk.addresses.clone(),
+            country: trunk.country.clone(),
+            send_to: route
+                .filter(|route| registrars.first() != Some(route))
+                .cloned(),
+            user: login.map(|login| login.user.clone()),
+            realm: login.and_then(|login| login.realm.clone()),
+            challenge: login.is_some_and(|login| login.challenge),
+            md5_only: login.is_some_and(|login| login.md5_only),
+            register: registrars.to_vec(),
+            register_as: register.and_then(|register| register.identity.clone()),
+            register_expiry: register
+                .map(|register| register.expiry)
+                .filter(|expiry| *expiry != EXPIRY),
+            ..Self::default()
+        }
+    }
 }
 
 impl Arrangement {
@@ -146,18 +185,11 @@ impl Work<'_> {
             let Some(&trunk) = names.trunks.get(&part.name) else {
                 continue;
             };
-            if part.register.is_empty() {
+            let Some(wanted) = part.registers(self.account, trunk) else {
                 if db.remove_trunk_register(self.account, trunk).await? {
                     self.did("no longer registers at trunk", &part.name);
                 }
                 continue;
-            }
-            let wanted = TrunkRegister {
-                account: self.account,
-                trunk,
-                registrars: part.register.clone(),
-                identity: part.register_as.clone(),
-                expiry: part.register_expiry.unwrap_or(EXPIRY),
             };
             if known.iter().all(|(register, _)| *register != wanted) {
                 db.set_trunk_register(&wanted).await?;

@@ -7,6 +7,7 @@ use ringfence_routing::is_range;
 use ringfence_store::StoreError;
 
 use super::apply::Work;
+use super::check::is_country;
 use super::{Arrangement, RulePart, SitePart};
 
 /// The most rules of one site: each is asked for each new visit.
@@ -63,8 +64,6 @@ impl Arrangement {
         found.extend(languages.map(|text| {
             format!("`language` expected languages such as de or de-AT, got {text:?}")
         }));
-        let is_country =
-            |text: &str| text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_alphabetic());
         let countries = rule.country.iter().filter(|text| !is_country(text));
         found.extend(countries.map(|text| {
             format!("`country` expected two letters (ISO 3166-1) such as DE, got {text:?}")

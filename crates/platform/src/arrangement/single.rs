@@ -24,11 +24,14 @@ pub enum PartError {
     #[error("{}", .0.iter().map(|problem| problem.text.as_str()).collect::<Vec<_>>().join("; "))]
     Problems(Vec<FieldProblem>),
     /// The account has none of this identifier.
-    #[error("no such target in this account")]
+    #[error("nothing of this identifier in this account")]
     NotFound,
     /// These groups ring it.
     #[error("it is a member of {}: take it out there first", .0.join(", "))]
     InGroups(Vec<String>),
+    /// These use it, in words: `the target Mobile`.
+    #[error("it is used by {}: change that first", .0.join(", "))]
+    Used(Vec<String>),
     /// Rows could not be read or written.
     #[error("the database did not answer")]
     Store(#[from] StoreError),
@@ -45,7 +48,7 @@ pub struct FieldProblem {
 
 impl FieldProblem {
     /// A problem of a document, `target "Ann": `phone` expected …`, without the name, which the form shows.
-    fn of(problem: &str, part: &str) -> Self {
+    pub(super) fn of(problem: &str, part: &str) -> Self {
         let text = problem.strip_prefix(part).unwrap_or(problem);
         let text = text.trim_start_matches([':', ' ']);
         // A field that comes later in the sentence is advice.
@@ -270,7 +273,7 @@ fn groups_of(own: &Own, id: TargetId) -> Vec<String> {
         .collect()
 }
 
-fn name_problems(name: &str, taken: bool) -> Vec<FieldProblem> {
+pub(super) fn name_problems(name: &str, taken: bool) -> Vec<FieldProblem> {
     let length = name.trim().chars().count();
     let text = if !(1..=LONGEST_NAME).contains(&length) {
         format!("expected a name of 1 to {LONGEST_NAME} characters, got {length}")
@@ -285,7 +288,7 @@ fn name_problems(name: &str, taken: bool) -> Vec<FieldProblem> {
     }]
 }
 
-fn trunk_of_name(name: &str) -> TrunkPart {
+pub(super) fn trunk_of_name(name: &str) -> TrunkPart {
     TrunkPart {
         name: name.to_owned(),
         ..TrunkPart::default()

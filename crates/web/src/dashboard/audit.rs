@@ -45,17 +45,27 @@ struct AuditPage {
 const ACTIONS: &[&str] = &[
     "api_key.add",
     "api_key.revoke",
+    "campaign_key.add",
+    "campaign_key.remove",
     "host.add",
     "host.prove",
     "invitation.add",
     "invitation.withdraw",
     "person.erase",
-    "session.end",
-    "session.end_others",
     "plan.add",
     "plan.bring_back",
     "plan.change",
+    "session.end",
+    "session.end_others",
     "site.add",
+    "target.add",
+    "target.change",
+    "target.pause",
+    "target.remove",
+    "target.resume",
+    "trunk.add",
+    "trunk.change",
+    "trunk.remove",
     "user.add",
     "user.disable",
     "user.enable",
@@ -140,5 +150,60 @@ fn row(entry: AuditEntry, reader: &Reader) -> Row {
         what_href: format!("/audit?object={}", entry.object.id),
         before: entry.before.unwrap_or_default(),
         after: entry.after.unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use super::*;
+
+    /// Texts such as `plan.add` of the sources below a folder: those of kinds that are offered, and those of a `Change`.
+    fn written_down(folder: &Path, found: &mut BTreeSet<String>) {
+        let kinds: BTreeSet<_> = ACTIONS
+            .iter()
+            .filter_map(|action| action.split_once('.'))
+            .map(|(kind, _)| kind)
+            .collect();
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                written_down(&path, found);
+                continue;
+            }
+            let source = std::fs::read_to_string(&path).unwrap();
+            let quoted = source.split('"').skip(1).step_by(2);
+            let of_kind = quoted.filter(|text| {
+                let word = |text: &str| {
+                    let letter = |octet: u8| octet.is_ascii_lowercase() || octet == b'_';
+                    !text.is_empty() && text.bytes().all(letter)
+                };
+                text.split_once('.')
+                    .is_some_and(|(kind, verb)| kinds.contains(kind) && word(verb))
+            });
+            found.extend(of_kind.map(str::to_owned));
+            for change in source.split("Change::new(").skip(1) {
+                let arguments = change.split(')').next().unwrap_or_default();
+                found.extend(
+                    arguments
+                        .split('"')
+                        .skip(1)
+                        .step_by(2)
+                        .take(1)
+                        .map(str::to_owned),
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_filter_offers_every_action_that_is_written_down_in_order() {
+        let platform = Path::new(env!("CARGO_MANIFEST_DIR")).join("../platform/src");
+        let mut found = BTreeSet::new();
+        written_down(&platform, &mut found);
+        let offered: Vec<_> = ACTIONS.iter().map(|action| (*action).to_owned()).collect();
+        assert_eq!(offered, found.into_iter().collect::<Vec<_>>());
     }
 }

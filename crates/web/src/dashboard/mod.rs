@@ -13,6 +13,7 @@ mod cases;
 mod chart;
 mod difference;
 mod erase;
+mod field;
 mod filters;
 mod flow;
 mod found;
@@ -39,6 +40,7 @@ mod step_form;
 mod targets;
 mod timeline;
 mod trial;
+mod trunks;
 mod webhook;
 mod webhooks;
 mod words;
@@ -131,6 +133,8 @@ pub(crate) fn router(platform: Arc<Platform>) -> Router {
         .route("/targets/{target}/pause", post(targets::pause))
         .route("/targets/{target}/resume", post(targets::resume))
         .route("/targets/{target}/remove", post(targets::remove))
+        .route("/trunks", get(trunks::show).post(trunks::save))
+        .route("/trunks/{trunk}/remove", post(trunks::remove))
         .route("/people", get(people::show))
         .route("/people/invitations", post(people::invite))
         .route(

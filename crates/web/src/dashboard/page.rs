@@ -6,6 +6,7 @@ use axum::response::{Html, IntoResponse, Response};
 use jiff::tz::TimeZone;
 use ringfence_model::Right;
 use ringfence_platform::accounts::Viewer;
+use ringfence_platform::arrangement::PartError;
 use ringfence_platform::call_log::StoreError;
 use ringfence_platform::reports::zone_of;
 
@@ -22,6 +23,13 @@ const PLACES: [(&str, &str, &str); 7] = [
     ("pools", "/pools", "Pools"),
     ("routing", "/plans", "Routing"),
     ("sites", "/sites", "Sites"),
+];
+
+/// What belongs to the place Routing; templates read it.
+pub(super) const ROUTING: [(&str, &str); 3] = [
+    ("/plans", "Plans"),
+    ("/targets", "Targets"),
+    ("/trunks", "Trunks"),
 ];
 
 /// What stands at the foot of every page: it is needed seldom.
@@ -165,6 +173,17 @@ impl From<StoreError> for Problem {
             Self::Away(error.to_string())
         } else {
             Self::Broken(error.to_string())
+        }
+    }
+}
+
+/// What is no form's to tell beside its fields.
+impl From<PartError> for Problem {
+    fn from(error: PartError) -> Self {
+        match error {
+            PartError::Store(error) => error.into(),
+            PartError::NotFound => Self::NotFound,
+            error => Self::BadForm(error.to_string()),
         }
     }
 }

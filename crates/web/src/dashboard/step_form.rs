@@ -321,10 +321,7 @@ fn input(holds: Holds, draft: &PlanDraft, value: &str) -> Input {
                 .collect()
         }
         Holds::Strategy => {
-            let words = Strategy::ALL
-                .iter()
-                .filter(|word| **word != Strategy::Performance);
-            let words = words.map(|word| {
+            let words = Strategy::ALL.iter().map(|word| {
                 let word = word.as_str();
                 (word.to_owned(), word.replace('_', " "))
             });

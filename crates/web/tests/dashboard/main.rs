@@ -15,6 +15,7 @@ mod plans;
 mod programs;
 mod signing_in;
 mod targets;
+mod trunks;
 mod walk;
 #[path = "../world/mod.rs"]
 mod world;
