@@ -9,8 +9,10 @@ use ringfence_routing::{Destinations, PlanWarning, hours_problems, is_range, val
 use ringfence_store::Db;
 
 use super::shape::{Reach, Shape};
-use super::{Arrangement, ArrangementError, GroupPart, TargetPart};
+use super::{Arrangement, ArrangementError, GroupPart, TargetPart, TrunkPart};
 
+/// The heaviest weight of a member.
+const MOST_WEIGHT: u32 = 10_000;
 /// Two years.
 const MOST_QUARANTINE_DAYS: u32 = 730;
 
@@ -67,21 +69,17 @@ impl Arrangement {
         };
         for group in &self.group {
             for target in &group.targets {
-                known(
-                    "target",
-                    target,
-                    &targets,
-                    format!("group {:?}", group.name),
-                );
+                let of = format!("group {:?}: `targets`", group.name);
+                known("target", target, &targets, of);
             }
         }
         for group in &self.group {
-            let of = || format!("group {:?}", group.name);
+            let of = |field: &str| format!("group {:?}: `{field}`", group.name);
             if let Some(overflow) = &group.overflow {
-                known("group", overflow, &groups, of());
+                known("group", overflow, &groups, of("overflow"));
             }
             for member in group.members.keys() {
-                known("target", member, &targets, of());
+                known("target", member, &targets, of("members"));
             }
         }
         for target in &self.target {
@@ -113,34 +111,7 @@ impl Arrangement {
 
     fn values(&self, problems: &mut Vec<String>) {
         for trunk in &self.trunk {
-            for address in &trunk.addresses {
-                if address.parse::<ipnet::IpNet>().is_err() && address.parse::<IpAddr>().is_err() {
-                    problems.push(format!(
-                        "trunk {:?}: `addresses` expected an address or a network such as 203.0.113.0/28, got {address:?}",
-                        trunk.name
-                    ));
-                }
-            }
-            if let Some(country) = &trunk.country
-                && !is_country(country)
-            {
-                problems.push(format!(
-                    "trunk {:?}: `country` expected two letters (ISO 3166-1) such as DE, got {country:?}",
-                    trunk.name
-                ));
-            }
-        }
-        for trunk in &self.trunk {
-            if let Some(route) = &trunk.send_to
-                && route
-                    .strip_prefix("sip:")
-                    .is_none_or(|host| host.is_empty() || host.contains(['@', ' ']))
-            {
-                problems.push(format!(
-                    "trunk {:?}: `send_to` expected a SIP URI without a user, such as sip:sbc.example.com:5060, got {route:?}",
-                    trunk.name
-                ));
-            }
+            of_trunk(trunk, problems);
         }
         self.register_problems(problems);
         for target in &self.target {
@@ -349,6 +320,34 @@ pub(crate) fn number_of(uri: &str) -> Option<E164> {
     uri.strip_prefix("tel:")?.parse().ok()
 }
 
+fn of_trunk(trunk: &TrunkPart, problems: &mut Vec<String>) {
+    let of = |text: String| format!("trunk {:?}: {text}", trunk.name);
+    let is_network =
+        |text: &str| text.parse::<ipnet::IpNet>().is_ok() || text.parse::<IpAddr>().is_ok();
+    let wrong = trunk.addresses.iter().filter(|text| !is_network(text));
+    problems.extend(wrong.map(|text| {
+        of(format!(
+            "`addresses` expected an address or a network such as 203.0.113.0/28, got {text:?}"
+        ))
+    }));
+    if let Some(country) = &trunk.country
+        && !is_country(country)
+    {
+        problems.push(of(format!(
+            "`country` expected two letters (ISO 3166-1) such as DE, got {country:?}"
+        )));
+    }
+    if let Some(route) = &trunk.send_to
+        && route
+            .strip_prefix("sip:")
+            .is_none_or(|host| host.is_empty() || host.contains(['@', ' ']))
+    {
+        problems.push(of(format!(
+            "`send_to` expected a SIP URI without a user, such as sip:sbc.example.com:5060, got {route:?}"
+        )));
+    }
+}
+
 fn of_target(target: &TargetPart, problems: &mut Vec<String>) {
     let of = |text: String| format!("target {:?}: {text}", target.name);
     let host = target
@@ -387,6 +386,16 @@ fn of_group(group: &GroupPart, problems: &mut Vec<String>) {
             group.ring_seconds
         )));
     }
+    let heaviest = group
+        .members
+        .iter()
+        .filter(|(_, one)| one.weight > MOST_WEIGHT);
+    problems.extend(heaviest.map(|(name, one)| {
+        of(format!(
+            "`members` expected weights of 0 to {MOST_WEIGHT}, got {} for {name:?}",
+            one.weight
+        ))
+    }));
     if group.explore > 100 {
         problems.push(of(format!(
             "`explore` expected 0 to 100 percent, got {}",

@@ -273,7 +273,8 @@ const fn ten() -> u8 {
     10
 }
 
-const fn twenty() -> u16 {
+/// Seconds that each target rings.
+pub(super) const fn twenty() -> u16 {
     20
 }
 

@@ -23,7 +23,7 @@ const LONGEST_FILE: u64 = 4096;
 /// Characters of a user that registers.
 const LONGEST_USER: usize = 64;
 
-const SAME_HOST: &str = "`send_to`, or else the first of `register`, is the host of another trunk with a user, and nobody could tell whose password is asked for";
+const SAME_HOST: &str = "`send_to`, or else the first of `register`, names the same host as another trunk with a user, and nobody could tell whose password is asked for";
 
 /// A password as a file has it; it stays out of logs.
 #[derive(Clone, PartialEq, Eq, Deserialize)]

@@ -11,6 +11,7 @@ mod registers;
 mod rules;
 mod shape;
 mod single;
+mod single_group;
 mod single_trunk;
 mod steps;
 
@@ -36,6 +37,7 @@ pub(crate) use logins::host_of;
 pub(crate) use registers::{Registrar, identity_of};
 pub use shape::{Names, Reach, Shape};
 pub use single::{FieldProblem, KnownTarget, PartError, TargetStanding};
+pub use single_group::KnownGroup;
 pub use single_trunk::KnownTrunk;
 pub(crate) use steps::without_dates;
 

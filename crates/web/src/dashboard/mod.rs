@@ -17,6 +17,7 @@ mod field;
 mod filters;
 mod flow;
 mod found;
+mod groups;
 mod guard;
 mod icon;
 mod invitation;
@@ -129,6 +130,8 @@ pub(crate) fn router(platform: Arc<Platform>) -> Router {
             "/sites/{site}/campaign-keys/{campaign_key}/remove",
             post(campaign_keys::remove),
         )
+        .route("/groups", get(groups::show).post(groups::save))
+        .route("/groups/{group}/remove", post(groups::remove))
         .route("/targets", get(targets::show).post(targets::save))
         .route("/targets/{target}/pause", post(targets::pause))
         .route("/targets/{target}/resume", post(targets::resume))

@@ -26,8 +26,9 @@ const PLACES: [(&str, &str, &str); 7] = [
 ];
 
 /// What belongs to the place Routing; templates read it.
-pub(super) const ROUTING: [(&str, &str); 3] = [
+pub(super) const ROUTING: [(&str, &str); 4] = [
     ("/plans", "Plans"),
+    ("/groups", "Groups"),
     ("/targets", "Targets"),
     ("/trunks", "Trunks"),
 ];

@@ -265,8 +265,7 @@ fn row(known: &KnownTrunk, reader: &Reader, at: Timestamp) -> Row {
     if !part.register.is_empty() {
         from.push("its registrars".into());
     }
-    let user = part.user.as_deref();
-    let proves = user.map(|user| {
+    let proves = part.user.as_deref().map(|user| {
         let challenged = if part.challenge {
             ", which its calls have to prove"
         } else {

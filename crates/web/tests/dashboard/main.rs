@@ -8,6 +8,7 @@ mod calls;
 mod cases;
 mod erase;
 mod forms;
+mod groups;
 mod pages;
 mod people;
 mod plan_edit;

@@ -10,7 +10,8 @@ use crate::browser::{Browser, send};
 use crate::world::World;
 
 on_both_engines!(
-    trunks_are_added_changed_and_removed,
+    a_trunk_is_kept_and_shown_as_it_was_typed,
+    trunks_are_changed_and_removed_and_the_log_tells_no_password,
     mistakes_of_a_trunk_are_said_beside_their_fields_all_at_once,
     a_trunk_that_something_uses_is_not_removed,
     a_trunk_meddles_with_no_other_accounts_calls,
@@ -30,9 +31,9 @@ async fn saved(browser: &Browser, fields: &[(&str, &str)]) -> String {
     id.split_once('"').unwrap().0.to_owned()
 }
 
-async fn trunks_are_added_changed_and_removed(engine: Engine) {
-    let world = World::empty(engine).await;
-    let ann = Browser::signed_in(&world, "ann@example.com").await;
+/// A browser of an account with the trunks Carrier and Registers alone, and their identifiers.
+async fn with_trunks(world: &World) -> (Browser, String, String) {
+    let ann = Browser::signed_in(world, "ann@example.com").await;
     let (platform, account) = (&world.platform, world.account.id);
     for known in platform.db.trunks(account).await.unwrap() {
         platform.db.remove_trunk(account, known.id).await.unwrap();
@@ -60,6 +61,13 @@ async fn trunks_are_added_changed_and_removed(engine: Engine) {
         ("register_expiry", "600"),
     ];
     let register = saved(&ann, &register).await;
+    (ann, carrier, register)
+}
+
+async fn a_trunk_is_kept_and_shown_as_it_was_typed(engine: Engine) {
+    let world = World::empty(engine).await;
+    let (ann, _, register) = with_trunks(&world).await;
+    let (platform, account) = (&world.platform, world.account.id);
     let trunks = platform.db.trunks(account).await.unwrap();
     assert_eq!(trunks[0].addresses, ["203.0.113.0/28", "2001:db8::1"]);
     assert_eq!(trunks[0].country.as_deref(), Some("GB"));
@@ -94,6 +102,13 @@ async fn trunks_are_added_changed_and_removed(engine: Engine) {
         assert!(form.contains(text), "{text}: {form}");
     }
     assert!(!form.contains(SECRET));
+}
+
+async fn trunks_are_changed_and_removed_and_the_log_tells_no_password(engine: Engine) {
+    let world = World::empty(engine).await;
+    let (ann, carrier, register) = with_trunks(&world).await;
+    let (platform, account) = (&world.platform, world.account.id);
+    let logins = platform.db.trunk_logins(account).await.unwrap();
 
     // Without a password it keeps the one that it has; without a user it has none.
     let renamed = [

@@ -32,6 +32,7 @@ impl Known {
         key.await.unwrap();
         let numbers = platform.db.numbers(account).await.unwrap();
         let targets = platform.db.targets(account).await.unwrap();
+        let groups = platform.db.target_groups(account).await.unwrap();
         let trunks = platform.db.trunks(account).await.unwrap();
         let plans = platform.db.plans(account).await.unwrap();
         let call = platform
@@ -72,6 +73,7 @@ impl Known {
                 ("{call}", call.id.to_string()),
                 ("{visit}", call.visit.unwrap().to_string()),
                 ("{target}", targets[0].id.to_string()),
+                ("{group}", groups[0].id.to_string()),
                 ("{trunk}", trunks[0].id.to_string()),
                 ("{number}", numbers[0].id.to_string()),
                 ("{plan}", plans[0].id.to_string()),
@@ -143,8 +145,9 @@ async fn digest(world: &World) -> String {
     }
     let deliveries = platform.webhooks(account).await.unwrap();
     format!(
-        "{users:?} {:?} {:?} {:?} {:?} {:?} {:?} {deliveries:?} {:?} {:?} {:?}",
+        "{users:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {deliveries:?} {:?} {:?} {:?}",
         platform.db.targets(account).await.unwrap(),
+        platform.db.target_groups(account).await.unwrap(),
         platform.db.trunks(account).await.unwrap(),
         platform.db.plans(account).await.unwrap(),
         platform.invitations(account, now()).await.unwrap(),
