@@ -301,8 +301,11 @@ fn event_values(event: &CallEvent) -> Result<Vec<Value>, StoreError> {
 
 const EXTEND_LEASE: &str = "UPDATE leases SET expires_at = \
     CASE WHEN expires_at < $3 THEN $3 ELSE expires_at END WHERE account = $1 AND id = $2";
+/// Not before its beginning, whatever the clock did: what a start reads back goes by a number's leases being one after
+/// another.
 const END_LEASE: &str = "UPDATE leases SET expires_at = \
-    CASE WHEN expires_at > $3 THEN $3 ELSE expires_at END WHERE account = $1 AND id = $2";
+    CASE WHEN expires_at <= $3 THEN expires_at WHEN started_at > $3 THEN started_at ELSE $3 END \
+    WHERE account = $1 AND id = $2";
 const END_LEG: &str = "UPDATE legs SET answered_at = $3, ended_at = $4, outcome = $5, code = $6 \
     WHERE account = $1 AND id = $2";
 /// Of journals that were written before the group was kept.

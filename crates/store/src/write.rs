@@ -23,7 +23,7 @@ pub enum Write {
         /// Its new end.
         expires_at: Timestamp,
     },
-    /// A lease ended before its time; its `expires_at` becomes `at` when that is earlier.
+    /// A lease ended before its time; its `expires_at` becomes `at` when that is earlier, and is never before its beginning.
     LeaseEnded {
         /// Whose it is.
         account: AccountId,

@@ -65,10 +65,11 @@ impl RecentLeases {
         }
     }
 
-    /// Ends a lease before its time; one that has ended earlier, or is not known, stays so.
+    /// Ends a lease before its time, though not before its beginning, as its row does; one that has ended earlier, or is
+    /// not known, stays so.
     pub fn end(&mut self, id: LeaseId, at: Timestamp) {
         if let Some(known) = self.known(id) {
-            known.expires_at = known.expires_at.min(at);
+            known.expires_at = known.expires_at.min(at.max(known.started_at));
         }
     }
 
@@ -150,6 +151,16 @@ mod tests {
         leases.end(id, at(300));
         assert_eq!(around(&leases, 705), []);
         assert_eq!(around(&leases, 305), [id]);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_ends_no_lease_before_its_beginning() {
+        let mut leases = RecentLeases::default();
+        let id = lease(1, 0, 0).id;
+        leases.remember(lease(1, 200, 300), at(0));
+        leases.end(id, at(50));
+        assert_eq!(around(&leases, 205), [id], "a late call");
+        assert_eq!(around(&leases, 211), []);
     }
 
     #[test]

@@ -11,6 +11,7 @@ on_both_engines! {
     a_visit_is_read_as_it_was_written
     a_visit_is_seen_again_and_never_earlier
     a_beat_moves_a_lease_on_and_an_end_cuts_it_short
+    a_clock_that_is_set_back_ends_no_lease_before_its_beginning
     leases_that_have_not_ended_are_live
     visits_are_found_by_their_identifiers
     of_a_lease_that_is_written_twice_the_later_one_counts
@@ -117,6 +118,22 @@ async fn a_beat_moves_a_lease_on_and_an_end_cuts_it_short(world: World) {
     assert_eq!(expires_at().await, at(900));
     db.write(vec![ended(20)]).await.unwrap();
     assert_eq!(expires_at().await, at(20));
+}
+
+async fn a_clock_that_is_set_back_ends_no_lease_before_its_beginning(world: World) {
+    let tenant = world.tenant(1).await;
+    let (lease, _) = show(&world, &tenant, 50).await;
+    let ended = Write::LeaseEnded {
+        account: tenant.account,
+        lease: lease.id,
+        at: at(20),
+    };
+    world.db.write(vec![ended]).await.unwrap();
+    let found = world.db.lease(tenant.account, lease.id).await.unwrap();
+    assert_eq!(found.unwrap().expires_at, lease.started_at);
+    // Its token stays spent after a restart.
+    let begun = world.db.begun_leases(at(40)).await.unwrap();
+    assert_eq!(begun, [(lease.id, lease.started_at)]);
 }
 
 async fn leases_that_have_not_ended_are_live(world: World) {
