@@ -10,6 +10,7 @@ mod pools;
 mod queues;
 mod recent;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use ringfence_model::{
@@ -96,8 +97,19 @@ impl Live {
     /// Puts leases back from their rows, before or after `set_pool`. Leases that are over count too: they tell which
     /// numbers have been free the longest, and whom a late call came from. Those of overflow numbers bind nothing.
     pub fn restore(&self, leases: &[Lease]) {
+        // Of a number that was in several pools, only the last lease counts in any of them.
+        let mut last: HashMap<NumberId, &Lease> = HashMap::new();
+        for lease in leases.iter().filter(|lease| !lease.overflow) {
+            let known = last.entry(lease.number).or_insert(lease);
+            if known.expires_at <= lease.expires_at {
+                *known = lease;
+            }
+        }
         for lease in leases {
-            if !lease.overflow {
+            if last
+                .get(&lease.number)
+                .is_some_and(|last| last.id == lease.id)
+            {
                 self.pools.restore(lease);
             }
             // Only those that are wanted are read.
@@ -170,19 +182,18 @@ impl Live {
         lease: LeaseId,
         now: Timestamp,
     ) -> Option<Held> {
-        self.pools
-            .with(pool, |leases| {
-                leases
-                    .held(visit)
-                    .filter(|held| held.lease == lease)
-                    .and_then(|_| leases.release(visit, now))
-            })
-            .flatten()
+        self.pools.release(pool, visit, lease, now)
     }
 
-    /// The number of a pool that a visit holds, or held last when nobody has been given it since.
-    pub fn held(&self, pool: PoolId, visit: VisitId) -> Option<Held> {
-        self.pools.with(pool, |leases| leases.held(visit)).flatten()
+    /// Of these pools, the one from which a visit holds a number, or held it last when nobody has been given it since. A
+    /// pool that the number is in comes before those that it left, where its lease is not extended any more, and of these
+    /// the one where it ends last.
+    pub fn holding(
+        &self,
+        pools: impl IntoIterator<Item = PoolId>,
+        visit: VisitId,
+    ) -> Option<PoolId> {
+        self.pools.holding(pools, visit)
     }
 
     /// How many leases of a pool are live, and how many numbers it has.

@@ -85,13 +85,8 @@ impl Pools {
         if numbers.is_empty() {
             return Vec::new();
         }
-        let others: Vec<_> = {
-            let pools = self.known.read();
-            let others = pools.iter().filter(|(id, _)| **id != pool);
-            others.map(|(_, leases)| Arc::clone(leases)).collect()
-        };
         let mut given_up = Vec::new();
-        for other in others {
+        for other in self.others(pool) {
             let mut other = other.lock();
             let from_there = numbers
                 .iter()
@@ -101,6 +96,12 @@ impl Pools {
         }
         given_up.sort_by_key(|(place, _)| *place);
         given_up.into_iter().map(|(_, number)| number).collect()
+    }
+
+    fn others(&self, pool: PoolId) -> Vec<Arc<Mutex<PoolLeases>>> {
+        let pools = self.known.read();
+        let others = pools.iter().filter(|(id, _)| **id != pool);
+        others.map(|(_, leases)| Arc::clone(leases)).collect()
     }
 
     pub(crate) fn restore(&self, lease: &Lease) {
@@ -122,10 +123,23 @@ impl Pools {
         loop {
             // Two steps, as they are when the state lives on another machine: there, `apply` is what is atomic.
             let proposal = leases.lock().decide(new.visit, new.now);
-            let applied =
-                leases
-                    .lock()
-                    .apply(proposal, new.visit, new.lease, new.now, new.expires_at);
+            let (applied, moved) = {
+                let mut leases = leases.lock();
+                let moved = match proposal {
+                    Proposal::Take { number, .. } if leases.is_known_elsewhere(number) => {
+                        Some(number)
+                    }
+                    _ => None,
+                };
+                let applied = leases.apply(proposal, new.visit, new.lease, new.now, new.expires_at);
+                (applied, moved.filter(|_| applied.is_ok()))
+            };
+            if let Some(number) = moved {
+                // A clock that is set back would have its last holder come back to it by the pool that it left.
+                for other in self.others(pool) {
+                    other.lock().forget_last(number);
+                }
+            }
             match (applied, proposal) {
                 (Err(LostRace), _) => {}
                 (Ok(None), _) => return LeaseOutcome::Exhausted,
@@ -133,6 +147,52 @@ impl Pools {
                 (Ok(Some(held)), _) => return LeaseOutcome::New(held),
             }
         }
+    }
+
+    /// Ends a lease in this pool, and in those that its number went to or came from under it.
+    pub(crate) fn release(
+        &self,
+        pool: PoolId,
+        visit: VisitId,
+        lease: LeaseId,
+        now: Timestamp,
+    ) -> Option<Held> {
+        let release = |leases: &mut PoolLeases| {
+            let held = leases.held(visit).filter(|held| held.lease == lease)?;
+            let moved = leases.is_known_elsewhere(held.number);
+            leases.release(visit, now).map(|held| (held, moved))
+        };
+        let (held, moved) = self.with(pool, release).flatten()?;
+        if moved {
+            for other in self.others(pool) {
+                release(&mut other.lock());
+            }
+        }
+        Some(held)
+    }
+
+    /// Of these pools, the one that a visit's number is in; else the one that it left last.
+    pub(crate) fn holding(
+        &self,
+        pools: impl IntoIterator<Item = PoolId>,
+        visit: VisitId,
+    ) -> Option<PoolId> {
+        let mut left: Option<(Timestamp, PoolId)> = None;
+        for pool in pools {
+            let held = self.with(pool, |leases| {
+                let held = leases.held(visit)?;
+                Some((leases.has(held.number), held.expires_at))
+            });
+            match held.flatten() {
+                Some((true, _)) => return Some(pool),
+                // Its lease was moved on for as long as it was there.
+                Some((false, until)) if left.is_none_or(|(known, _)| known < until) => {
+                    left = Some((until, pool));
+                }
+                _ => {}
+            }
+        }
+        left.map(|(_, pool)| pool)
     }
 
     pub(crate) fn with<T>(

@@ -215,3 +215,94 @@ fn a_clock_that_is_set_back_behind_a_lease_frees_no_number_that_was_moved() {
         LeaseOutcome::New(next) if next.started_at == held.expires_at
     ));
 }
+
+#[test]
+fn a_clock_that_is_set_back_gives_nobody_a_number_back_that_another_pool_gave_away() {
+    let live = Live::new();
+    let (numbers, other) = (numbers(1), PoolId::new(at(0), 2));
+    live.set_pool(pool(), &numbers, at(0));
+    let LeaseOutcome::New(held) = live.lease(pool(), &wish(1, 0)) else {
+        panic!("a number is free");
+    };
+    live.set_pool(other, &numbers, at(10));
+    live.set_pool(pool(), &[], at(10));
+    let LeaseOutcome::Kept(kept) = live.lease(pool(), &wish(1, 11)) else {
+        panic!("who holds a number keeps it, whatever pool it goes to");
+    };
+    assert_eq!(kept.lease, held.lease);
+    assert!(matches!(
+        live.lease(other, &wish(2, 2000)),
+        LeaseOutcome::New(_)
+    ));
+    assert_eq!(
+        live.lease(pool(), &wish(1, 1000)),
+        LeaseOutcome::Exhausted,
+        "by this clock the first lease is not over"
+    );
+    let beat = live.extend(pool(), held.visit, held.lease, at(2800));
+    assert_eq!(beat, None);
+}
+
+#[test]
+fn a_restart_gives_nobody_a_number_back_that_another_pool_gave_away() {
+    let live = Live::new();
+    let (numbers, other) = (numbers(1), PoolId::new(at(0), 2));
+    live.restore(&[
+        row(numbers[0], pool(), 1, 0, 1800),
+        row(numbers[0], other, 2, 2000, 3800),
+    ]);
+    live.set_pool(pool(), &[], at(1000));
+    live.set_pool(other, &numbers, at(1000));
+    assert_eq!(live.lease(pool(), &wish(1, 1000)), LeaseOutcome::Exhausted);
+    assert!(matches!(
+        live.lease(other, &wish(2, 1000)),
+        LeaseOutcome::Kept(_)
+    ));
+}
+
+#[test]
+fn a_number_that_was_moved_is_given_back_in_every_pool() {
+    let (numbers, other) = (numbers(1), PoolId::new(at(0), 2));
+    for given_back_in in [pool(), other] {
+        let live = Live::new();
+        live.set_pool(pool(), &numbers, at(0));
+        let LeaseOutcome::New(held) = live.lease(pool(), &wish(1, 0)) else {
+            panic!("a number is free");
+        };
+        live.set_pool(pool(), &[], at(10));
+        live.set_pool(other, &numbers, at(10));
+        let released = live.release(given_back_in, held.visit, held.lease, at(20));
+        assert_eq!(released.map(|held| held.number), Some(numbers[0]));
+        assert_eq!(live.holding([pool(), other], held.visit), None);
+        assert!(matches!(
+            live.lease(other, &wish(2, 20)),
+            LeaseOutcome::New(_)
+        ));
+    }
+}
+
+#[test]
+fn a_lease_goes_on_in_the_pool_that_its_number_is_in_and_not_in_one_that_it_left() {
+    let live = Live::new();
+    let (numbers, other) = (numbers(1), PoolId::new(at(0), 2));
+    let both = [pool(), other];
+    live.set_pool(other, &numbers, at(0));
+    let LeaseOutcome::New(held) = live.lease(other, &wish(1, 0)) else {
+        panic!("a number is free");
+    };
+    live.set_pool(pool(), &numbers, at(10));
+    live.set_pool(other, &[], at(10));
+    assert_eq!(live.holding(both, held.visit), Some(pool()));
+    live.set_pool(other, &numbers, at(20));
+    live.set_pool(pool(), &[], at(20));
+    assert_eq!(live.holding(both, held.visit), Some(other));
+    let beat = live.extend(other, held.visit, held.lease, at(3000));
+    assert_eq!(beat.map(|held| held.expires_at), Some(at(3000)));
+    live.set_pool(other, &[], at(30));
+    assert_eq!(
+        live.holding(both, held.visit),
+        Some(other),
+        "neither has it, and there it is seen longer"
+    );
+    assert_eq!(live.holding([pool()], VisitId::new(at(0), 9)), None);
+}

@@ -26,6 +26,8 @@ struct Slot {
     last: Option<Last>,
     /// No longer one of the pool's; kept until its lease is over.
     removed: bool,
+    /// It went from one pool to another under its last lease, which both know.
+    elsewhere: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -118,6 +120,7 @@ impl PoolLeases {
             generation: 0,
             last: None,
             removed: false,
+            elsewhere: false,
         };
         self.added += 1;
         self.free_from.insert((slot.free_from, slot.added, number));
@@ -143,28 +146,47 @@ impl PoolLeases {
         if held.is_none() {
             self.forget_last(number);
         }
+        let slot = self.slots.get_mut(&number)?;
+        slot.elsewhere = held.is_some();
         Some(GivenUp {
             number,
-            free_from: self.slots.get(&number)?.free_from,
+            free_from: slot.free_from,
             held,
         })
     }
 
-    /// Whoever held it last does not come back to it.
-    fn forget_last(&mut self, number: NumberId) {
-        if let Some(slot) = self.slots.get_mut(&number)
-            && let Some(last) = slot.last.take()
-            && self.by_visit.get(&last.visit) == Some(&number)
-        {
-            self.by_visit.remove(&last.visit);
+    /// Whoever held it last does not come back to it: to be told when another pool gives it to somebody else.
+    pub fn forget_last(&mut self, number: NumberId) {
+        if let Some(slot) = self.slots.get_mut(&number) {
+            slot.elsewhere = false;
+            if let Some(last) = slot.last.take()
+                && self.by_visit.get(&last.visit) == Some(&number)
+            {
+                self.by_visit.remove(&last.visit);
+            }
         }
+    }
+
+    /// Whether another pool knows the last lease of a number too, because it went from one to the other meanwhile: what
+    /// ends that lease here ends it there.
+    pub fn is_known_elsewhere(&self, number: NumberId) -> bool {
+        self.slots.get(&number).is_some_and(|slot| slot.elsewhere)
+    }
+
+    /// Whether a number is one of the pool's, and not one that left it.
+    pub fn has(&self, number: NumberId) -> bool {
+        self.slots.get(&number).is_some_and(|slot| !slot.removed)
     }
 
     /// Adds a number that another pool gave up: it is free here no sooner than there, and who holds it holds it on.
     pub fn take_over(&mut self, given_up: &GivenUp) {
         let number = given_up.number;
         if let Some(held) = &given_up.held {
-            return self.restore(held);
+            self.restore(held);
+            if let Some(slot) = self.slots.get_mut(&number) {
+                slot.elsewhere = true;
+            }
+            return;
         }
         self.add(number);
         if self.slots[&number].free_from < given_up.free_from {
@@ -248,6 +270,7 @@ impl PoolLeases {
                 self.by_visit.remove(&last.visit);
             }
             self.by_visit.insert(visit, number);
+            slot.elsewhere = false;
             slot.last = Some(Last {
                 lease,
                 visit,

@@ -135,8 +135,8 @@ impl Platform {
         let (pool, number, expires_at) = if credential.overflow {
             self.overflow_end(site, credential, now).await?
         } else {
-            site.pools()
-                .find_map(|pool| {
+            self.holding(site, credential.visit)
+                .and_then(|pool| {
                     let end = now + pool.hold;
                     let (visit, lease) = (credential.visit, credential.lease);
                     let held = self.live.extend(pool.id, visit, lease, end)?;
@@ -208,9 +208,9 @@ impl Platform {
             }
         } else {
             let (visit, lease) = (credential.visit, credential.lease);
-            let held = site
-                .pools()
-                .find_map(|pool| self.live.release(pool.id, visit, lease, now));
+            let held = self
+                .holding(site, visit)
+                .and_then(|pool| self.live.release(pool.id, visit, lease, now));
             if let Some(held) = held {
                 self.live.remember_ended(held.number, lease, now);
             }

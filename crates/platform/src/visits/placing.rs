@@ -78,9 +78,13 @@ impl Platform {
     }
 
     /// The pool from which a visit holds a number, or held it last when nobody has been given it since.
-    fn holding<'s>(&self, site: &'s SiteFacts, visit: VisitId) -> Option<&'s Arc<PoolFacts>> {
-        site.pools()
-            .find(|pool| self.live.held(pool.id, visit).is_some())
+    pub(super) fn holding<'s>(
+        &self,
+        site: &'s SiteFacts,
+        visit: VisitId,
+    ) -> Option<&'s Arc<PoolFacts>> {
+        let pool = self.live.holding(site.pools().map(|pool| pool.id), visit)?;
+        site.pools().find(|known| known.id == pool)
     }
 
     /// Takes a number for a visit: its own, one that is free, or the pool's overflow number.

@@ -166,9 +166,7 @@ impl Server {
     ) -> (usize, Placed) {
         let site = world.pools[pool].site;
         self.read(world, site, now);
-        let mut of_site = world.of_site(site);
-        let holding = of_site.find(|&n| self.live.held(world.pools[n].pool.id, visit).is_some());
-        let pool = holding.unwrap_or(pool);
+        let pool = self.holding(world, site, visit).unwrap_or(pool);
         let of = &world.pools[pool].pool;
         let lives_for = match self.fault {
             Some(VisitFault::IgnoresHold) => Duration::from_secs(1),
@@ -187,6 +185,15 @@ impl Server {
             LeaseOutcome::UnknownPool => Placed::Exhausted,
         };
         (pool, placed)
+    }
+
+    /// The pool of a site from which a visit holds a number, or held it last.
+    fn holding(&self, world: &WorldOfVisits, site: usize, visit: VisitId) -> Option<usize> {
+        let of_site = world.of_site(site);
+        let holding = self
+            .live
+            .holding(of_site.clone().map(|n| world.pools[n].pool.id), visit)?;
+        of_site.clone().find(|&n| world.pools[n].pool.id == holding)
     }
 
     /// The lease is durable, and calls are attributed by it.
@@ -247,12 +254,9 @@ impl Server {
                 .max(now + world.pools[credential.pool].pool.hold);
             (credential.number, live.then_some(end)?)
         } else {
-            let mut of_site = world.of_site(site);
-            let held = of_site.find_map(|n| {
-                let pool = &world.pools[n].pool;
-                let end = now + pool.hold;
-                self.live.extend(pool.id, visit, credential.lease, end)
-            });
+            let pool = &world.pools[self.holding(world, site, visit)?].pool;
+            let end = now + pool.hold;
+            let held = self.live.extend(pool.id, visit, credential.lease, end);
             let held = held.filter(|held| held.expires_at > now)?;
             (held.number, held.expires_at)
         };
@@ -279,15 +283,15 @@ impl Server {
         let site = world.pools[credential.pool].site;
         self.read(world, site, now);
         if let Some(row) = self.leases.get_mut(&credential.lease) {
-            row.expires_at = row.expires_at.min(now);
+            // As the store does it.
+            row.expires_at = row.expires_at.min(now.max(row.started_at));
         }
         if credential.overflow {
             self.live
                 .remember_ended(credential.number, credential.lease, now);
             return;
         }
-        let mut of_site = world.of_site(site);
-        let held = of_site.find_map(|n| {
+        let held = self.holding(world, site, visit).and_then(|n| {
             let pool = world.pools[n].pool.id;
             self.live.release(pool, visit, credential.lease, now)
         });
