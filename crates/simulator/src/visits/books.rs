@@ -124,11 +124,7 @@ impl Books {
             return Err((VisitInvariant::AVisitKeepsItsNumber, detail));
         }
         let page = &mut self.pages[number];
-        if let Some(other) = page
-            .entries
-            .iter()
-            .find(|entry| entry.held_until.max(entry.row_ends) > now)
-        {
+        if let Some(other) = page.entries.iter().find(|entry| entry.is_promised(now)) {
             let detail =
                 format!("{visit} is given number {number} at {now}, which is leased: {other:?}");
             return Err((VisitInvariant::NoNumberWithTwoLiveLeases, detail));
@@ -192,17 +188,9 @@ impl Books {
     ) -> Result<(), Broken> {
         let page = &mut self.pages[number];
         let (pool, settled) = (page.pool, elapsed > page.unsettled);
-        // What ended before its beginning, by a clock that was set back, is as good as never there.
-        let after = page
-            .entries
-            .iter()
-            .rev()
-            .take_while(|entry| entry.lease != lease)
-            .any(|entry| entry.row_ends >= entry.started);
-        let mut entries = page.entries.iter_mut().rev();
-        let Some(entry) = entries
-            .find(|entry| entry.lease == lease)
-            .filter(|known| !after && known.visit == visit && !known.released)
+        let last = page.entries.back_mut();
+        let Some(entry) =
+            last.filter(|known| known.lease == lease && known.visit == visit && !known.released)
         else {
             let detail = format!(
                 "{visit} keeps number {number} by {lease}; the leases of it are {:?}",
@@ -249,6 +237,9 @@ impl Books {
         let pool = page.pool;
         page.entries
             .retain(|entry| entry.lease != lease || entry.touched || Some(entry.pool) != pool);
+        if let Some(entry) = page.entries.iter_mut().find(|entry| entry.lease == lease) {
+            entry.undone = true;
+        }
         // Who had it before had lost it to this one.
         if let Some(before) = page.entries.back_mut() {
             before.replaced |= before.lease != lease;
@@ -274,8 +265,10 @@ impl Books {
     /// A visit gave its number back.
     pub(super) fn released(&mut self, number: usize, lease: LeaseId, now: Timestamp) {
         if let Some(entry) = self.entry(number, lease) {
-            entry.row_ends = entry.row_ends.min(now);
-            entry.held_until = entry.held_until.min(now);
+            // A clock that was set back is behind its beginning: it ends there.
+            let ended = now.max(entry.started);
+            entry.row_ends = entry.row_ends.min(ended);
+            entry.held_until = entry.held_until.min(ended);
             (entry.touched, entry.released) = (true, true);
         }
     }
@@ -327,10 +320,7 @@ impl Books {
                 format!("number {number} was shown to nobody, got {attribution:?}")
             });
         };
-        if shown
-            .clone()
-            .any(|entry| entry.started > at || entry.row_ends < entry.started)
-        {
+        if shown.clone().any(|entry| entry.started > at) {
             // The clock is, or was, behind the beginning of a lease: by the clock, the number was another's or nobody's.
             let known = attribution
                 .visit

@@ -15,6 +15,11 @@ mod server;
 mod simulation;
 mod world;
 
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::channel;
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -183,7 +188,8 @@ impl VisitSummary {
     }
 }
 
-/// Runs worlds with the seeds `seed`, `seed + 1`, … until so many visits have come; `progress` hears of each.
+/// Runs worlds with the seeds `seed`, `seed + 1`, … until so many visits have come, one on each core; `progress` hears of
+/// each in the order of their seeds.
 ///
 /// # Errors
 /// The first [`VisitViolation`], with the seed of its world.
@@ -193,28 +199,60 @@ pub fn run_visits(
     progress: &mut dyn FnMut(&VisitSummary),
 ) -> Result<VisitSummary, VisitViolation> {
     let mut summary = VisitSummary::new();
-    while summary.visits < visits {
-        let settings = VisitSettings {
-            seed: seed.wrapping_add(summary.worlds),
-            visits: VISITS_OF_A_WORLD.min(visits - summary.visits),
-            fault: None,
-        };
-        let world = run_world_of_visits(settings, None)?;
-        if summary.worlds.is_multiple_of(TWICE) {
-            let again = run_world_of_visits(settings, None)?;
-            if again != world {
-                return Err(VisitViolation {
-                    invariant: VisitInvariant::SameSeedSameLog,
-                    seed: settings.seed,
-                    visits: settings.visits,
-                    detail: format!("{world:?}, then {again:?}"),
-                });
+    let next = AtomicU64::new(0);
+    let (finished, worlds) = channel();
+    std::thread::scope(|scope| {
+        for _ in 0..available_parallelism().map_or(1, NonZeroUsize::get) {
+            let (next, finished) = (&next, finished.clone());
+            scope.spawn(move || {
+                loop {
+                    let place = next.fetch_add(1, Ordering::Relaxed);
+                    let before = place.saturating_mul(VISITS_OF_A_WORLD);
+                    if before >= visits {
+                        break;
+                    }
+                    let settings = VisitSettings {
+                        seed: seed.wrapping_add(place),
+                        visits: VISITS_OF_A_WORLD.min(visits - before),
+                        fault: None,
+                    };
+                    let world = run_one(settings, place.is_multiple_of(TWICE));
+                    // Nobody listens any more once an invariant did not hold.
+                    if finished.send((place, world)).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        drop(finished);
+        // In their order, so that the same seed tells of the same world.
+        let mut waiting = BTreeMap::new();
+        for (place, world) in worlds {
+            waiting.insert(place, world);
+            while let Some(world) = waiting.remove(&summary.worlds) {
+                summary.add(&world?);
+                progress(&summary);
             }
         }
-        summary.add(&world);
-        progress(&summary);
+        Ok(summary)
+    })
+}
+
+/// Runs one world; twice, when its logs are to be compared.
+fn run_one(settings: VisitSettings, twice: bool) -> Result<VisitSummary, VisitViolation> {
+    let world = run_world_of_visits(settings, None)?;
+    if twice {
+        let again = run_world_of_visits(settings, None)?;
+        if again != world {
+            return Err(VisitViolation {
+                invariant: VisitInvariant::SameSeedSameLog,
+                seed: settings.seed,
+                visits: settings.visits,
+                detail: format!("{world:?}, then {again:?}"),
+            });
+        }
     }
-    Ok(summary)
+    Ok(world)
 }
 
 /// Gets each line of a log, and how long after the beginning it is.

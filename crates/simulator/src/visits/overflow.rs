@@ -1,6 +1,6 @@
 //! The books of overflow numbers, which many visits see at once.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 
 use ringfence_model::{Confidence, LeaseId, Timestamp, VisitId};
 use ringfence_tracking::Attribution;
@@ -9,20 +9,23 @@ use super::pages::{Broken, Within, expected};
 
 /// The newest leases of an overflow number are those that a call is weighed by.
 const NEWEST_OF_OVERFLOW: usize = 50;
-/// Leases of one that are looked back at: a clock that was ahead made many that seem newer than they are.
-const LOOKED_BACK: usize = 4000;
 
-/// The leases of overflow numbers, the newest last.
+/// The leases of overflow numbers, the newest last. None is forgotten: rows are read back in the order of their
+/// beginnings, so those that a clock which was ahead made seem the newest, however many came after them.
 #[derive(Debug, Default)]
-pub(super) struct OverflowBooks(HashMap<usize, VecDeque<(LeaseId, VisitId, Timestamp)>>);
+pub(super) struct OverflowBooks(HashMap<usize, ShownTo>);
+
+#[derive(Debug, Default)]
+struct ShownTo {
+    leases: Vec<(LeaseId, VisitId, Timestamp)>,
+    latest: Timestamp,
+}
 
 impl OverflowBooks {
     pub(super) fn shown(&mut self, number: usize, lease: LeaseId, visit: VisitId, now: Timestamp) {
         let shown = self.0.entry(number).or_default();
-        shown.push_back((lease, visit, now));
-        if shown.len() > LOOKED_BACK {
-            shown.pop_front();
-        }
+        shown.latest = shown.latest.max(now);
+        shown.leases.push((lease, visit, now));
     }
 
     /// A visit whose lease of an overflow number is live calls: it is one of those that are weighed, unless as many
@@ -36,18 +39,20 @@ impl OverflowBooks {
         considered: &[LeaseId],
     ) -> Result<(), Broken> {
         let shown = self.0.get(&number);
-        let known = || shown.into_iter().flatten();
-        let own = known().position(|(of, _, _)| *of == lease);
-        // By the order in which they were shown, or by the clock as rows are read back.
-        let newer = own.map(|own| {
-            let began = shown.map(|shown| shown[own].2);
-            let later = |(place, (_, _, started)): &(usize, &(LeaseId, VisitId, Timestamp))| {
-                *place > own || Some(*started) > began
-            };
-            known().enumerate().filter(later).count()
-        });
+        let leases = shown.map_or(&[][..], |shown| &shown.leases);
+        // By the order in which they were shown, or by the clock as rows are read back. More than are weighed are not counted.
+        let newer = leases
+            .iter()
+            .rposition(|(of, _, _)| *of == lease)
+            .map(|own| {
+                let (before, after) = leases.split_at(own + 1);
+                let later = before
+                    .iter()
+                    .filter(|(_, _, started)| *started > leases[own].2);
+                after.iter().chain(later).take(NEWEST_OF_OVERFLOW).count()
+            });
         // A clock that was set back is behind the beginning of some.
-        let clear = known().all(|(_, _, started)| *started <= at);
+        let clear = shown.is_none_or(|shown| shown.latest <= at);
         let weighed = considered.contains(&lease);
         let right = !clear
             || newer.is_none_or(|newer| newer >= NEWEST_OF_OVERFLOW)

@@ -28,6 +28,8 @@ pub(super) struct Entry {
     pub(super) moved: bool,
     /// Its number was given to another visit since, whose lease did not become durable.
     pub(super) replaced: bool,
+    /// It never became durable, and the pool that its number went to meanwhile may not have heard of that.
+    pub(super) undone: bool,
 }
 
 /// A number as the books have it.
@@ -77,7 +79,13 @@ impl Entry {
             released: false,
             moved: false,
             replaced: false,
+            undone: false,
         }
+    }
+
+    /// Some visit is promised the number past `now`: not one that was undone, unless another page of it went on with it.
+    pub(super) fn is_promised(&self, now: Timestamp) -> bool {
+        self.held_until.max(self.row_ends) > now && (self.touched || !self.undone)
     }
 }
 

@@ -334,13 +334,14 @@ impl<'a> VisitSimulation<'a> {
     }
 
     pub(super) fn log(&mut self, what: &str, one: u64, other: u64) {
-        let clock = u64::try_from(self.clock().as_micros()).unwrap_or(0);
-        for part in [clock, one, other, what.len() as u64] {
+        let clock = self.clock();
+        let micros = u64::try_from(clock.as_micros()).unwrap_or(0);
+        for part in [micros, one, other, what.len() as u64] {
             self.summary.log = (self.summary.log ^ part).wrapping_mul(0x0100_0000_01b3);
         }
         let at = self.now.since(BEGINS);
         if let Some(tell) = &mut self.tell {
-            tell(at, &format!("{what}: {one} {other}"));
+            tell(at, &format!("{clock}  {what}: {one} {other}"));
         }
     }
 
