@@ -23,6 +23,7 @@ mod steps;
 mod time;
 mod visit;
 mod webhook;
+mod worth;
 
 pub use audit::{Actor, ActorKind, AuditEntry, AuditFilter, AuditObject};
 pub use balance::{Caps, GroupProfile, LanguageUse, MemberProfile, Strategy, TargetProfile};
@@ -60,3 +61,4 @@ pub use steps::{
 pub use time::{Duration, Timestamp};
 pub use visit::{ClickId, Lease, Source, SourceKind, Utm, Visit};
 pub use webhook::{Delivery, DeliveryAttempt, DeliveryState, Webhook, WebhookEvent};
+pub use worth::{Lead, Money, Worth, WorthError};

@@ -18,6 +18,8 @@ words! {
         SeePeople = "see_people",
         /// Who changed what.
         SeeAudit = "see_audit",
+        /// Say what calls were worth.
+        Assess = "assess",
         /// Change anything but people.
         Change = "change",
         /// Invite people, change their roles, disable them.
@@ -34,6 +36,7 @@ impl Right {
             Self::SeeSetup => "See numbers, pools, sites, webhooks and API keys",
             Self::SeePeople => "See who belongs to the account",
             Self::SeeAudit => "See who changed what",
+            Self::Assess => "Say what a call was worth: lead, value, tags, note",
             Self::Change => {
                 "Change sites, webhooks, API keys and the rest of the setup; erase callers"
             }
@@ -42,11 +45,18 @@ impl Right {
     }
 }
 
+impl Right {
+    /// Whether it lets somebody change anything.
+    pub const fn changes(self) -> bool {
+        matches!(self, Self::Assess | Self::Change | Self::ManagePeople)
+    }
+}
+
 impl Role {
     /// Whether the role has a right.
     pub const fn may(self, right: Right) -> bool {
         match right {
-            Right::SeeCalls => true,
+            Right::SeeCalls | Right::Assess => true,
             Right::Export | Right::SeeSetup | Right::SeePeople | Right::SeeAudit => {
                 !matches!(self, Self::Agent)
             }
@@ -69,8 +79,8 @@ impl Role {
         match self {
             Self::Owner => "Everything, and who else may",
             Self::Admin => "Everything but owners",
-            Self::Analyst => "Reads all, changes nothing",
-            Self::Agent => "Takes calls, sees them and nothing else",
+            Self::Analyst => "Reads all, says what calls were worth",
+            Self::Agent => "Takes calls, sees them, says what they were worth",
         }
     }
 }
@@ -79,7 +89,7 @@ impl KeyScope {
     /// Whether a key of the scope has a right. People are managed by people alone: a key that leaks makes no users.
     pub const fn may(self, right: Right) -> bool {
         match self {
-            Self::Read => Role::Analyst.may(right),
+            Self::Read => Role::Analyst.may(right) && !right.changes(),
             Self::Change => Role::Admin.may(right) && !matches!(right, Right::ManagePeople),
         }
     }
@@ -140,7 +150,10 @@ mod tests {
         for scope in KeyScope::ALL {
             assert!(!scope.may(Right::ManagePeople));
         }
-        assert!(!KeyScope::Read.may(Right::Change));
+        let changing = Right::ALL.iter().filter(|right| right.changes());
+        for right in changing {
+            assert!(!KeyScope::Read.may(*right), "{right:?}");
+        }
         assert!(KeyScope::Change.may(Right::Change));
     }
 }

@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 use ringfence_media::Waveform;
 use ringfence_model::{
     AccountId, Call, CallEvent, CallId, Erased, Leg, NumberId, Recording, RecordingState, Target,
-    TargetId, Timestamp, TrackingNumber, Visit, VisitId,
+    TargetId, Timestamp, TrackingNumber, Visit, VisitId, Worth,
 };
 pub use ringfence_store::{CallCursor, CallFilter, StoreError};
 use tokio::sync::Semaphore;
@@ -42,6 +42,8 @@ pub struct CallRow {
     pub call: Call,
     /// The name of the target that answered.
     pub target: Option<String>,
+    /// What was said of it.
+    pub worth: Option<Worth>,
 }
 
 /// Some calls, newest first.
@@ -80,6 +82,8 @@ pub struct CallStory {
     pub erased: Option<Erased>,
     /// When and why its recording was erased.
     pub recording_erased: Option<Erased>,
+    /// What was said of it.
+    pub worth: Option<Worth>,
 }
 
 impl Platform {
@@ -96,11 +100,14 @@ impl Platform {
     ) -> Result<CallRows, StoreError> {
         let page = self.db.calls(account, filter, after, limit).await?;
         let names = self.target_names(account).await?;
+        let calls: Vec<CallId> = page.calls.iter().map(|call| call.id).collect();
+        let mut worths = self.db.worths(account, &calls).await?;
         let rows = page
             .calls
             .into_iter()
             .map(|call| CallRow {
                 target: call.target.and_then(|target| names.get(&target).cloned()),
+                worth: worths.remove(&call.id),
                 call,
             })
             .collect();
@@ -122,7 +129,11 @@ impl Platform {
         limit: u32,
     ) -> Result<CallRows, StoreError> {
         let calls = self.db.calls_to_return(account, from, now, limit).await?;
-        let rows = calls.into_iter().map(|call| CallRow { call, target: None });
+        let rows = calls.into_iter().map(|call| CallRow {
+            call,
+            target: None,
+            worth: None,
+        });
         Ok(CallRows {
             rows: rows.collect(),
             next: None,
@@ -196,6 +207,7 @@ impl Platform {
                 None => None,
             };
             Ok(Some(CallStory {
+                worth: self.db.worth(account, call.id).await?,
                 erased: self.db.call_erased(account, call.id).await?,
                 recording_erased,
                 events: self.db.call_events(account, call.id).await?,

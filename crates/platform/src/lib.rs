@@ -28,6 +28,7 @@ pub mod setup;
 pub mod sites;
 pub mod visits;
 pub mod webhooks;
+pub mod worth;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use jiff::{ToSpan, Zoned};
 use ringfence_model::{Account, SourceKind, Timestamp};
 pub use ringfence_store::SiteVisits;
-use ringfence_store::{CallTotals, HourCount, StoreError};
+use ringfence_store::{CallTotals, HourCount, SourceWorth, StoreError};
 
 use crate::Platform;
 
@@ -108,6 +108,12 @@ pub struct Figures {
     pub totals: CallTotals,
     /// Callers who were missed and not spoken to since.
     pub to_call_back: u64,
+    /// Calls of which somebody said that the caller may buy, or bought.
+    pub qualified: u64,
+    /// Calls of which somebody said that the caller bought.
+    pub converted: u64,
+    /// The sum of the values that were given to calls, in the smallest unit of the account's currency.
+    pub value: i64,
 }
 
 impl Figures {
@@ -136,6 +142,12 @@ pub struct SourceRow {
     pub answered: u64,
     /// Ended as missed or abandoned.
     pub missed: u64,
+    /// The caller may buy, or bought.
+    pub qualified: u64,
+    /// The caller bought.
+    pub converted: u64,
+    /// The sum of their values, in the smallest unit of the account's currency.
+    pub value: i64,
 }
 
 /// What the overview shows.
@@ -202,19 +214,27 @@ impl Platform {
             // A call of this very microsecond belongs to the span too.
             let to = now + Duration::from_micros(1);
             let before = from - to.since(from);
-            let figures = self.figures(account, from, to).await?;
-            let previous = self.figures(account, before, from).await?;
+            let worths = self.db.worth_by_source(account.id, from, to).await?;
+            let worths_before = self.db.worth_by_source(account.id, before, from).await?;
+            let figures = self.figures(account, from, to, &worths).await?;
+            let previous = self.figures(account, before, from, &worths_before).await?;
             let bars = self.bars(account, period, from, to, &zone).await?;
             let sources = self
                 .db
                 .calls_by_source(account.id, from, to)
                 .await?
                 .into_iter()
-                .map(|row| SourceRow {
-                    source: row.source,
-                    calls: row.calls,
-                    answered: row.answered,
-                    missed: row.missed,
+                .map(|row| {
+                    let worth = worths.iter().find(|worth| worth.source == row.source);
+                    SourceRow {
+                        source: row.source,
+                        calls: row.calls,
+                        answered: row.answered,
+                        missed: row.missed,
+                        qualified: worth.map_or(0, |worth| worth.qualified),
+                        converted: worth.map_or(0, |worth| worth.converted),
+                        value: worth.map_or(0, |worth| worth.value),
+                    }
                 })
                 .collect();
             Ok(Overview {
@@ -296,10 +316,14 @@ impl Platform {
         account: &Account,
         from: Timestamp,
         to: Timestamp,
+        worths: &[SourceWorth],
     ) -> Result<Figures, StoreError> {
         Ok(Figures {
             totals: self.db.call_totals(account.id, from, to).await?,
             to_call_back: self.db.callers_to_call_back(account.id, from, to).await?,
+            qualified: worths.iter().map(|worth| worth.qualified).sum(),
+            converted: worths.iter().map(|worth| worth.converted).sum(),
+            value: worths.iter().map(|worth| worth.value).sum(),
         })
     }
 

@@ -4,12 +4,13 @@ use std::fmt;
 use std::str::FromStr;
 
 use ringfence_model::{
-    AccountId, Call, CallEvent, CallId, Confidence, Disposition, E164, Leg, LegId, LegOutcome,
-    NumberId, PlanId, Recording, RecordingId, RecordingState, Source, SourceKind, TargetId,
-    Timestamp, TrunkId, VisitId,
+    AccountId, Call, CallEvent, CallId, Confidence, Disposition, E164, Lead, Leg, LegId,
+    LegOutcome, NumberId, PlanId, Recording, RecordingId, RecordingState, Source, SourceKind,
+    TargetId, Timestamp, TrunkId, VisitId,
 };
 use uuid::Uuid;
 
+use crate::call_worths::as_kept;
 use crate::row::Reader;
 use crate::value::args;
 use crate::{Db, StoreError};
@@ -66,7 +67,11 @@ const CALLS: &str = concat!(
      AND ($13 IS NULL OR LOWER(COALESCE(caller, '') || ' ' || dialled || ' ' || \
           COALESCE(source_name, '') || ' ' || COALESCE(campaign, '') || ' ' || \
           COALESCE(keyword, '') || ' ' || COALESCE(reason, '')) LIKE LOWER($13) ESCAPE '!') \
-     ORDER BY started_at DESC, id DESC LIMIT $14"
+     AND ($14 IS NULL OR EXISTS (SELECT 1 FROM call_worths WHERE call_worths.account = calls.account \
+          AND call_worths.call = calls.id AND lead = $14)) \
+     AND ($15 IS NULL OR EXISTS (SELECT 1 FROM call_worths WHERE call_worths.account = calls.account \
+          AND call_worths.call = calls.id AND REPLACE(tags, $15, '') <> tags)) \
+     ORDER BY started_at DESC, id DESC LIMIT $16"
 );
 const OPEN_CALLS: &str = concat!(
     "SELECT ",
@@ -126,6 +131,10 @@ pub struct CallFilter {
     /// Letters that stand, in whatever case, anywhere in the caller, the dialled number, the source, the campaign,
     /// the keyword or the reason.
     pub text: Option<String>,
+    /// What is said to have come of them.
+    pub lead: Option<Lead>,
+    /// A tag that they have, in whatever case.
+    pub tag: Option<String>,
 }
 
 /// Where a page of the call log ended. Its text form fits in a URL's query.
@@ -212,6 +221,8 @@ impl Db {
             filter.dialled.as_ref(),
             filter.only_recorded,
             filter.text.as_deref().and_then(text_pattern).as_deref(),
+            filter.lead.map(Lead::as_str),
+            filter.tag.as_deref().map(as_kept).as_deref(),
             limit + 1,
         ];
         let mut calls = self.written_rows(CALLS, args, read_call).await?;

@@ -83,6 +83,16 @@ macro_rules! mark_recordings {
         )
     };
 }
+/// What was said of a call in somebody's own words; what came of it and its value are counted still.
+macro_rules! erase_worths {
+    ($which:expr) => {
+        concat!(
+            "UPDATE call_worths SET tags = '', note = '' WHERE account = $1 AND call IN (SELECT id FROM calls WHERE ",
+            $which,
+            ")"
+        )
+    };
+}
 macro_rules! erase_calls {
     ($which:expr) => {
         concat!(
@@ -93,18 +103,21 @@ macro_rules! erase_calls {
     };
 }
 
-/// How calls are erased: the events for SQLite, for PostgreSQL, the recordings, and last the calls themselves.
-struct Erase([&'static str; 4]);
+/// How calls are erased: the events for SQLite, for PostgreSQL, what was said of them, the recordings, and last the calls
+/// themselves.
+struct Erase([&'static str; 5]);
 
 const ERASE_ONE: Erase = Erase([
     erase_events!(in_sqlite!(), one!()),
     erase_events!(in_postgres!(), one!()),
+    erase_worths!(one!()),
     mark_recordings!(one!()),
     erase_calls!(one!()),
 ]);
 const ERASE_AGED: Erase = Erase([
     erase_events!(in_sqlite!(), aged!()),
     erase_events!(in_postgres!(), aged!()),
+    erase_worths!(aged!()),
     mark_recordings!(aged!()),
     erase_calls!(aged!()),
 ]);
@@ -495,8 +508,8 @@ impl Db {
             |call: &CallId| self.erasing(&ERASE_ONE, args![account, *call, now - SETTLES], erased);
         let statements: Vec<_> = calls.iter().flat_map(of_call).collect();
         let changed = self.run(self.alone(statements)).await?;
-        // The last of each call's three.
-        Ok(changed.iter().rev().step_by(3).take(calls.len()).sum())
+        // The last of each call's four.
+        Ok(changed.iter().rev().step_by(4).take(calls.len()).sum())
     }
 
     /// Erases visits on request, all or none, as [`erase_visits`](Self::erase_visits) does; also those with a live
@@ -536,14 +549,15 @@ impl Db {
 
     /// The statements that erase which calls `which` says, in the order in which they find what they need.
     fn erasing(&self, erase: &Erase, which: Vec<Value>, erased: Erased) -> Vec<Statement> {
-        let [sqlite, postgres, recordings, calls] = erase.0;
+        let [sqlite, postgres, worths, recordings, calls] = erase.0;
         let events = match self {
             Self::Sqlite(_) => sqlite,
             Self::Postgres(_) => postgres,
         };
         let marked = with(which.clone(), erased);
         vec![
-            Statement::new(events, which),
+            Statement::new(events, which.clone()),
+            Statement::new(worths, which),
             Statement::new(recordings, marked.clone()),
             Statement::new(calls, marked),
         ]

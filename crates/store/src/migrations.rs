@@ -41,6 +41,7 @@ migrations! {
     30 "0030_plan_actors",
     31 "0031_call_sums",
     34 "0034_erasure",
+    36 "0036_call_worths",
 }
 
 pub(crate) async fn run(db: &Db) -> Result<(), StoreError> {

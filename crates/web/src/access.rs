@@ -37,6 +37,7 @@ const fn row(method: &'static str, path: &'static str, door: Door) -> Row {
 const CALLS: Door = Door::Needs(Right::SeeCalls);
 const EXPORT: Door = Door::Needs(Right::Export);
 const SETUP: Door = Door::Needs(Right::SeeSetup);
+const ASSESS: Door = Door::Needs(Right::Assess);
 const CHANGE: Door = Door::Needs(Right::Change);
 const AUDIT: Door = Door::Needs(Right::SeeAudit);
 const PEOPLE: Door = Door::Needs(Right::ManagePeople);
@@ -72,6 +73,7 @@ pub const ROWS: &[Row] = &[
     row("POST", "/calls/{call}/erase", CHANGE),
     row("GET", "/visits/{visit}/erase", CALLS),
     row("POST", "/visits/{visit}/erase", CHANGE),
+    row("POST", "/calls/{call}/worth", ASSESS),
     row("GET", "/numbers", SETUP),
     row("GET", "/numbers/{number}", SETUP),
     row("GET", "/pools", SETUP),
@@ -138,6 +140,7 @@ pub const ROWS: &[Row] = &[
     // The API.
     row("GET", "/v1/calls", CALLS),
     row("GET", "/v1/calls/{call}", CALLS),
+    row("PATCH", "/v1/calls/{call}/worth", ASSESS),
     row("GET", "/v1/calls/live", CALLS),
     row("GET", "/v1/calls/{call}/recording", CALLS),
     row("GET", "/v1/calls.csv", EXPORT),
@@ -242,8 +245,7 @@ mod tests {
             assert!(seen.insert((row.method, row.path)), "{row:?}");
             let reads = row.method == "GET";
             if let Door::Needs(right) = row.door {
-                let changes = matches!(right, Right::Change | Right::ManagePeople);
-                assert_eq!(changes, !reads, "{row:?}");
+                assert_eq!(right.changes(), !reads, "{row:?}");
             }
         }
     }

@@ -6,7 +6,7 @@ use async_stream::try_stream;
 use axum::body::{Body, Bytes};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use ringfence_model::{Account, Disposition, Timestamp};
+use ringfence_model::{Account, Disposition, Lead, Money, Timestamp};
 use ringfence_platform::Platform;
 use ringfence_platform::call_log::{CallFilter, CallRow};
 use ringfence_platform::reports::zone_of;
@@ -14,7 +14,7 @@ use ringfence_platform::reports::zone_of;
 /// Calls that are read at a time.
 const AT_A_TIME: u32 = 1000;
 
-const COLUMNS: [&str; 17] = [
+const COLUMNS: [&str; 21] = [
     "call",
     "started_at",
     "caller",
@@ -32,6 +32,10 @@ const COLUMNS: [&str; 17] = [
     "confidence",
     "visit",
     "ended_at",
+    "lead",
+    "value",
+    "currency",
+    "tags",
 ];
 
 /// Every call that fits the filter, newest first; times in the account's zone with their offset.
@@ -41,6 +45,7 @@ pub(crate) fn answer(platform: Arc<Platform>, account: &Account, filter: CallFil
         ringfence_platform::now().to_jiff().strftime("%Y-%m-%d")
     );
     let zone = zone_of(account);
+    let money = Money::of(account);
     let account = account.id;
     let at = move |time: Timestamp| {
         let local = time.to_jiff().to_zoned(zone.clone());
@@ -57,7 +62,7 @@ pub(crate) fn answer(platform: Arc<Platform>, account: &Account, filter: CallFil
             if page.rows.is_empty() {
                 break;
             }
-            yield table(page.rows.into_iter().map(|row| line(row, &at)))?;
+            yield table(page.rows.into_iter().map(|row| line(row, money, &at)))?;
             after = page.next;
             if after.is_none() {
                 break;
@@ -93,7 +98,18 @@ fn table<const N: usize>(lines: impl Iterator<Item = [String; N]>) -> std::io::R
     Ok(octets.into())
 }
 
-fn line(CallRow { call, target }: CallRow, at: &impl Fn(Timestamp) -> String) -> [String; 17] {
+fn line(row: CallRow, money: Money, at: &impl Fn(Timestamp) -> String) -> [String; 21] {
+    let CallRow {
+        call,
+        target,
+        worth,
+    } = row;
+    let (lead, value, tags) = worth.map_or_else(Default::default, |worth| {
+        let lead = worth.lead.map_or("", Lead::as_str);
+        let value = worth.value.map(|value| money.plain(value));
+        (lead, value, worth.tags.join(", "))
+    });
+    let currency = value.as_ref().map_or("", |_| money.code());
     let waited = call.answered_at.or(call.ended_at);
     let talked = call.answered_at.zip(call.ended_at);
     let (kind, name, campaign, keyword) = match call.source {
@@ -132,6 +148,10 @@ fn line(CallRow { call, target }: CallRow, at: &impl Fn(Timestamp) -> String) ->
             .map(|visit| visit.to_string())
             .unwrap_or_default(),
         call.ended_at.map(at).unwrap_or_default(),
+        lead.to_owned(),
+        value.unwrap_or_default(),
+        currency.to_owned(),
+        inert(tags),
     ]
 }
 

@@ -3,6 +3,7 @@
 
 mod agents;
 mod browser;
+mod desk;
 mod seed;
 mod site;
 mod stranger;
@@ -78,6 +79,8 @@ pub async fn run(options: cli::Demo) -> anyhow::Result<ExitCode> {
     .await?;
     let progress = (!options.json)
         .then(|| tokio::spawn(tally::show(Arc::clone(&tally), server.platform.clone())));
+    let platform = Arc::clone(&server.platform);
+    let desk = tokio::spawn(desk::keep(platform, seeded.account.clone(), began));
     wait(options.run_for).await?;
 
     if !options.json {
@@ -91,6 +94,7 @@ pub async fn run(options: cli::Demo) -> anyhow::Result<ExitCode> {
     if let Some(progress) = progress {
         progress.abort();
     }
+    desk.abort();
     let _ = tokio::time::timeout(PATIENCE, asking).await;
     // Rows are counted while the database is open, so calls come to their end first.
     server

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use ringfence_model::{
-    Call, CallEvent, CallEventKind, Confidence, Disposition, E164, Erased, ErasedBy, LegOutcome,
-    Recording, RecordingState, Timestamp, Visit, VisitEvent, VisitEventId, VisitEventKind,
-    VisitorId, Webhook, WebhookEvent, WebhookId, Whose,
+    Call, CallEvent, CallEventKind, Confidence, Disposition, E164, Erased, ErasedBy, Lead,
+    LegOutcome, Recording, RecordingState, Timestamp, Visit, VisitEvent, VisitEventId,
+    VisitEventKind, VisitorId, Webhook, WebhookEvent, WebhookId, Whose, Worth,
 };
 use ringfence_store::{Aged, CallFilter, Db, Erasable, Write};
 use serde_json::json;
@@ -130,6 +130,14 @@ async fn told(world: &World, tenant: &Tenant, number: &E164, second: u64) -> Sto
         data: [("tel".into(), json!(digits))].into(),
     };
     assert!(world.db.add_visit_event(&event).await.unwrap());
+    let worth = Worth {
+        lead: Some(Lead::Converted),
+        value: Some(100),
+        tags: vec![format!("call {digits}")],
+        note: format!("call {digits} back"),
+        ..Worth::none(call.account, call.id, call.started_at)
+    };
+    world.db.set_worth(&worth).await.unwrap();
     Story {
         call,
         recording,
@@ -208,8 +216,10 @@ async fn columns_with(world: &World, tenant: &Tenant, text: &str) -> Vec<String>
 }
 
 /// The columns in which [`told`] leaves a number.
-const WHERE_TOLD: [&str; 8] = [
+const WHERE_TOLD: [&str; 10] = [
     "call_events.kind",
+    "call_worths.note",
+    "call_worths.tags",
     "calls.caller",
     "calls.reason",
     "calls.sip_call_id",
@@ -360,11 +370,18 @@ async fn what_is_counted_of_calls_is_the_same_before_and_after(world: World) {
     };
     let before = totals().await;
     assert_eq!((before.calls, before.recorded), (6, 6));
+    let worths = || async { db.worth_by_source(tenant.account, EVER, now).await.unwrap() };
+    let worths_before = worths().await;
+    assert_eq!(
+        (worths_before[0].converted, worths_before[0].value),
+        (6, 600)
+    );
     let whose = Whose::Caller(caller(0));
     assert_eq!(erase(db, &tenant, &whose, now).await, (2, 2));
     let aged = db.erase_aged(tenant.account, Aged::Calls, (EVER, at(4_500)), now, 100);
     assert_eq!(aged.await.unwrap().0, 3);
     assert_eq!(totals().await, before);
+    assert_eq!(worths().await, worths_before);
     let check = db.check_call_sums(tenant.account).await.unwrap();
     assert_eq!((check.calls, check.differing), (6, 0));
     // They are listed as before, and nobody is offered to hear them.

@@ -11,6 +11,7 @@ mod accounts;
 mod api_keys;
 mod audit;
 mod call_sums;
+mod call_worths;
 mod calls;
 mod cases;
 mod commit;

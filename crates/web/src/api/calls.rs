@@ -7,7 +7,8 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use ringfence_model::{
-    CallEvent, CallId, Disposition, E164, Erased, Leg, LegOutcome, NumberId, Source, TargetId,
+    CallEvent, CallId, Disposition, E164, Erased, Lead, Leg, LegOutcome, Money, NumberId, Source,
+    TargetId,
 };
 use ringfence_platform::board::{BoardCall, BoardState};
 use ringfence_platform::call_log::{
@@ -23,6 +24,7 @@ use super::asking::{ApiPath, ApiQuery};
 use super::guard::Asker;
 use super::problem::{ApiProblem, ProblemDocument};
 use super::visits::VisitView;
+use super::worth::WorthView;
 use crate::sound;
 
 /// Calls on a page unless the request says.
@@ -57,6 +59,10 @@ pub(super) struct CallQuery {
     recorded: Option<bool>,
     /// Letters that stand anywhere in the caller, the dialled number, the source, the campaign, the keyword or the reason.
     q: Option<String>,
+    /// What was said to have come of them: `unqualified`, `qualified` or `converted`.
+    lead: Option<String>,
+    /// A tag that they have.
+    tag: Option<String>,
     /// Where the page before this one ended: its `next`.
     after: Option<String>,
     /// Calls on a page, 1 to 1,000; 50 without it.
@@ -75,6 +81,7 @@ impl CallQuery {
                 ))
             })
         });
+        let lead = self.lead.as_deref().map(lead_of).transpose()?;
         Ok(CallFilter {
             from: read::<jiff::Timestamp>("from", self.from.as_deref())?.map(Into::into),
             to: read::<jiff::Timestamp>("to", self.to.as_deref())?.map(Into::into),
@@ -93,6 +100,8 @@ impl CallQuery {
                 .transpose()?,
             only_recorded: self.recorded.unwrap_or(false),
             text: self.q.clone(),
+            lead,
+            tag: self.tag.clone(),
         })
     }
 
@@ -108,6 +117,15 @@ impl CallQuery {
             ))),
         }
     }
+}
+
+/// What a word says to have come of a call.
+pub(super) fn lead_of(word: &str) -> Result<Lead, ApiProblem> {
+    Lead::from_word(word).ok_or_else(|| {
+        let words: Vec<_> = Lead::ALL.iter().map(|one| one.as_str()).collect();
+        let expected = words.join(", ");
+        ApiProblem::BadRequest(format!("lead: expected one of {expected}, got {word:?}"))
+    })
 }
 
 fn read<T: FromStr>(name: &str, text: Option<&str>) -> Result<Option<T>, ApiProblem>
@@ -179,10 +197,17 @@ pub(super) struct CallView {
     /// How sure the source is: `certain`, `likely`, `shared` or `unknown`.
     confidence: &'static str,
     visit_id: Option<Uuid>,
+    /// What somebody or a program said of it; `null` when nothing was said.
+    worth: Option<WorthView>,
 }
 
-impl From<CallRow> for CallView {
-    fn from(CallRow { call, target }: CallRow) -> Self {
+impl CallView {
+    fn of(row: CallRow, money: Money) -> Self {
+        let CallRow {
+            call,
+            target,
+            worth,
+        } = row;
         let waited = call.answered_at.or(call.ended_at);
         let talked = call.answered_at.zip(call.ended_at);
         Self {
@@ -205,6 +230,7 @@ impl From<CallRow> for CallView {
             source: call.source.map(SourceView::from),
             confidence: call.confidence.as_str(),
             visit_id: call.visit.map(|visit| visit.0),
+            worth: worth.map(|worth| WorthView::of(worth, money)),
         }
     }
 }
@@ -228,12 +254,17 @@ pub(super) async fn list(
     ApiQuery(query): ApiQuery<CallQuery>,
 ) -> Result<Json<CallPageView>, ApiProblem> {
     let (filter, after) = (query.filter()?, query.place()?);
+    let money = Money::of(&program.account);
     let page = api
         .platform
         .call_log(program.account.id, &filter, after, query.limit()?)
         .await?;
     Ok(Json(CallPageView {
-        items: page.rows.into_iter().map(CallView::from).collect(),
+        items: page
+            .rows
+            .into_iter()
+            .map(|row| CallView::of(row, money))
+            .collect(),
         next: page.next.map(|next| next.to_string()),
     }))
 }
@@ -364,7 +395,7 @@ pub(super) struct CallStoryView {
 }
 
 impl CallStoryView {
-    fn of(mut story: CallStory) -> Result<Self, ApiProblem> {
+    fn of(mut story: CallStory, money: Money) -> Result<Self, ApiProblem> {
         let targets = std::mem::take(&mut story.targets);
         let name = |id: TargetId| targets.get(&id).cloned();
         let leg = |leg: &Leg| LegView {
@@ -401,10 +432,14 @@ impl CallStoryView {
                 erased: story.recording_erased.map(ErasedView::from),
             }),
             erased: story.erased.map(ErasedView::from),
-            call: CallView::from(CallRow {
-                target: story.call.target.and_then(name),
-                call: story.call,
-            }),
+            call: CallView::of(
+                CallRow {
+                    target: story.call.target.and_then(name),
+                    worth: story.worth,
+                    call: story.call,
+                },
+                money,
+            ),
             plan: story.plan,
             trunk: story.trunk,
             visit: story.visit.map(VisitView::from),
@@ -434,7 +469,8 @@ pub(super) async fn show(
         .platform
         .call_story(program.account.id, CallId(call))
         .await?;
-    CallStoryView::of(story.ok_or(ApiProblem::NotFound)?).map(Json)
+    let story = story.ok_or(ApiProblem::NotFound)?;
+    CallStoryView::of(story, Money::of(&program.account)).map(Json)
 }
 
 /// The sound of a call: stereo WAV, caller left and callee right; byte ranges are understood

@@ -15,6 +15,7 @@ mod reports;
 mod sites;
 mod visits;
 mod webhooks;
+mod worth;
 
 use std::sync::Arc;
 
@@ -74,6 +75,7 @@ fn resources() -> OpenApiRouter<Api> {
     let v1 = OpenApiRouter::new()
         .routes(routes!(calls::list))
         .routes(routes!(calls::show))
+        .routes(routes!(worth::change))
         .routes(routes!(calls::under_way))
         .routes(routes!(calls::recording))
         .routes(routes!(export::calls))

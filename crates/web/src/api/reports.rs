@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use ringfence_model::SourceKind;
+use ringfence_model::{Money, SourceKind};
 use ringfence_platform::now;
 use ringfence_platform::reports::{Bar, Figures, Period, SourceRow};
 use serde::{Deserialize, Serialize};
@@ -54,10 +54,16 @@ pub(super) struct FiguresView {
     /// Callers who were missed and not spoken to since.
     to_call_back: u64,
     average_talk_seconds: Option<u64>,
+    /// Calls of which somebody said that the caller may buy, or bought.
+    qualified: u64,
+    /// Calls of which somebody said that the caller bought.
+    converted: u64,
+    /// The sum of the values that were given to calls, in the account's currency: `1250.50`.
+    value: String,
 }
 
-impl From<Figures> for FiguresView {
-    fn from(figures: Figures) -> Self {
+impl FiguresView {
+    fn of(figures: Figures, money: Money) -> Self {
         let totals = figures.totals;
         Self {
             calls: totals.calls,
@@ -74,6 +80,9 @@ impl From<Figures> for FiguresView {
             attributed: totals.attributed,
             to_call_back: figures.to_call_back,
             average_talk_seconds: totals.average_talk_ms.map(|length| length / 1000),
+            qualified: figures.qualified,
+            converted: figures.converted,
+            value: money.plain(figures.value),
         }
     }
 }
@@ -109,10 +118,14 @@ pub(super) struct SourceRowView {
     calls: u64,
     answered: u64,
     missed: u64,
+    qualified: u64,
+    converted: u64,
+    /// The sum of the values of its calls, in the account's currency: `1250.50`.
+    value: String,
 }
 
-impl From<SourceRow> for SourceRowView {
-    fn from(row: SourceRow) -> Self {
+impl SourceRowView {
+    fn of(row: SourceRow, money: Money) -> Self {
         let (kind, name) = row.source.unzip();
         Self {
             kind: kind.map(SourceKind::as_str),
@@ -120,6 +133,9 @@ impl From<SourceRow> for SourceRowView {
             calls: row.calls,
             answered: row.answered,
             missed: row.missed,
+            qualified: row.qualified,
+            converted: row.converted,
+            value: money.plain(row.value),
         }
     }
 }
@@ -131,6 +147,8 @@ pub(super) struct OverviewView {
     from: String,
     #[schema(format = DateTime)]
     to: String,
+    /// That of the account's country, ISO 4217.
+    currency: &'static str,
     now: FiguresView,
     /// The span of the same length before it.
     before: FiguresView,
@@ -154,16 +172,18 @@ pub(super) async fn overview(
         .platform
         .overview(&program.account, query.period()?, now())
         .await?;
+    let money = Money::of(&program.account);
     Ok(Json(OverviewView {
         from: report.from.to_string(),
         to: report.to.to_string(),
-        now: report.now.into(),
-        before: report.before.into(),
+        currency: money.code(),
+        now: FiguresView::of(report.now, money),
+        before: FiguresView::of(report.before, money),
         bars: report.bars.into_iter().map(BarView::from).collect(),
         sources: report
             .sources
             .into_iter()
-            .map(SourceRowView::from)
+            .map(|row| SourceRowView::of(row, money))
             .collect(),
     }))
 }

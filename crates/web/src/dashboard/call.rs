@@ -1,14 +1,16 @@
 //! One call: what happened, and why?
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use jiff::tz::TimeZone;
 use ringfence_model::{
-    Account, Erased, ErasedBy, Recording, RecordingState, Visit, VisitEvent, VisitEventKind,
+    Account, CallId, Erased, ErasedBy, Recording, RecordingState, Right, Visit, VisitEvent,
+    VisitEventKind,
 };
 use ringfence_platform::call_log::{CallStory, can_be_played};
 use ringfence_platform::now;
+use serde::Deserialize;
 
 use super::App;
 use super::page::{Problem, Shell, encoded, render, zone};
@@ -18,6 +20,7 @@ use super::words::{
     Moment, Show, Since, State as StateWords, caller_of, colour_of, confidence, counted, length,
     phone, short_length, source_kind, state_of,
 };
+use super::worth::Fields;
 
 struct Event {
     at: String,
@@ -61,14 +64,44 @@ struct CallPage {
     /// Where the caller is erased, and where the visitor.
     erase: Option<String>,
     erase_visit: Option<String>,
+    notice: Option<&'static str>,
+    id: String,
+    may_assess: bool,
+    worth: Fields,
+    /// When somebody said last what it was worth.
+    worth_said: Option<Moment>,
+}
+
+/// Tags that the form offers.
+const KNOWN_TAGS: usize = 30;
+
+#[derive(Default, Deserialize)]
+pub(super) struct Asked {
+    done: Option<String>,
 }
 
 pub(super) async fn show(
     State(app): State<App>,
     Path(call): Path<String>,
+    Query(asked): Query<Asked>,
     reader: Reader,
 ) -> Result<Response, Problem> {
     let call = call.parse().map_err(|_| Problem::NotFound)?;
+    let notice = match asked.done.as_deref() {
+        Some("worth") => Some("What this call was worth was saved."),
+        _ => None,
+    };
+    page(&app, &reader, call, notice, None).await
+}
+
+/// The page of a call; `worth` is its form as it was sent when it failed.
+pub(super) async fn page(
+    app: &App,
+    reader: &Reader,
+    call: CallId,
+    notice: Option<&'static str>,
+    worth: Option<Fields>,
+) -> Result<Response, Problem> {
     let now = now();
     let account = &reader.viewer.account;
     let story = app
@@ -76,7 +109,7 @@ pub(super) async fn show(
         .call_story(account.id, call)
         .await?
         .ok_or(Problem::NotFound)?;
-    let zone = zone(&reader);
+    let zone = zone(reader);
     let may_erase = reader.viewer.may_change();
     let mut visit = Vec::new();
     if let Some(begun) = &story.visit {
@@ -85,10 +118,22 @@ pub(super) async fn show(
         visit.extend(told.iter().map(told_pair));
     }
     let call = &story.call;
+    let mut worth = worth.unwrap_or_else(|| Fields::of(story.worth.as_ref(), account));
+    worth.known_tags = app.platform.used_tags(account.id, KNOWN_TAGS).await?;
     let begin = call.started_at;
     let (confidence, bars) = confidence(call.confidence);
+    let mut shell = Shell::new(app, reader, "calls");
+    shell.here = format!("/calls/{}", call.id);
     render(&CallPage {
-        shell: Shell::new(&app, &reader, "calls"),
+        shell,
+        notice,
+        id: call.id.to_string(),
+        may_assess: reader.viewer.may(Right::Assess),
+        worth_said: story
+            .worth
+            .as_ref()
+            .map(|worth| Moment::new(worth.changed_at, &zone, Show::Ago)),
+        worth,
         title: caller_of(call, account),
         state: state_of(call.disposition),
         reason: call.reason.clone().unwrap_or_default(),

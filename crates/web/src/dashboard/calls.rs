@@ -4,7 +4,7 @@ use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::Response;
 use jiff::tz::TimeZone;
-use ringfence_model::Account;
+use ringfence_model::{Account, Money, Worth};
 use ringfence_platform::call_log::{CallCursor, CallRow};
 use ringfence_platform::now;
 
@@ -15,6 +15,7 @@ use super::session::Reader;
 use super::words::{
     Moment, Show, State as StateWords, caller_of, colour_of, length, phone, state_of,
 };
+use super::worth::lead_name;
 use crate::call_table;
 
 /// Calls on a page.
@@ -23,7 +24,7 @@ const PAGE: u32 = 50;
 /// Those who wait, at most.
 const MOST_WAITING: u32 = 200;
 
-/// Sources that the menu offers.
+/// Sources and tags that the menus offer.
 const MOST_SOURCES: usize = 30;
 
 struct RowView {
@@ -37,6 +38,9 @@ struct RowView {
     target: String,
     failed_over: bool,
     talk: String,
+    /// What was said of it: `Converted, 95 GBP`.
+    worth: String,
+    tags: String,
     when: Moment,
 }
 
@@ -86,11 +90,12 @@ pub(super) async fn show(
         .platform
         .source_names(account, now, MOST_SOURCES)
         .await?;
+    let tags = app.platform.used_tags(account.id, MOST_SOURCES).await?;
     let filtered = asked.pairs().iter().any(|(name, _)| *name != "after");
     render(&CallsPage {
         shell: Shell::new(&app, &reader, "calls"),
         sentence: sentence(&asked, number.as_deref()),
-        chips: chips(&asked, &sources, number.as_deref()),
+        chips: chips(&asked, &sources, &tags, number.as_deref()),
         kept: asked
             .pairs()
             .into_iter()
@@ -112,6 +117,15 @@ pub(super) async fn show(
     })
 }
 
+fn worth_words(worth: &Worth, account: &Account) -> String {
+    let lead = worth.lead.map(|lead| lead_name(lead).to_owned());
+    let value = worth
+        .value
+        .map(|value| Money::of(account).shown(value).to_string());
+    let words: Vec<_> = [lead, value].into_iter().flatten().collect();
+    words.join(", ")
+}
+
 fn view(row: &CallRow, account: &Account, zone: &TimeZone) -> RowView {
     let call = &row.call;
     let (source, campaign, colour) = match &call.source {
@@ -131,6 +145,16 @@ fn view(row: &CallRow, account: &Account, zone: &TimeZone) -> RowView {
         campaign,
         colour,
         target: row.target.clone().unwrap_or_default(),
+        worth: row
+            .worth
+            .as_ref()
+            .map(|worth| worth_words(worth, account))
+            .unwrap_or_default(),
+        tags: row
+            .worth
+            .as_ref()
+            .map(|worth| worth.tags.join(", "))
+            .unwrap_or_default(),
         failed_over: call.failed_over,
         talk: match (call.answered_at, call.ended_at) {
             (Some(from), Some(to)) => length(to.since(from)),

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use jiff::tz::TimeZone;
-use ringfence_model::{Disposition, NumberId, Timestamp};
+use ringfence_model::{Disposition, Lead, NumberId, Timestamp};
 use ringfence_platform::call_log::CallFilter;
 use ringfence_platform::reports::Period;
 use serde::Deserialize;
@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::overview::words_of;
 use super::page::encoded;
 use super::words::{colour_of, state_of};
+use super::worth::lead_name;
 
 /// The outcome that asks for callers who were missed and not spoken to since.
 const TO_RETURN: &str = "to_call_back";
@@ -27,6 +28,8 @@ pub(super) struct Asked {
     period: Option<String>,
     number: Option<String>,
     recorded: Option<String>,
+    lead: Option<String>,
+    tag: Option<String>,
     q: Option<String>,
     pub(super) after: Option<String>,
 }
@@ -39,6 +42,8 @@ impl Asked {
             ("period", &self.period),
             ("number", &self.number),
             ("recorded", &self.recorded),
+            ("lead", &self.lead),
+            ("tag", &self.tag),
             ("q", &self.q),
             ("after", &self.after),
         ]
@@ -107,6 +112,14 @@ impl Asked {
             .and_then(|number| number.parse().ok())
     }
 
+    fn lead(&self) -> Option<Lead> {
+        self.lead.as_deref().and_then(Lead::from_word)
+    }
+
+    fn tag(&self) -> Option<&str> {
+        self.tag.as_deref().filter(|tag| !tag.is_empty())
+    }
+
     fn recorded(&self) -> bool {
         self.recorded.as_deref() == Some("1")
     }
@@ -123,6 +136,8 @@ impl Asked {
             number: self.number(),
             only_recorded: self.recorded(),
             text: (!self.text().is_empty()).then(|| searched(self.text())),
+            lead: self.lead(),
+            tag: self.tag().map(str::to_owned),
             ..CallFilter::default()
         }
     }
@@ -169,6 +184,12 @@ pub(super) fn sentence(asked: &Asked, number: Option<&str>) -> String {
     if asked.recorded() {
         text.push_str(" with a recording");
     }
+    if let Some(lead) = asked.lead() {
+        let _ = write!(text, " that were {}", lead_name(lead).to_lowercase());
+    }
+    if let Some(tag) = asked.tag() {
+        let _ = write!(text, " tagged “{tag}”");
+    }
     if let Some(source) = asked.source() {
         text.push_str(" from ");
         text.push_str(source);
@@ -189,13 +210,22 @@ pub(super) fn sentence(asked: &Asked, number: Option<&str>) -> String {
 }
 
 /// What each chip offers.
-pub(super) fn chips(asked: &Asked, sources: &[String], number: Option<&str>) -> Vec<Chip> {
+pub(super) fn chips(
+    asked: &Asked,
+    sources: &[String],
+    tags: &[String],
+    number: Option<&str>,
+) -> Vec<Chip> {
     let mut chips = vec![
         outcomes(asked),
         sources_of(asked, sources),
         periods(asked),
         recorded(asked),
+        leads(asked),
     ];
+    if !tags.is_empty() || asked.tag().is_some() {
+        chips.push(tags_of(asked, tags));
+    }
     if let Some(number) = number {
         let every = choice("Any number", asked.but(|to| to.number = None), false);
         chips.push(Chip {
@@ -287,6 +317,44 @@ fn recorded(asked: &Asked) -> Chip {
             choice(any, asked.but(|to| to.recorded = None), !asked.recorded()),
             choice(only, href, asked.recorded()),
         ],
+    }
+}
+
+fn leads(asked: &Asked) -> Chip {
+    let lead = asked.lead();
+    let mut choices = vec![choice(
+        "Any lead or none",
+        asked.but(|to| to.lead = None),
+        lead.is_none(),
+    )];
+    choices.extend(Lead::ALL.iter().map(|&each| {
+        let href = asked.but(|to| to.lead = Some(each.as_str().into()));
+        choice(lead_name(each), href, lead == Some(each))
+    }));
+    Chip {
+        word: lead.map_or("Lead", lead_name).into(),
+        on: lead.is_some(),
+        choices,
+    }
+}
+
+fn tags_of(asked: &Asked, tags: &[String]) -> Chip {
+    let tag = asked.tag();
+    let mut choices = vec![choice(
+        "Any tag or none",
+        asked.but(|to| to.tag = None),
+        tag.is_none(),
+    )];
+    let known = tags.iter().map(String::as_str);
+    let unknown = tag.filter(|tag| !tags.iter().any(|known| known == tag));
+    choices.extend(known.chain(unknown).map(|each| {
+        let href = asked.but(|to| to.tag = Some(each.into()));
+        choice(each, href, tag == Some(each))
+    }));
+    Chip {
+        word: tag.map_or_else(|| "Tag".into(), |tag| format!("Tagged {tag}")),
+        on: tag.is_some(),
+        choices,
     }
 }
 

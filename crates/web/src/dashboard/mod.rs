@@ -45,6 +45,7 @@ mod trunks;
 mod webhook;
 mod webhooks;
 mod words;
+mod worth;
 mod you;
 
 use std::sync::Arc;
@@ -95,6 +96,7 @@ pub(crate) fn router(platform: Arc<Platform>) -> Router {
         .route("/calls", get(calls::show))
         .route("/calls.csv", get(calls::download))
         .route("/calls/{call}", get(call::show))
+        .route("/calls/{call}/worth", post(worth::save))
         .route("/calls/{call}/recording.wav", get(recording::sound))
         .route("/calls/{call}/waveform.json", get(recording::waveform))
         .route(

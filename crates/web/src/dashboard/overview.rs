@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::Response;
+use ringfence_model::Money;
 use ringfence_platform::now;
 use ringfence_platform::reports::{Figures, FirstSteps, Overview, Period, SourceRow, percent};
 use serde::Deserialize;
@@ -56,6 +57,9 @@ struct SourceView {
     share: u64,
     answered: Option<u64>,
     missed: String,
+    converted: String,
+    /// Empty when no call was given a value.
+    value: String,
 }
 
 #[derive(Template)]
@@ -70,6 +74,7 @@ struct OverviewPage {
     periods: Vec<Tab>,
     steps: Option<Steps>,
     figures: Vec<Figure>,
+    attributed: Option<u64>,
     chart: Chart,
     sources: Vec<SourceView>,
 }
@@ -94,6 +99,7 @@ pub(super) async fn show(
     let overview = app.platform.overview(account, period, now).await?;
     let steps = app.platform.first_steps(account, now).await?;
     let totals = &overview.now.totals;
+    let money = Money::of(account);
     render(&OverviewPage {
         shell: Shell::new(&app, &reader, "overview"),
         has_calls: totals.calls > 0,
@@ -110,9 +116,10 @@ pub(super) async fn show(
             })
             .collect(),
         steps: (!steps.done()).then(|| steps_view(steps)),
-        figures: figures(&overview),
+        figures: figures(&overview, money),
+        attributed: overview.now.attributed_percent(),
         chart: chart(&overview.bars, period, &zone(&reader)),
-        sources: sources(&overview.sources, totals.calls, period),
+        sources: sources(&overview.sources, totals.calls, period, money),
     })
 }
 
@@ -134,7 +141,7 @@ const fn short_words_of(period: Period) -> &'static str {
     }
 }
 
-fn figures(overview: &Overview) -> Vec<Figure> {
+fn figures(overview: &Overview, money: Money) -> Vec<Figure> {
     let (now, before) = (&overview.now, &overview.before);
     let calls = |more: &str| Some(format!("/calls?period={}{more}", overview.period.as_str()));
     let had_calls = before.totals.calls > 0;
@@ -171,8 +178,23 @@ fn figures(overview: &Overview) -> Vec<Figure> {
                 Some(false),
             ),
         },
-        share("Attributed", now, before, Figures::attributed_percent),
+        Figure {
+            label: "Converted",
+            value: count(now.converted),
+            unit: "",
+            href: calls("&lead=converted"),
+            change: converted(now, before, had_calls, money),
+        },
     ]
+}
+
+/// How many more bought, and what the calls of the span were worth.
+fn converted(now: &Figures, before: &Figures, had_calls: bool, money: Money) -> Change {
+    let mut change = change(now.converted, before.converted, had_calls, Some(true));
+    if now.value > 0 {
+        change.text = format!("{}; {}", change.text, money.shown(now.value));
+    }
+    change
 }
 
 /// How a count changed; `more_is_good` colours it when one is better.
@@ -254,7 +276,7 @@ fn top_source(rows: &[SourceRow]) -> Option<String> {
     (!tied).then(|| name.clone())
 }
 
-fn sources(rows: &[SourceRow], calls: u64, period: Period) -> Vec<SourceView> {
+fn sources(rows: &[SourceRow], calls: u64, period: Period, money: Money) -> Vec<SourceView> {
     let most = rows.iter().map(|row| row.calls).max().unwrap_or(1).max(1);
     rows.iter()
         .map(|row| {
@@ -282,6 +304,11 @@ fn sources(rows: &[SourceRow], calls: u64, period: Period) -> Vec<SourceView> {
                 share: percent(row.calls, calls).unwrap_or(0),
                 answered: percent(row.answered, row.calls),
                 missed: count(row.missed),
+                converted: count(row.converted),
+                value: match row.value {
+                    0 => String::new(),
+                    value => money.shown(value).to_string(),
+                },
             }
         })
         .collect()
@@ -349,6 +376,9 @@ mod tests {
             calls,
             answered: 0,
             missed: 0,
+            qualified: 0,
+            converted: 0,
+            value: 0,
         }
     }
 

@@ -10,6 +10,7 @@ mod strangers;
 mod webhooks;
 #[path = "../world/mod.rs"]
 mod world;
+mod worth;
 
 use reqwest::{Client, Method, RequestBuilder};
 use ringfence_model::{AccountId, KeyScope};

@@ -20,6 +20,7 @@ mod trunks;
 mod walk;
 #[path = "../world/mod.rs"]
 mod world;
+mod worth;
 
 use ringfence_model::{CallId, Confidence};
 use ringfence_platform::board::{BoardCall, BoardState};

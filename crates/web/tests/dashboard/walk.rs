@@ -145,7 +145,7 @@ async fn digest(world: &World) -> String {
     }
     let deliveries = platform.webhooks(account).await.unwrap();
     format!(
-        "{users:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {deliveries:?} {:?} {:?} {:?}",
+        "{users:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {deliveries:?} {:?} {:?} {:?} {:?}",
         platform.db.targets(account).await.unwrap(),
         platform.db.target_groups(account).await.unwrap(),
         platform.db.trunks(account).await.unwrap(),
@@ -155,6 +155,10 @@ async fn digest(world: &World) -> String {
         platform.db.all_campaign_keys().await.unwrap(),
         platform.api_keys(account).await.unwrap(),
         platform.db.live_holds(account).await.unwrap(),
+        platform
+            .worths(account, &[world.call.unwrap()])
+            .await
+            .unwrap(),
         platform
             .audit_log(account, &AuditFilter::default(), 1_000)
             .await
@@ -180,6 +184,8 @@ async fn ask(browser: &Browser, row: &Row, path: &str, token: &str) -> Response 
         ("theme", "dark"),
         ("present", "not the password"),
         ("new", "a longer horse battery"),
+        ("lead", "converted"),
+        ("value", "95"),
         ("scope", "change"),
         ("life", "30"),
         ("url", "https://walked.example.com/"),
@@ -329,6 +335,7 @@ async fn every_endpoint_opens_to_its_keys_alone(engine: Engine) {
     let ask = async |row: &Row, key: &str| {
         let body = match row.path {
             "/v1/webhooks" => json!({"url": "https://x.example.com/", "events": ["call.ended"]}),
+            "/v1/calls/{call}/worth" => json!({"lead": "converted", "value": "95"}),
             "/v1/erasures" => json!({"visit_id": known.id("{visit}")}),
             "/v1/webhooks/{webhook}" => json!({"enabled": false}),
             "/v1/webhooks/{webhook}/replay" => json!({"since": "2020-01-01T00:00:00Z"}),
@@ -387,7 +394,7 @@ async fn every_endpoint_opens_to_its_keys_alone(engine: Engine) {
                 let idle = row.path == "/v1/webhooks/{webhook}/replay";
                 assert_eq!(
                     changed,
-                    right == Right::Change && !idle,
+                    right.changes() && !idle,
                     "{said}: each change leaves an entry"
                 );
             }
