@@ -3,9 +3,17 @@
 use std::fmt;
 
 use iso_currency::{Country, Currency};
+use serde::{Deserialize, Serialize};
 
 use crate::records::words;
 use crate::{Account, AccountId, CallId, Timestamp};
+
+/// Tags of a call at most.
+const MOST_TAGS: usize = 20;
+/// Characters of a tag at most.
+const LONGEST_TAG: usize = 40;
+/// Characters of a note at most.
+const LONGEST_NOTE: usize = 2_000;
 
 words! {
     /// What came of a call.
@@ -41,12 +49,8 @@ pub struct Worth {
 }
 
 impl Worth {
-    /// Tags of a call at most.
-    pub const MOST_TAGS: usize = 20;
-    /// Characters of a tag at most.
-    pub const LONGEST_TAG: usize = 40;
     /// Characters of a note at most.
-    pub const LONGEST_NOTE: usize = 2_000;
+    pub const LONGEST_NOTE: usize = LONGEST_NOTE;
 
     /// Nothing was said of the call yet.
     pub const fn none(account: AccountId, call: CallId, started_at: Timestamp) -> Self {
@@ -72,7 +76,7 @@ impl Worth {
         let mut tidy = Vec::new();
         for tag in tags {
             let tag = tag.trim().to_lowercase();
-            let is_good = tag.chars().count() <= Self::LONGEST_TAG
+            let is_good = tag.chars().count() <= LONGEST_TAG
                 && !tag.contains(|letter: char| letter == ',' || letter.is_control());
             if !is_good {
                 return Err(WorthError::Tag(tag.chars().take(60).collect()));
@@ -83,7 +87,7 @@ impl Worth {
         }
         tidy.sort_unstable();
         tidy.dedup();
-        if tidy.len() > Self::MOST_TAGS {
+        if tidy.len() > MOST_TAGS {
             return Err(WorthError::TooManyTags(tidy.len()));
         }
         Ok(tidy)
@@ -108,19 +112,13 @@ pub enum WorthError {
         got: String,
     },
     /// A tag is too long, or has a comma.
-    #[error(
-        "expected tags of at most {} characters without commas, got {0:?}",
-        Worth::LONGEST_TAG
-    )]
+    #[error("expected tags of at most {LONGEST_TAG} characters without commas, got {0:?}")]
     Tag(String),
     /// There are too many.
-    #[error("expected at most {} tags, got {0}", Worth::MOST_TAGS)]
+    #[error("expected at most {MOST_TAGS} tags, got {0}")]
     TooManyTags(usize),
     /// The note is too long.
-    #[error(
-        "expected a note of at most {} characters, got {0}",
-        Worth::LONGEST_NOTE
-    )]
+    #[error("expected a note of at most {LONGEST_NOTE} characters, got {0}")]
     Note(usize),
 }
 

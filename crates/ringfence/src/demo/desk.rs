@@ -26,7 +26,10 @@ pub async fn keep(platform: Arc<Platform>, account: Account, began: Timestamp) {
     let mut beat = tokio::time::interval(LOOK_EVERY);
     loop {
         beat.tick().await;
-        let Ok(page) = platform.call_log(account.id, &filter, None, AT_A_TIME).await else {
+        let Ok(page) = platform
+            .call_log(account.id, &filter, None, AT_A_TIME)
+            .await
+        else {
             continue;
         };
         for row in page.rows {

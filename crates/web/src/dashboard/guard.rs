@@ -75,11 +75,10 @@ async fn admitted(app: &App, request: Request) -> Result<Request, Response> {
 }
 
 const fn refusal(right: Right) -> Problem {
-    match right {
-        Right::Change | Right::ManagePeople => Problem::MayNotChange,
-        Right::SeeCalls | Right::Export | Right::SeeSetup | Right::SeePeople | Right::SeeAudit => {
-            Problem::NotForYou
-        }
+    if right.changes() {
+        Problem::MayNotChange
+    } else {
+        Problem::NotForYou
     }
 }
 

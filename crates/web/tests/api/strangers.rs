@@ -67,6 +67,7 @@ async fn no_endpoint_shows_or_changes_another_accounts_rows(engine: Engine) {
                 "/v1/webhooks" => {
                     json!({"url": "https://x.example.com/", "events": ["call.ended"]})
                 }
+                "/v1/calls/{call}/worth" => json!({"lead": "converted"}),
                 "/v1/webhooks/{webhook}" => json!({"enabled": false}),
                 "/v1/webhooks/{webhook}/replay" => json!({"since": "2020-01-01T00:00:00Z"}),
                 _ => json!({"name": "another.example.com"}),

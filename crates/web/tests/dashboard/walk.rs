@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reqwest::{Method, Response, StatusCode};
-use ringfence_model::{AuditFilter, KeyScope, Right, Role, User, WebhookEvent};
+use ringfence_model::{AuditFilter, KeyScope, Role, User, WebhookEvent};
 use ringfence_platform::now;
 use ringfence_testing::{Engine, on_both_engines};
 use ringfence_web::access::{Door, ROWS, Row};
