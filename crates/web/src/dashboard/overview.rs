@@ -192,7 +192,12 @@ fn figures(overview: &Overview, money: Money) -> Vec<Figure> {
 fn converted(now: &Figures, before: &Figures, had_calls: bool, money: Money) -> Change {
     let mut change = change(now.converted, before.converted, had_calls, Some(true));
     if now.value > 0 {
-        change.text = format!("{}; {}", change.text, money.shown(now.value));
+        let value = money.shown(now.value);
+        change.text = if had_calls {
+            format!("{value}; {}", change.text)
+        } else {
+            value.to_string()
+        };
     }
     change
 }
