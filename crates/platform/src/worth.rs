@@ -67,7 +67,7 @@ impl Platform {
             };
             let change = Change::new(
                 account.id,
-                "call.worth",
+                "worth.change",
                 object("call", call.id.0, "a call"),
             )
             .before(audited(&known))

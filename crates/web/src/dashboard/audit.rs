@@ -79,6 +79,7 @@ const ACTIONS: &[&str] = &[
     "webhook.change",
     "webhook.remove",
     "webhook.replay",
+    "worth.change",
 ];
 
 /// What the URL says; what cannot be read there is left out.

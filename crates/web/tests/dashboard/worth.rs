@@ -60,7 +60,7 @@ async fn what_is_said_of_a_call_is_kept_counted_and_found(engine: Engine) {
     let all = AuditFilter::default();
     let log = world.platform.audit_log(world.account.id, &all, 1).await;
     let entry = log.unwrap().0.remove(0);
-    assert_eq!(entry.action, "call.worth");
+    assert_eq!(entry.action, "worth.change");
     let after = entry.after.unwrap();
     assert!(after.contains("\"converted\"") && after.contains("125050"));
     assert!(
