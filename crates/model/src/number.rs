@@ -48,6 +48,14 @@ impl E164 {
         Ok(Self(parsed.format_as(PhoneNumberFormat::E164).into_owned()))
     }
 
+    /// Whether national numbers of `region` can be read: a country of two capital letters (ISO 3166-1 alpha-2), or one of
+    /// the few other places with a number plan of their own.
+    pub fn knows_country(region: &str) -> bool {
+        PHONE_NUMBER_UTIL
+            .get_supported_regions()
+            .any(|known| known.as_region_str().to_string() == region)
+    }
+
     /// `+442079460123`
     pub fn as_str(&self) -> &str {
         &self.0
@@ -186,6 +194,14 @@ mod tests {
         assert_eq!(number.national(), "020 7946 0123");
         assert_eq!(number.international(), "+44 20 7946 0123");
         assert_eq!(number.country().as_deref(), Some("GB"));
+    }
+
+    #[test]
+    fn countries_are_two_capital_letters_with_a_number_plan() {
+        assert!(["GB", "US", "DE"].into_iter().all(E164::knows_country));
+        for none in ["", "gb", "ZZ", "GBR", "44"] {
+            assert!(!E164::knows_country(none), "{none}");
+        }
     }
 
     #[test]

@@ -94,20 +94,15 @@ impl Platform {
         self.recorded_by(actor(), change)
     }
 
+    /// The same for several things that change together, all of them or none.
+    pub(crate) fn all_recorded(&self, changes: Vec<Change>) -> Db {
+        let entries = changes.into_iter().map(|change| entry(actor(), change));
+        self.db.all_recorded(entries.collect())
+    }
+
     /// The same in the name of somebody who was not signed in before.
     pub(crate) fn recorded_by(&self, actor: Actor, change: Change) -> Db {
-        let at = now();
-        metrics::counter!("ringfence_audited_changes_total").increment(1);
-        self.db.recorded(AuditEntry {
-            id: AuditId::new(at, random()),
-            account: change.account,
-            at,
-            actor,
-            action: change.action.into(),
-            object: change.object,
-            before: change.before.map(|value| value.to_string()),
-            after: change.after.map(|value| value.to_string()),
-        })
+        self.db.recorded(entry(actor, change))
     }
 
     /// A page of the audit log, the newest first, and whether there is more.
@@ -124,6 +119,21 @@ impl Platform {
         let more = entries.len() > limit as usize;
         entries.truncate(limit as usize);
         Ok((entries, more))
+    }
+}
+
+fn entry(actor: Actor, change: Change) -> AuditEntry {
+    let at = now();
+    metrics::counter!("ringfence_audited_changes_total").increment(1);
+    AuditEntry {
+        id: AuditId::new(at, random()),
+        account: change.account,
+        at,
+        actor,
+        action: change.action.into(),
+        object: change.object,
+        before: change.before.map(|value| value.to_string()),
+        after: change.after.map(|value| value.to_string()),
     }
 }
 

@@ -1,25 +1,15 @@
 //! Tracking numbers from a CSV file: all of them or, when a line is wrong, none and every wrong line by its number.
 
-use std::collections::HashMap;
-use std::fmt;
 use std::io::Read;
 
 use csv::ByteRecord;
-use ringfence_model::{
-    Account, E164, NumberId, NumberState, PlanId, PoolId, Timestamp, TrackingNumber,
-};
+use ringfence_model::{Account, Timestamp};
 use ringfence_store::{Db, StoreError};
 
-use crate::random;
+use crate::number_lines::{BadLine, Gathered, Known, MOST_NUMBERS, Written};
 
 /// Octets of one file.
 const LARGEST_FILE: u64 = 32 << 20;
-
-/// Lines of one file; an inventory beyond that is imported in parts.
-pub const MOST_NUMBERS: usize = 100_000;
-
-/// Characters of a label.
-const LONGEST_LABEL: usize = 100;
 
 /// Wrong lines that are listed; more are only counted.
 const MOST_LISTED: usize = 1_000;
@@ -49,21 +39,6 @@ pub enum ImportError {
     /// The rows could not be read or written.
     #[error("the numbers could not be written; none was imported")]
     Store(#[from] StoreError),
-}
-
-/// A line that cannot be imported.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BadLine {
-    /// 1 for the file's first line.
-    pub line: u64,
-    /// What was expected and what came.
-    pub message: String,
-}
-
-impl fmt::Display for BadLine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}: {}", self.line, self.message)
-    }
 }
 
 fn listed(lines: &[BadLine]) -> String {
@@ -99,82 +74,19 @@ pub async fn import_numbers(
     file: impl Read,
     now: Timestamp,
 ) -> Result<usize, ImportError> {
-    let known = Known {
-        country: account.country.clone(),
-        pools: db
-            .pools(account.id)
-            .await?
-            .into_iter()
-            .map(|pool| (pool.name, pool.id))
-            .collect(),
-        plans: db
-            .plans(account.id)
-            .await?
-            .into_iter()
-            .map(|plan| (plan.name, plan.id))
-            .collect(),
-    };
-    let (entries, mut bad) = read(file, &known)?;
-    for entry in &entries {
-        if let Some(owned) = db.number_by_e164(&entry.e164).await? {
-            let owner = if owned.account == account.id {
-                "this account"
-            } else {
-                "another account"
-            };
-            bad.push(BadLine {
-                line: entry.line,
-                message: format!("{} belongs to {owner} already", entry.e164.as_str()),
-            });
-        }
-    }
-    if !bad.is_empty() {
-        bad.sort_by_key(|bad| bad.line);
-        return Err(ImportError::Lines(bad));
-    }
-    if entries.is_empty() {
+    let known = Known::of_account(db, account).await?;
+    let mut gathered = read(file, &known)?;
+    gathered.look_for_owners(db, account).await?;
+    let numbers = gathered.numbers(account, now).map_err(ImportError::Lines)?;
+    if numbers.is_empty() {
         return Err(ImportError::Empty);
     }
-    let count = entries.len();
-    let numbers = entries
-        .into_iter()
-        .map(|entry| TrackingNumber {
-            id: NumberId::new(now, random()),
-            account: account.id,
-            label: entry.label.unwrap_or_else(|| entry.e164.international()),
-            e164: entry.e164,
-            state: if entry.pool.is_some() {
-                NumberState::Assigned
-            } else {
-                NumberState::Available
-            },
-            pool: entry.pool,
-            plan: entry.plan,
-            created_at: now,
-        })
-        .collect();
+    let count = numbers.len();
     db.add_numbers(numbers).await?;
     Ok(count)
 }
 
-/// What lines may refer to.
-struct Known {
-    country: String,
-    pools: HashMap<String, PoolId>,
-    plans: HashMap<String, PlanId>,
-}
-
-/// A line that is good by itself.
-#[derive(Debug)]
-struct Entry {
-    line: u64,
-    e164: E164,
-    label: Option<String>,
-    pool: Option<PoolId>,
-    plan: Option<PlanId>,
-}
-
-fn read(file: impl Read, known: &Known) -> Result<(Vec<Entry>, Vec<BadLine>), ImportError> {
+fn read(file: impl Read, known: &Known) -> Result<Gathered, ImportError> {
     let mut octets = Vec::new();
     file.take(LARGEST_FILE + 1)
         .read_to_end(&mut octets)
@@ -190,8 +102,7 @@ fn read(file: impl Read, known: &Known) -> Result<(Vec<Entry>, Vec<BadLine>), Im
         .byte_headers()
         .map_err(|error| ImportError::Header(error.to_string()))?;
     let columns = columns(header)?;
-    let mut seen: HashMap<E164, u64> = HashMap::new();
-    let (mut entries, mut bad) = (Vec::new(), Vec::new());
+    let mut gathered = Gathered::default();
     let mut lines = Lines {
         octets: &octets,
         at: 0,
@@ -203,27 +114,12 @@ fn read(file: impl Read, known: &Known) -> Result<(Vec<Entry>, Vec<BadLine>), Im
         if record.iter().all(<[u8]>::is_empty) {
             continue;
         }
-        if entries.len() + bad.len() >= MOST_NUMBERS {
+        if gathered.len() >= MOST_NUMBERS {
             return Err(ImportError::TooMany);
         }
-        match entry(line, &record, &columns, known) {
-            Err(messages) => bad.extend(
-                messages
-                    .into_iter()
-                    .map(|message| BadLine { line, message }),
-            ),
-            Ok(entry) => {
-                if let Some(first) = seen.get(&entry.e164) {
-                    let message = format!("{} stands in line {first} already", entry.e164.as_str());
-                    bad.push(BadLine { line, message });
-                } else {
-                    seen.insert(entry.e164.clone(), line);
-                    entries.push(entry);
-                }
-            }
-        }
+        gathered.take(written(line, &record, &columns), known);
     }
-    Ok((entries, bad))
+    Ok(gathered)
 }
 
 /// Tells lines as an editor counts them: the reader's own count is late after CRLF and after empty lines.
@@ -277,115 +173,49 @@ fn columns(header: &ByteRecord) -> Result<Vec<&'static str>, ImportError> {
     Ok(found)
 }
 
-fn entry(
-    line: u64,
-    record: &ByteRecord,
-    columns: &[&str],
-    known: &Known,
-) -> Result<Entry, Vec<String>> {
+fn written(line: u64, record: &ByteRecord, columns: &[&str]) -> Written {
+    let mut written = Written {
+        line,
+        ..Written::default()
+    };
     if record.len() != columns.len() {
-        return Err(vec![format!(
+        written.broken = Some(format!(
             "expected {} columns, got {}",
             columns.len(),
             record.len()
-        )]);
-    }
-    let mut wrong = Vec::new();
-    let mut field = |name: &str| -> Option<String> {
-        let at = columns.iter().position(|column| *column == name)?;
-        match std::str::from_utf8(&record[at]) {
-            Ok("") => None,
-            Ok(text) => Some(text.to_owned()),
-            Err(_) => {
-                wrong.push(format!("expected UTF-8 in the column {name}"));
-                None
-            }
-        }
-    };
-    let (number, label, pool, plan, country) = (
-        field("e164"),
-        field("label"),
-        field("pool"),
-        field("plan"),
-        field("country"),
-    );
-    let country = match country.as_deref() {
-        Some(code)
-            if code.len() != 2 || !code.bytes().all(|letter| letter.is_ascii_alphabetic()) =>
-        {
-            wrong.push(format!(
-                "expected a country of two letters (ISO 3166-1) such as GB, got {code:?}"
-            ));
-            &known.country
-        }
-        other => other.unwrap_or(&known.country),
-    };
-    let e164 = match number {
-        None => Err("expected a phone number in the column e164, got nothing".to_owned()),
-        Some(text) => {
-            E164::parse(&text, Some(&country.to_uppercase())).map_err(|error| error.to_string())
-        }
-    };
-    if let Some(label) = &label
-        && label.chars().count() > LONGEST_LABEL
-    {
-        wrong.push(format!(
-            "expected a label of at most {LONGEST_LABEL} characters, got {}",
-            label.chars().count()
         ));
+        return written;
     }
-    let pool = named("pool", pool, &known.pools).unwrap_or_else(|message| {
-        wrong.push(message);
-        None
-    });
-    let plan = named("plan", plan, &known.plans).unwrap_or_else(|message| {
-        wrong.push(message);
-        None
-    });
-    match e164 {
-        Ok(e164) if wrong.is_empty() => Ok(Entry {
-            line,
-            e164,
-            label,
-            pool,
-            plan,
-        }),
-        Ok(_) => Err(wrong),
-        Err(message) => {
-            wrong.insert(0, message);
-            Err(wrong)
-        }
+    for (field, name) in record.iter().zip(columns) {
+        let text = match std::str::from_utf8(field) {
+            Ok("") => continue,
+            Ok(text) => text.to_owned(),
+            Err(_) => {
+                let wrong = format!("expected UTF-8 in the column {name}");
+                written.wrong.push(wrong);
+                continue;
+            }
+        };
+        let place = match *name {
+            "e164" => &mut written.number,
+            "label" => &mut written.label,
+            "pool" => &mut written.pool,
+            "plan" => &mut written.plan,
+            _ => &mut written.country,
+        };
+        *place = Some(text);
     }
-}
-
-fn named<T: Copy>(
-    what: &str,
-    name: Option<String>,
-    known: &HashMap<String, T>,
-) -> Result<Option<T>, String> {
-    let Some(name) = name else {
-        return Ok(None);
-    };
-    if let Some(id) = known.get(&name) {
-        return Ok(Some(*id));
-    }
-    let mut names: Vec<&str> = known.keys().map(String::as_str).collect();
-    names.sort_unstable();
-    names.truncate(10);
-    let shown: String = name.chars().take(40).collect();
-    Err(if names.is_empty() {
-        format!("expected no {what}, for the account has none, got {shown:?}")
-    } else {
-        format!(
-            "expected one of the account's {what}s ({}), got {shown:?}",
-            names.join(", ")
-        )
-    })
+    written
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
+    use ringfence_model::{PlanId, PoolId};
+
     use super::*;
+    use crate::number_lines::Entry;
 
     fn known() -> Known {
         Known {
@@ -398,8 +228,13 @@ mod tests {
         }
     }
 
+    fn gathered(text: &[u8]) -> (Vec<Entry>, Vec<BadLine>) {
+        let Gathered { entries, bad, .. } = read(text, &known()).unwrap();
+        (entries, bad)
+    }
+
     fn lines(text: &str) -> Vec<String> {
-        let (_, bad) = read(text.as_bytes(), &known()).unwrap();
+        let (_, bad) = gathered(text.as_bytes());
         bad.iter().map(ToString::to_string).collect()
     }
 
@@ -410,7 +245,7 @@ mod tests {
                     020 7946 0102,\"Smith, Jones\",,,\r\n\
                     \r\n\
                     (212) 555-0103,,,,us\r\n";
-        let (entries, bad) = read(text.as_bytes(), &known()).unwrap();
+        let (entries, bad) = gathered(text.as_bytes());
         assert_eq!(bad, []);
         let numbers: Vec<&str> = entries.iter().map(|entry| entry.e164.as_str()).collect();
         assert_eq!(numbers, ["+442079460101", "+442079460102", "+12125550103"]);
@@ -437,7 +272,7 @@ mod tests {
                 "line 2: expected a phone number such as +442079460123, got \"hello\"",
                 "line 4: expected one of the account's pools (web), got \"mail\"",
                 "line 4: expected one of the account's plans (sales), got \"door\"",
-                "line 6: expected a phone number in the column e164, got nothing",
+                "line 6: expected a phone number, got nothing",
                 "line 7: +442079460101 stands in line 3 already",
                 "line 8: expected 4 columns, got 5",
             ]
@@ -446,11 +281,7 @@ mod tests {
 
     #[test]
     fn octets_that_are_no_text_are_a_wrong_line_like_any_other() {
-        let (entries, bad) = read(
-            &b"e164,label\n+442079460101,\xff\n+442079460102,b\n"[..],
-            &known(),
-        )
-        .unwrap();
+        let (entries, bad) = gathered(&b"e164,label\n+442079460101,\xff\n+442079460102,b\n"[..]);
         assert_eq!(entries.len(), 1);
         assert_eq!(
             bad[0].to_string(),
@@ -483,5 +314,6 @@ mod tests {
             lines("e164,country\n020 7946 0101,Britain\n"),
             ["line 2: expected a country of two letters (ISO 3166-1) such as GB, got \"Britain\""]
         );
+        assert_eq!(lines("e164,country\n020 7946 0101,zz\n").len(), 1);
     }
 }

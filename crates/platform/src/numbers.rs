@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use ringfence_model::{AccountId, Pool, Timestamp, TrackingNumber};
+use ringfence_model::{AccountId, PlanId, Pool, Timestamp, TrackingNumber};
 use ringfence_store::{NumberCount, StoreError};
 
 use crate::Platform;
@@ -35,6 +35,26 @@ impl Platform {
     /// When the rows cannot be read.
     pub async fn pools(&self, account: AccountId) -> Result<Vec<Pool>, StoreError> {
         self.db.pools(account).await
+    }
+
+    /// The account's numbers in the order of their digits, those that were given back among them.
+    ///
+    /// # Errors
+    /// When the rows cannot be read.
+    pub async fn own_numbers(&self, account: AccountId) -> Result<Vec<TrackingNumber>, StoreError> {
+        self.db.numbers(account).await
+    }
+
+    /// Identifiers and names of the account's call plans, by name.
+    ///
+    /// # Errors
+    /// When the rows cannot be read.
+    pub async fn plan_names(
+        &self,
+        account: AccountId,
+    ) -> Result<Vec<(PlanId, String)>, StoreError> {
+        let plans = self.db.plans(account).await?.into_iter();
+        Ok(plans.map(|plan| (plan.id, plan.name)).collect())
     }
 
     /// The account's numbers in the order of their digits.

@@ -169,34 +169,6 @@ pub struct Overview {
     pub sources: Vec<SourceRow>,
 }
 
-/// What a first run still lacks; each item checks itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is an item of a list that is ticked off"
-)]
-pub struct FirstSteps {
-    /// There is a site.
-    pub site: bool,
-    /// A host of it is proved.
-    pub host: bool,
-    /// There are tracking numbers in a pool.
-    pub numbers: bool,
-    /// There is a trunk and a plan that rings somebody.
-    pub trunk: bool,
-    /// A visit was shown a number.
-    pub visit: bool,
-    /// A call came.
-    pub call: bool,
-}
-
-impl FirstSteps {
-    /// All of it is there.
-    pub const fn done(&self) -> bool {
-        self.site && self.host && self.numbers && self.trunk && self.visit && self.call
-    }
-}
-
 impl Platform {
     /// The figures, the chart and the sources of a span that ends now.
     ///
@@ -246,38 +218,6 @@ impl Platform {
                 bars,
                 sources,
             })
-        })
-    }
-
-    /// What a first run still lacks.
-    ///
-    /// # Errors
-    /// When the rows cannot be read.
-    pub async fn first_steps(
-        &self,
-        account: &Account,
-        now: Timestamp,
-    ) -> Result<FirstSteps, StoreError> {
-        let sites = self.sites(account.id).await?;
-        let numbers = self.db.numbers(account.id).await?;
-        let trunks = self.db.trunks(account.id).await?;
-        let plans = self.db.plans(account.id).await?;
-        let ever = Timestamp::from_micros(0);
-        let rows = self.db.row_counts(account.id, ever, now).await?;
-        let call = self
-            .db
-            .calls(account.id, &ringfence_store::CallFilter::default(), None, 1)
-            .await?;
-        Ok(FirstSteps {
-            site: !sites.is_empty(),
-            host: sites
-                .iter()
-                .flat_map(|(_, hosts)| hosts)
-                .any(|host| host.proved_at.is_some()),
-            numbers: numbers.iter().any(|number| number.pool.is_some()),
-            trunk: !trunks.is_empty() && !plans.is_empty(),
-            visit: rows.leases > 0,
-            call: !call.calls.is_empty(),
         })
     }
 

@@ -109,11 +109,7 @@ impl Platform {
         pool: Option<PoolId>,
         now: Timestamp,
     ) -> Result<Site, SiteError> {
-        let name = name.trim();
-        let length = name.chars().count();
-        if !(1..=NAME_MAX).contains(&length) {
-            return Err(SiteError::Name(length));
-        }
+        let name = site_name(name)?;
         let site = Site {
             id: SiteId::new(now, random()),
             account,
@@ -129,6 +125,39 @@ impl Platform {
         self.recorded(change).add_site(&site).await?;
         self.tag_facts.changed();
         Ok(site)
+    }
+
+    /// Changes a site's name, the numbers that it replaces and its pool.
+    ///
+    /// # Errors
+    /// [`SiteError::Name`], [`SiteError::NotFound`], [`SiteError::Store`].
+    pub async fn change_site(
+        &self,
+        account: AccountId,
+        site: SiteId,
+        name: &str,
+        swap_targets: Vec<String>,
+        pool: Option<PoolId>,
+    ) -> Result<(), SiteError> {
+        let old = self.db.site(account, site).await?;
+        let old = old.ok_or(SiteError::NotFound)?;
+        let site = Site {
+            name: site_name(name)?.into(),
+            swap_targets,
+            pool,
+            ..old.clone()
+        };
+        if site == old {
+            return Ok(());
+        }
+        let change = Change::new(account, "site.change", audit::of_site(&site))
+            .before(audit::site(&old))
+            .after(audit::site(&site));
+        if !self.recorded(change).update_site(&site).await? {
+            return Err(SiteError::NotFound);
+        }
+        self.tag_facts.changed();
+        Ok(())
     }
 
     /// Adds a host to a site, unproved, with a new challenge.
@@ -253,6 +282,16 @@ impl Platform {
             return Err(SiteError::HostTaken(name.into()));
         }
         Ok(())
+    }
+}
+
+fn site_name(name: &str) -> Result<&str, SiteError> {
+    let name = name.trim();
+    let length = name.chars().count();
+    if (1..=NAME_MAX).contains(&length) {
+        Ok(name)
+    } else {
+        Err(SiteError::Name(length))
     }
 }
 

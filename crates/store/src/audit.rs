@@ -31,8 +31,14 @@ impl Db {
     /// The same rows, for one change: the entry is written in the change's own transaction, if it changes anything.
     #[must_use]
     pub fn recorded(&self, entry: AuditEntry) -> Self {
+        self.all_recorded(vec![entry])
+    }
+
+    /// As [`recorded`](Self::recorded), for one change of several things, with an entry of each.
+    #[must_use]
+    pub fn all_recorded(&self, entries: Vec<AuditEntry>) -> Self {
         let mut recorded = self.clone();
-        recorded.writer_mut().record(entry);
+        recorded.writer_mut().record(entries);
         recorded
     }
 

@@ -89,7 +89,7 @@ pub(crate) struct Writer {
     /// What stands in front of SQLite; PostgreSQL has nothing in front.
     ahead: Option<Ahead>,
     /// What is written down with the statements of this handle.
-    entry: Option<Arc<AuditEntry>>,
+    entries: Arc<[AuditEntry]>,
 }
 
 pub(crate) enum Request {
@@ -118,7 +118,7 @@ impl Writer {
         Ok(Self {
             queue,
             ahead: Some(ahead),
-            entry: None,
+            entries: Arc::default(),
         })
     }
 
@@ -129,7 +129,7 @@ impl Writer {
         Self {
             queue,
             ahead: None,
-            entry: None,
+            entries: Arc::default(),
         }
     }
 
@@ -140,15 +140,15 @@ impl Writer {
         self.submit(Job::Writes(writes)).await.map(drop)
     }
 
-    /// Has an entry of the audit log written with each batch of statements from now on, if they change anything.
-    pub fn record(&mut self, entry: AuditEntry) {
-        self.entry = Some(Arc::new(entry));
+    /// Has entries of the audit log written with each batch of statements from now on, if they change anything.
+    pub fn record(&mut self, entries: Vec<AuditEntry>) {
+        self.entries = entries.into();
     }
 
-    /// Answers how many rows each statement changed; the entry that is written with them is not among them.
+    /// Answers how many rows each statement changed; the entries that are written with them are not among them.
     pub async fn statements(&self, mut statements: Vec<Statement>) -> Result<Vec<u64>, StoreError> {
         let asked = statements.len();
-        statements.extend(self.entry.as_deref().map(audit::statement));
+        statements.extend(self.entries.iter().map(audit::statement));
         let mut changed = self.submit(Job::Statements(statements)).await?;
         changed.truncate(asked);
         Ok(changed)
@@ -297,6 +297,10 @@ impl Job {
 }
 
 /// Where the connection that writes comes from.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one for each open database"
+)]
 pub(crate) enum Source {
     Sqlite {
         file: File,

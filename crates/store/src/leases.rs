@@ -50,6 +50,7 @@ const VISITS_AT_ONCE: usize = 8;
 /// A lease never ends before it begins, so the index on its end finds it.
 const BEGUN_LEASES: &str = "SELECT id, started_at FROM leases \
     WHERE expires_at >= $1 AND started_at >= $1 ORDER BY started_at, id";
+const ANY_VISIT: &str = "SELECT id FROM visits WHERE account = $1 LIMIT 1";
 
 impl Db {
     /// One visit.
@@ -63,6 +64,16 @@ impl Db {
     ) -> Result<Option<Visit>, StoreError> {
         self.written_row(VISIT, args![account, visit], read_visit)
             .await
+    }
+    /// Whether an account has a visit, of whatever time.
+    ///
+    /// # Errors
+    /// [`StoreError`] when rows cannot be read.
+    pub async fn has_visits(&self, account: AccountId) -> Result<bool, StoreError> {
+        let any = self
+            .written_row(ANY_VISIT, args![account], |row| Ok(VisitId(row.uuid()?)))
+            .await?;
+        Ok(any.is_some())
     }
     /// One lease.
     ///

@@ -31,6 +31,9 @@ const RESTED: &str = concat!(
     ORDER BY account, e164"
 );
 
+const FORGET_OVERFLOW: &str =
+    "UPDATE pools SET overflow = NULL WHERE account = $1 AND overflow = $2";
+
 const CALLS_TO: &str = "SELECT COUNT(*) FROM calls \
     WHERE account = $1 AND number = $2 AND started_at >= $3 AND started_at < $4";
 
@@ -61,16 +64,37 @@ impl Db {
         number: &TrackingNumber,
         change: &NumberChange,
     ) -> Result<bool, StoreError> {
-        let args = args![
-            change.account,
-            change.number,
-            change.at,
-            change.state.as_str(),
-            change.why.as_str(),
-            change.until,
-            change.left,
-        ];
-        let statements = vec![update_number(number), Statement::new(ADD_CHANGE, args)];
+        let statements = vec![update_number(number), add_change(change)];
+        let changed = self.run(statements).await?;
+        Ok(changed.first().is_some_and(|numbers| *numbers > 0))
+    }
+    /// Changes several numbers, each with why its state changed if it did; all of them or none.
+    ///
+    /// # Errors
+    /// As [`change_number`](Db::change_number).
+    pub async fn change_numbers(
+        &self,
+        numbers: &[(TrackingNumber, Option<NumberChange>)],
+    ) -> Result<(), StoreError> {
+        let mut statements = Vec::new();
+        for (number, change) in numbers {
+            statements.push(update_number(number));
+            statements.extend(change.as_ref().map(add_change));
+        }
+        self.run(statements).await.map(drop)
+    }
+    /// Gives a number back: changes it as [`change_number`](Db::change_number) does, and takes it from pools that show it
+    /// when all others are leased. `false` when there is no such number.
+    ///
+    /// # Errors
+    /// As [`change_number`](Db::change_number).
+    pub async fn release_number(
+        &self,
+        number: &TrackingNumber,
+        change: &NumberChange,
+    ) -> Result<bool, StoreError> {
+        let forget = Statement::new(FORGET_OVERFLOW, args![number.account, number.id]);
+        let statements = vec![update_number(number), add_change(change), forget];
         let changed = self.run(statements).await?;
         Ok(changed.first().is_some_and(|numbers| *numbers > 0))
     }
@@ -100,6 +124,19 @@ impl Db {
     pub async fn rested_numbers(&self, now: Timestamp) -> Result<Vec<TrackingNumber>, StoreError> {
         self.rows(RESTED, args![now], read_number).await
     }
+}
+
+fn add_change(change: &NumberChange) -> Statement {
+    let args = args![
+        change.account,
+        change.number,
+        change.at,
+        change.state.as_str(),
+        change.why.as_str(),
+        change.until,
+        change.left,
+    ];
+    Statement::new(ADD_CHANGE, args)
 }
 
 fn read_change(row: &mut Reader<'_>) -> Result<NumberChange, StoreError> {

@@ -61,6 +61,7 @@ const POOL: &str = concat!(
 );
 const UPDATE_POOL: &str = "UPDATE pools SET name = $3, hold = $4, overflow = $5, quarantine = $6 \
     WHERE account = $1 AND id = $2";
+const REMOVE_POOL: &str = "DELETE FROM pools WHERE account = $1 AND id = $2";
 
 impl Db {
     /// Adds numbers, all of them or none.
@@ -162,6 +163,13 @@ impl Db {
             pool.quarantine,
         ];
         Ok(self.run_one(UPDATE_POOL, args).await? > 0)
+    }
+    /// Removes a pool; `false` when there is no such pool.
+    ///
+    /// # Errors
+    /// [`StoreError::MissingParent`] while a number, a site or a rule of a site belongs to it.
+    pub async fn remove_pool(&self, account: AccountId, pool: PoolId) -> Result<bool, StoreError> {
+        Ok(self.run_one(REMOVE_POOL, args![account, pool]).await? > 0)
     }
 }
 

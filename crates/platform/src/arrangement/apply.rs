@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::time::Duration;
 
 use ringfence_model::{
     AccountId, Actor, ActorKind, CallPlan, Dialling, E164, GroupProfile, PlanDocument, PlanId,
@@ -185,13 +184,12 @@ impl Work<'_> {
         let known = self.platform.db.pools(self.account).await?;
         let mut ids = HashMap::new();
         for part in parts {
-            let hold = Duration::from_secs(u64::from(part.hold_minutes) * 60);
             let id = if let Some(pool) = known.iter().find(|pool| pool.name == part.name) {
                 pool.id
             } else {
                 self.did("made pool", &part.name);
                 self.platform
-                    .add_pool(self.account, &part.name, hold, None, self.now)
+                    .add_pool(self.account, &part.name, part.hold(), None, self.now)
                     .await?
                     .id
             };
@@ -219,12 +217,11 @@ impl Work<'_> {
             let Some(id) = pools.get(&part.name) else {
                 continue;
             };
-            let hold = Duration::from_secs(u64::from(part.hold_minutes) * 60);
             let pool = Pool {
                 id: *id,
                 account: self.account,
                 name: part.name.clone(),
-                hold,
+                hold: part.hold(),
                 overflow,
                 quarantine: part.quarantine(),
             };

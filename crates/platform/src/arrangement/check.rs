@@ -9,7 +9,10 @@ use ringfence_routing::{Destinations, PlanWarning, hours_problems, is_range, val
 use ringfence_store::Db;
 
 use super::shape::{Reach, Shape};
-use super::{Arrangement, ArrangementError, GroupPart, TargetPart, TrunkPart};
+use super::{Arrangement, ArrangementError, GroupPart, PoolPart, TargetPart, TrunkPart};
+
+/// A week: who comes back later is shown another number.
+const MOST_HOLD_MINUTES: u32 = 10_080;
 
 /// The heaviest weight of a member.
 const MOST_WEIGHT: u32 = 10_000;
@@ -170,25 +173,42 @@ impl Arrangement {
                 problems.push(error.to_string());
             }
         }
+        let spare = |e164: &str| {
+            let mut numbers = self.number.iter();
+            numbers.any(|number| number.e164 == e164 && number.pool.is_none())
+        };
         for pool in &self.pool {
-            if pool.quarantine_days > MOST_QUARANTINE_DAYS {
-                problems.push(format!(
-                    "pool {:?}: expected 0 to {MOST_QUARANTINE_DAYS} quarantine_days, got {}",
-                    pool.name, pool.quarantine_days
-                ));
-            }
-            if let Some(overflow) = &pool.overflow
-                && !self
-                    .number
-                    .iter()
-                    .any(|number| number.e164 == *overflow && number.pool.is_none())
-            {
-                problems.push(format!(
-                    "pool {:?}: expected its overflow number {overflow} among the numbers of this file, in no pool",
-                    pool.name
-                ));
-            }
+            of_pool(pool, "this file", spare, problems);
         }
+    }
+}
+
+/// Everything that is wrong with a pool; `is_spare` says whether a number is one of `whose` and in no pool.
+pub(super) fn of_pool(
+    pool: &PoolPart,
+    whose: &str,
+    is_spare: impl Fn(&str) -> bool,
+    problems: &mut Vec<String>,
+) {
+    let of = |text: String| format!("pool {:?}: {text}", pool.name);
+    if !(1..=MOST_HOLD_MINUTES).contains(&pool.hold_minutes) {
+        problems.push(of(format!(
+            "`hold_minutes` expected 1 to {MOST_HOLD_MINUTES}, got {}",
+            pool.hold_minutes
+        )));
+    }
+    if pool.quarantine_days > MOST_QUARANTINE_DAYS {
+        problems.push(of(format!(
+            "`quarantine_days` expected 0 to {MOST_QUARANTINE_DAYS}, got {}",
+            pool.quarantine_days
+        )));
+    }
+    if let Some(overflow) = &pool.overflow
+        && !is_spare(overflow)
+    {
+        problems.push(of(format!(
+            "`overflow` expected one of the numbers of {whose} that is in no pool, got {overflow}"
+        )));
     }
 }
 

@@ -12,6 +12,7 @@ mod rules;
 mod shape;
 mod single;
 mod single_group;
+mod single_pool;
 mod single_trunk;
 mod steps;
 
@@ -38,6 +39,7 @@ pub(crate) use registers::{Registrar, identity_of};
 pub use shape::{Names, Reach, Shape};
 pub use single::{FieldProblem, KnownTarget, PartError, TargetStanding};
 pub use single_group::KnownGroup;
+pub use single_pool::{PoolError, spare_numbers};
 pub use single_trunk::KnownTrunk;
 pub(crate) use steps::without_dates;
 

@@ -3,20 +3,23 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use ringfence_model::{
-    E164, NumberChange, NumberId, NumberState, PlanId, Pool, PoolId, TrackingNumber,
-};
+use ringfence_model::{E164, NumberId, NumberState, PlanId, Pool, PoolId, TrackingNumber};
 use ringfence_store::StoreError;
-use ringfence_tracking::{PoolMove, move_number};
 
 use super::apply::Work;
 use super::{Arrangement, PoolPart};
+use crate::number_moves::{Moved, Moves};
 use crate::random;
 
 impl PoolPart {
     /// How long a number rests when it leaves the pool.
     pub fn quarantine(&self) -> Duration {
         Duration::from_hours(u64::from(self.quarantine_days) * 24)
+    }
+
+    /// How long a lease lives past the last sign of its visit.
+    pub fn hold(&self) -> Duration {
+        Duration::from_secs(u64::from(self.hold_minutes) * 60)
     }
 }
 
@@ -29,8 +32,13 @@ impl Work<'_> {
     ) -> Result<(), StoreError> {
         let db = &self.platform.db;
         let known = db.numbers(self.account).await?;
-        let own = db.pools(self.account).await?;
-        let resting = db.quarantines(self.account).await?;
+        let moves = Moves::of_account(db, self.account).await?;
+        // The document may say it anew.
+        let quarantine = |left: &Pool| {
+            let mut parts = arrangement.pool.iter();
+            let part = parts.find(|part| part.name == left.name);
+            part.map_or(left.quarantine, PoolPart::quarantine)
+        };
         let mut new = Vec::new();
         for part in &arrangement.number {
             let Ok(e164) = part.e164.parse::<E164>() else {
@@ -54,16 +62,9 @@ impl Work<'_> {
                 new.push(number);
                 continue;
             };
-            let resting = resting.iter().find(|change| change.number == old.id);
-            let left = own.iter().find(|pool| Some(pool.id) == old.pool);
-            // The document may say it anew.
-            let quarantine = left.map_or(Duration::ZERO, |left| {
-                let mut parts = arrangement.pool.iter();
-                let part = parts.find(|part| part.name == left.name);
-                part.map_or(left.quarantine, PoolPart::quarantine)
-            });
-            let moved = move_number(old, number.pool, resting, quarantine, self.now);
-            self.change(old, number, moved, left, &own).await?;
+            if let Some(moved) = moves.moved(old, number, quarantine, self.now) {
+                self.change(moved).await?;
+            }
         }
         if new.is_empty() {
             Ok(())
@@ -72,60 +73,17 @@ impl Work<'_> {
         }
     }
 
-    async fn change(
-        &mut self,
-        old: &TrackingNumber,
-        wanted: TrackingNumber,
-        moved: PoolMove,
-        left: Option<&Pool>,
-        own: &[Pool],
-    ) -> Result<(), StoreError> {
-        let (state, until) = match moved {
-            PoolMove::InUse | PoolMove::Back => (NumberState::Assigned, None),
-            PoolMove::GoesOn => (NumberState::Quarantined, None),
-            PoolMove::Rests(until) => (NumberState::Quarantined, Some(until)),
-        };
-        let number = TrackingNumber { state, ..wanted };
-        if *old == number {
-            return Ok(());
-        }
-        let e164 = number.e164.as_str();
-        let said = match moved {
-            PoolMove::Rests(until) => format!(
+    async fn change(&mut self, moved: Moved) -> Result<(), StoreError> {
+        let e164 = moved.number.e164.as_str();
+        let said = match moved.rests_until {
+            Some(until) => format!(
                 "{e164}; it rests until {}",
                 until.to_jiff().strftime("%Y-%m-%d %H:%M UTC")
             ),
-            _ => e164.to_owned(),
+            None => e164.to_owned(),
         };
         self.did("changed number", &said);
-        let db = &self.platform.db;
-        let told = number.state != old.state
-            || number.pool != old.pool && !matches!(moved, PoolMove::GoesOn);
-        if !told {
-            return db.update_number(&number).await.map(drop);
-        }
-        let to = own.iter().find(|pool| Some(pool.id) == number.pool);
-        let change = NumberChange {
-            account: self.account,
-            number: number.id,
-            at: self.now,
-            state,
-            why: why(moved, left, to),
-            until,
-            left: until.and(left.map(|pool| pool.id)),
-        };
-        db.change_number(&number, &change).await.map(drop)
-    }
-}
-
-fn why(moved: PoolMove, left: Option<&Pool>, to: Option<&Pool>) -> String {
-    let left = left.map(|pool| format!("left the pool {:?}", pool.name));
-    let to = to.map(|pool| format!("the pool {:?}", pool.name));
-    match (moved, left, to) {
-        (PoolMove::Back, _, Some(to)) => format!("came back to {to}, where it was before"),
-        (_, Some(left), Some(to)) => format!("{left} for {to}"),
-        (_, Some(left), None) => left,
-        (_, None, Some(to)) => format!("came to {to}"),
-        (_, None, None) => "given to its plan, in no pool".into(),
+        let changed = [(moved.number, moved.change)];
+        self.platform.db.change_numbers(&changed).await
     }
 }

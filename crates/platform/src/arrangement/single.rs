@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use ringfence_model::{
     Account, AccountId, AuditObject, Target, TargetId, TargetProfile, Timestamp,
 };
-use ringfence_routing::Admission;
+use ringfence_routing::{Admission, hours_status};
 use ringfence_store::{PhoneChange, StoreError};
 use serde_json::{Value, json};
 
@@ -71,6 +71,14 @@ pub struct KnownTarget {
     pub profile: TargetProfile,
     /// The names of the groups that ring it.
     pub groups: Vec<String>,
+}
+
+impl KnownTarget {
+    /// Why its hours keep calls away at `now`, when they do.
+    pub fn closed(&self, now: Timestamp) -> Option<String> {
+        let status = hours_status(self.profile.hours.as_ref()?, now);
+        (!status.open).then_some(status.reason)
+    }
 }
 
 /// How a target stands at this moment.

@@ -15,6 +15,7 @@ mod difference;
 mod erase;
 mod field;
 mod filters;
+mod first_steps;
 mod flow;
 mod found;
 mod groups;
@@ -23,6 +24,7 @@ mod icon;
 mod invitation;
 mod live;
 mod number;
+mod number_forms;
 mod numbers;
 mod overview;
 mod page;
@@ -30,6 +32,7 @@ mod people;
 mod plan;
 mod plan_edit;
 mod plans;
+mod pool_forms;
 mod pools;
 mod recording;
 mod session;
@@ -38,6 +41,7 @@ mod sites;
 mod source;
 mod step_fields;
 mod step_form;
+mod target_hours;
 mod targets;
 mod timeline;
 mod trial;
@@ -83,6 +87,10 @@ pub(crate) fn router(platform: Arc<Platform>) -> Router {
         .and(NotForContentType::new("audio/"));
     Router::new()
         .route("/", get(overview::show))
+        .route(
+            "/first-steps",
+            get(first_steps::show).post(first_steps::choose),
+        )
         .route("/sign-in", get(sign_in::show).post(sign_in::submit))
         .route("/sign-in/link", get(sign_in::by_link))
         .route(
@@ -107,39 +115,7 @@ pub(crate) fn router(platform: Arc<Platform>) -> Router {
             "/visits/{visit}/erase",
             get(erase::show_visitor).post(erase::visitor),
         )
-        .route("/numbers", get(numbers::show))
-        .route("/numbers/{number}", get(number::show))
-        .route("/pools", get(pools::show))
-        .route("/plans", get(plans::show).post(plan_edit::add))
-        .route(
-            "/plans/new",
-            get(plan_edit::begin).post(plan_edit::look_at_new),
-        )
-        .route("/plans/{plan}", get(plan::show).post(plan_edit::save))
-        .route(
-            "/plans/{plan}/edit",
-            get(plan_edit::show).post(plan_edit::look_at),
-        )
-        .route(
-            "/plans/{plan}/versions/{version}/bring-back",
-            post(plan_edit::bring_back),
-        )
-        .route("/sites", get(sites::show).post(sites::add))
-        .route("/sites/{site}/hosts", post(sites::add_host))
-        .route("/sites/{site}/hosts/{host}/check", post(sites::check_host))
-        .route("/sites/{site}/campaign-keys", post(campaign_keys::add))
-        .route(
-            "/sites/{site}/campaign-keys/{campaign_key}/remove",
-            post(campaign_keys::remove),
-        )
-        .route("/groups", get(groups::show).post(groups::save))
-        .route("/groups/{group}/remove", post(groups::remove))
-        .route("/targets", get(targets::show).post(targets::save))
-        .route("/targets/{target}/pause", post(targets::pause))
-        .route("/targets/{target}/resume", post(targets::resume))
-        .route("/targets/{target}/remove", post(targets::remove))
-        .route("/trunks", get(trunks::show).post(trunks::save))
-        .route("/trunks/{trunk}/remove", post(trunks::remove))
+        .merge(setup())
         .route("/people", get(people::show))
         .route("/people/invitations", post(people::invite))
         .route(
@@ -182,4 +158,48 @@ pub(crate) fn router(platform: Arc<Platform>) -> Router {
         .layer(middleware::from_fn_with_state(app.clone(), guard::guard))
         .layer(CompressionLayer::new().compress_when(compressed))
         .with_state(app)
+}
+
+/// What an account is set up by.
+fn setup() -> Router<App> {
+    Router::new()
+        .route("/numbers", get(numbers::show).post(number_forms::add))
+        .route("/numbers/change", post(number_forms::change_ticked))
+        .route(
+            "/numbers/{number}",
+            get(number::show).post(number_forms::change),
+        )
+        .route("/numbers/{number}/remove", post(number_forms::remove))
+        .route("/pools", get(pools::show).post(pool_forms::save))
+        .route("/pools/{pool}/remove", post(pool_forms::remove))
+        .route("/plans", get(plans::show).post(plan_edit::add))
+        .route(
+            "/plans/new",
+            get(plan_edit::begin).post(plan_edit::look_at_new),
+        )
+        .route("/plans/{plan}", get(plan::show).post(plan_edit::save))
+        .route(
+            "/plans/{plan}/edit",
+            get(plan_edit::show).post(plan_edit::look_at),
+        )
+        .route(
+            "/plans/{plan}/versions/{version}/bring-back",
+            post(plan_edit::bring_back),
+        )
+        .route("/sites", get(sites::show).post(sites::save))
+        .route("/sites/{site}/hosts", post(sites::add_host))
+        .route("/sites/{site}/hosts/{host}/check", post(sites::check_host))
+        .route("/sites/{site}/campaign-keys", post(campaign_keys::add))
+        .route(
+            "/sites/{site}/campaign-keys/{campaign_key}/remove",
+            post(campaign_keys::remove),
+        )
+        .route("/groups", get(groups::show).post(groups::save))
+        .route("/groups/{group}/remove", post(groups::remove))
+        .route("/targets", get(targets::show).post(targets::save))
+        .route("/targets/{target}/pause", post(targets::pause))
+        .route("/targets/{target}/resume", post(targets::resume))
+        .route("/targets/{target}/remove", post(targets::remove))
+        .route("/trunks", get(trunks::show).post(trunks::save))
+        .route("/trunks/{trunk}/remove", post(trunks::remove))
 }

@@ -1,15 +1,20 @@
-//! Numbers: which number does what?
+//! Numbers: which number does what? What changes them is in `number_forms`.
+
+use std::collections::BTreeSet;
 
 use askama::Template;
 use axum::extract::{Query, State};
+use axum::http::StatusCode;
 use axum::response::Response;
-use ringfence_model::{Account, NumberState};
+use ringfence_model::{Account, NumberId, NumberState};
+use ringfence_platform::arrangement::FieldProblem;
 use ringfence_platform::now;
 use ringfence_platform::numbers::NumberRow;
 use ringfence_platform::reports::percent;
 use serde::Deserialize;
 
 use super::App;
+use super::number_forms::{KEEP, NONE, notice_of, told};
 use super::page::{Problem, Shell, encoded, render};
 use super::session::Reader;
 use super::words::{State as StateWords, count, counted, phone};
@@ -17,10 +22,72 @@ use super::words::{State as StateWords, count, counted, phone};
 /// Rows on the page; a search finds the rest.
 const MOST_ROWS: usize = 500;
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 pub(super) struct Asked {
-    state: Option<String>,
-    q: Option<String>,
+    pub(super) state: Option<String>,
+    pub(super) q: Option<String>,
+    pub(super) done: Option<String>,
+}
+
+impl Asked {
+    fn state(&self) -> Option<NumberState> {
+        self.state.as_deref().and_then(NumberState::from_word)
+    }
+
+    fn text(&self) -> String {
+        let text = self.q.as_deref().unwrap_or("").trim();
+        text.chars().take(64).collect()
+    }
+
+    fn fits(&self, row: &NumberRow, account: &Account) -> bool {
+        self.state().is_none_or(|state| row.number.state == state)
+            && mentions(row, &self.text(), account)
+    }
+}
+
+/// Something that can be chosen: what the form sends, what it is called, and whether it is chosen.
+pub(super) type Choice = (String, String, bool);
+
+/// The form that adds numbers, as it was sent when it failed.
+#[derive(Default)]
+pub(super) struct Filled {
+    pub(super) lines: String,
+    pub(super) country: String,
+    pub(super) pool: String,
+    pub(super) plan: String,
+    pub(super) bad_lines: Vec<String>,
+    pub(super) wrong: Vec<FieldProblem>,
+}
+
+struct AddForm {
+    filled: Filled,
+    pools: Vec<Choice>,
+    plans: Vec<Choice>,
+}
+
+impl AddForm {
+    fn wrong(&self, field: &str) -> Option<String> {
+        told(&self.filled.wrong, field)
+    }
+}
+
+/// The form that changes what is ticked, as it was sent when it failed.
+#[derive(Default)]
+pub(super) struct Ticked {
+    pub(super) numbers: BTreeSet<NumberId>,
+    pub(super) all: bool,
+    pub(super) pool: String,
+    pub(super) plan: String,
+    pub(super) wrong: Option<String>,
+}
+
+struct TickForm {
+    all: bool,
+    /// How many numbers of the list can be changed.
+    listed: String,
+    pools: Vec<Choice>,
+    plans: Vec<Choice>,
+    wrong: Option<String>,
 }
 
 struct Tab {
@@ -30,6 +97,9 @@ struct Tab {
 }
 
 struct RowView {
+    id: String,
+    may_be_ticked: bool,
+    ticked: bool,
     number: String,
     international: String,
     label: String,
@@ -48,12 +118,15 @@ struct RowView {
 struct NumbersPage {
     shell: Shell,
     lead: String,
+    notice: Option<&'static str>,
     tabs: Vec<Tab>,
     state: String,
     text: String,
     any: bool,
     rows: Vec<RowView>,
     left_out: usize,
+    add: AddForm,
+    tick: Option<TickForm>,
 }
 
 pub(super) async fn show(
@@ -61,37 +134,130 @@ pub(super) async fn show(
     Query(asked): Query<Asked>,
     reader: Reader,
 ) -> Result<Response, Problem> {
+    let notice = notice_of(asked.done.as_deref());
+    let (filled, ticked) = (Filled::default(), Ticked::default());
+    page(&app, &reader, &asked, notice, filled, ticked).await
+}
+
+/// The page with a form that failed.
+pub(super) async fn refused(
+    app: &App,
+    reader: &Reader,
+    asked: &Asked,
+    filled: Filled,
+    ticked: Ticked,
+) -> Result<Response, Problem> {
+    let mut response = page(app, reader, asked, None, filled, ticked).await?;
+    *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+    Ok(response)
+}
+
+/// The numbers of a list that can be changed: all that fit, on this page or not.
+pub(super) async fn changeable(
+    app: &App,
+    reader: &Reader,
+    asked: &Asked,
+) -> Result<Vec<NumberId>, Problem> {
     let account = &reader.viewer.account;
     let all = app.platform.number_rows(account.id, now()).await?;
-    let state = asked.state.as_deref().and_then(NumberState::from_word);
-    let text = asked
-        .q
-        .as_deref()
-        .unwrap_or("")
-        .trim()
-        .chars()
-        .take(64)
-        .collect::<String>();
-    let fits = |row: &&NumberRow| {
-        state.is_none_or(|state| row.number.state == state) && mentions(row, &text, account)
-    };
-    let found: Vec<&NumberRow> = all.iter().filter(fits).collect();
+    let rows = all.iter().filter(|row| asked.fits(row, account));
+    let rows = rows.filter(|row| row.number.state != NumberState::Released);
+    Ok(rows.map(|row| row.number.id).collect())
+}
+
+async fn page(
+    app: &App,
+    reader: &Reader,
+    asked: &Asked,
+    notice: Option<&'static str>,
+    mut filled: Filled,
+    ticked: Ticked,
+) -> Result<Response, Problem> {
+    let account = &reader.viewer.account;
+    let all = app.platform.number_rows(account.id, now()).await?;
+    let found: Vec<&NumberRow> = all.iter().filter(|row| asked.fits(row, account)).collect();
     let most = all.iter().map(|row| row.calls).max().unwrap_or(0).max(1);
-    let rows = found
+    let may_change = reader.viewer.may_change();
+    let rows = found.iter().take(MOST_ROWS).map(|row| RowView {
+        may_be_ticked: may_change && row.number.state != NumberState::Released,
+        ticked: ticked.numbers.contains(&row.number.id),
+        ..view(row, most, account)
+    });
+    let rows: Vec<RowView> = rows.collect();
+    let live = found
         .iter()
-        .take(MOST_ROWS)
-        .map(|row| view(row, most, account))
-        .collect();
+        .filter(|row| row.number.state != NumberState::Released);
+    let live = live.count();
+    let (pools, plans) = pools_and_plans(app, account).await?;
+    if filled.country.is_empty() {
+        filled.country.clone_from(&account.country);
+    }
+    // The only plan is meant, until another is chosen.
+    if let ([(only, _)], true) = (plans.as_slice(), filled.plan.is_empty()) {
+        filled.plan.clone_from(only);
+    }
+    let tick = (may_change && live > 0).then(|| TickForm {
+        all: ticked.all,
+        listed: counted(live as u64, "number", "numbers"),
+        pools: choices(&pools, Some("Leave it"), "None", &ticked.pool),
+        plans: choices(&plans, Some("Leave it"), "None", &ticked.plan),
+        wrong: ticked.wrong,
+    });
+    // A page that a form failed into has the form's address: the navigation goes to the list.
+    let mut shell = Shell::new(app, reader, "numbers");
+    if shell.here.starts_with("/numbers/") {
+        shell.here = "/numbers".into();
+    }
+    let (state, text) = (asked.state(), asked.text());
     render(&NumbersPage {
-        shell: Shell::new(&app, &reader, "numbers"),
+        shell,
         lead: lead(&all),
+        notice,
         tabs: tabs(&all, state, &text),
         state: state.map_or("", NumberState::as_str).into(),
         any: !all.is_empty(),
         left_out: found.len().saturating_sub(MOST_ROWS),
         text,
         rows,
+        add: AddForm {
+            pools: choices(&pools, None, "None", &filled.pool),
+            plans: choices(&plans, None, "None: calls are refused", &filled.plan),
+            filled,
+        },
+        tick,
     })
+}
+
+/// Identifiers and names of an account's pools and plans.
+pub(super) type Named = Vec<(String, String)>;
+
+pub(super) async fn pools_and_plans(
+    app: &App,
+    account: &Account,
+) -> Result<(Named, Named), Problem> {
+    let pools = app.platform.pools(account.id).await?.into_iter();
+    let plans = app.platform.plan_names(account.id).await?.into_iter();
+    Ok((
+        pools.map(|pool| (pool.id.to_string(), pool.name)).collect(),
+        plans.map(|(id, name)| (id.to_string(), name)).collect(),
+    ))
+}
+
+/// What can be chosen, with none among it, and before it what leaves things as they are.
+pub(super) fn choices(
+    named: &[(String, String)],
+    keep: Option<&str>,
+    none: &str,
+    chosen: &str,
+) -> Vec<Choice> {
+    let keep = keep.map(|word| (KEEP.to_owned(), word.to_owned()));
+    let none = (NONE.to_owned(), none.to_owned());
+    let all = keep.into_iter().chain([none]).chain(named.iter().cloned());
+    all.map(|(id, word)| {
+        let is_chosen = id == chosen;
+        (id, word, is_chosen)
+    })
+    .collect()
 }
 
 fn lead(all: &[NumberRow]) -> String {
@@ -164,6 +330,9 @@ fn mentions(row: &NumberRow, text: &str, account: &Account) -> bool {
 
 fn view(row: &NumberRow, most: u64, account: &Account) -> RowView {
     RowView {
+        id: row.number.id.to_string(),
+        may_be_ticked: false,
+        ticked: false,
         number: phone(&row.number.e164, account),
         international: row.number.e164.international(),
         label: row.number.label.clone(),

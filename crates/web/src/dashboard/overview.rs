@@ -5,11 +5,12 @@ use axum::extract::{Query, State};
 use axum::response::Response;
 use ringfence_model::Money;
 use ringfence_platform::now;
-use ringfence_platform::reports::{Figures, FirstSteps, Overview, Period, SourceRow, percent};
+use ringfence_platform::reports::{Figures, Overview, Period, SourceRow, percent};
 use serde::Deserialize;
 
 use super::App;
 use super::chart::{Chart, chart};
+use super::first_steps::{Dismissed, Steps};
 use super::page::{Problem, Shell, encoded, render, zone};
 use super::session::Reader;
 use super::words::{colour_of, count, counted, source_kind};
@@ -33,18 +34,6 @@ struct Change {
     class: &'static str,
     icon: &'static str,
     text: String,
-}
-
-struct Step {
-    done: bool,
-    title: &'static str,
-    how: &'static str,
-    link: Option<(&'static str, &'static str)>,
-}
-
-struct Steps {
-    done: usize,
-    items: Vec<Step>,
 }
 
 struct SourceView {
@@ -73,6 +62,7 @@ struct OverviewPage {
     period_words: &'static str,
     periods: Vec<Tab>,
     steps: Option<Steps>,
+    has_steps: bool,
     figures: Vec<Figure>,
     attributed: Option<u64>,
     chart: Chart,
@@ -87,6 +77,7 @@ pub(super) struct Asked {
 pub(super) async fn show(
     State(app): State<App>,
     Query(asked): Query<Asked>,
+    Dismissed(dismissed): Dismissed,
     reader: Reader,
 ) -> Result<Response, Problem> {
     let now = now();
@@ -97,7 +88,16 @@ pub(super) async fn show(
         .and_then(Period::from_word)
         .unwrap_or_else(|| Period::for_age(now.since(account.created_at)));
     let overview = app.platform.overview(account, period, now).await?;
-    let steps = app.platform.first_steps(account, now).await?;
+    let has_steps = reader.viewer.may_change();
+    let wanted = has_steps && !dismissed && !app.platform.has_calls(account).await?;
+    let steps = if wanted {
+        Some(Steps::of(
+            &app.platform.first_steps(account).await?,
+            account,
+        ))
+    } else {
+        None
+    };
     let totals = &overview.now.totals;
     let money = Money::of(account);
     render(&OverviewPage {
@@ -115,7 +115,8 @@ pub(super) async fn show(
                 current: each == period,
             })
             .collect(),
-        steps: (!steps.done()).then(|| steps_view(steps)),
+        steps,
+        has_steps,
         figures: figures(&overview, money),
         attributed: overview.now.attributed_percent(),
         chart: chart(&overview.bars, period, &zone(&reader)),
@@ -317,57 +318,6 @@ fn sources(rows: &[SourceRow], calls: u64, period: Period, money: Money) -> Vec<
             }
         })
         .collect()
-}
-
-fn steps_view(steps: FirstSteps) -> Steps {
-    let step = |done, title, how, link| Step {
-        done,
-        title,
-        how,
-        link,
-    };
-    let items = vec![
-        step(
-            steps.numbers,
-            "Bring tracking numbers",
-            "Import them with ringfence number import, then put them into a pool.",
-            None,
-        ),
-        step(
-            steps.trunk,
-            "Connect a carrier and a call plan",
-            "A trunk says whose calls are taken, a plan whom they ring.",
-            None,
-        ),
-        step(
-            steps.site,
-            "Add your site",
-            "Its pages will show the numbers.",
-            Some(("/sites#add-site", "Add a site")),
-        ),
-        step(
-            steps.host,
-            "Prove that its host is yours",
-            "No number is shown on a page before.",
-            Some(("/sites", "Prove it")),
-        ),
-        step(
-            steps.visit,
-            "See the first visit",
-            "Paste the tag into your pages and open one.",
-            Some(("/sites", "Copy the tag")),
-        ),
-        step(
-            steps.call,
-            "Take the first call",
-            "Dial the number that the page shows.",
-            Some(("/live", "Watch it live")),
-        ),
-    ];
-    Steps {
-        done: items.iter().filter(|step| step.done).count(),
-        items,
-    }
 }
 
 #[cfg(test)]

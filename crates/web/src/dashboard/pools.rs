@@ -1,19 +1,23 @@
-//! Pools: are there enough numbers?
+//! Pools: are there enough numbers? What changes them is in `pool_forms`.
 
 use std::fmt::Write as _;
 
 use askama::Template;
-use axum::extract::State;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
 use axum::response::Response;
 use jiff::tz::TimeZone;
+use ringfence_model::{Account, PoolId, TrackingNumber};
 use ringfence_platform::now;
 use ringfence_platform::pool_reports::{BLOCKING, PoolHour, PoolReport, PoolState};
 
 use super::App;
 use super::chart::{HEIGHT, STEP, approximate, nice, round, zone_words};
 use super::page::{Problem, Shell, render, zone};
+use super::pool_forms::{Fields, Sent};
 use super::session::Reader;
-use super::words::{State as StateWords, count, counted, length};
+use super::words::{State as StateWords, count, counted, length, phone};
+use serde::Deserialize;
 
 /// How wide the drawing of a curve is, in its own units.
 const CURVE_WIDTH: f64 = 400.0;
@@ -54,7 +58,8 @@ struct Curve {
 }
 
 struct PoolView {
-    anchor: usize,
+    id: String,
+    about: String,
     name: String,
     state: StateWords,
     advice: String,
@@ -75,25 +80,111 @@ struct PoolsPage {
     shell: Shell,
     lead: String,
     zone_words: String,
+    notice: Option<&'static str>,
+    wrong: Option<String>,
     pools: Vec<PoolView>,
+    form: Fields,
 }
 
-pub(super) async fn show(State(app): State<App>, reader: Reader) -> Result<Response, Problem> {
-    let reports = app
-        .platform
-        .pool_reports(reader.viewer.account.id, now())
-        .await?;
-    let zone = zone(&reader);
+#[derive(Default, Deserialize)]
+pub(super) struct Asked {
+    done: Option<String>,
+    edit: Option<String>,
+}
+
+pub(super) async fn show(
+    State(app): State<App>,
+    Query(asked): Query<Asked>,
+    reader: Reader,
+) -> Result<Response, Problem> {
+    let notice = match asked.done.as_deref() {
+        Some("saved") => Some("The pool was saved. Pages know it within ten seconds."),
+        Some("removed") => Some("The pool was removed."),
+        _ => None,
+    };
+    let account = &reader.viewer.account;
+    let sent = match asked.edit {
+        None => Sent::default(),
+        Some(edit) => {
+            let id: PoolId = edit.parse().map_err(|_| Problem::NotFound)?;
+            let pools = app.platform.pools(account.id).await?;
+            let numbers = app.platform.own_numbers(account.id).await?;
+            let pool = pools.iter().find(|pool| pool.id == id);
+            let pool = pool.ok_or(Problem::NotFound)?;
+            let overflow = numbers
+                .iter()
+                .find(|number| Some(number.id) == pool.overflow);
+            Sent::of(pool, overflow.map(|number| number.e164.as_str()))
+        }
+    };
+    let form = Fields::of(&app, account, sent, Vec::new()).await?;
+    page(&app, &reader, notice, None, form).await
+}
+
+/// The page with a form that failed.
+pub(super) async fn refused(
+    app: &App,
+    reader: &Reader,
+    wrong: Option<String>,
+    form: Fields,
+) -> Result<Response, Problem> {
+    let mut response = page(app, reader, None, wrong, form).await?;
+    *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+    Ok(response)
+}
+
+async fn page(
+    app: &App,
+    reader: &Reader,
+    notice: Option<&'static str>,
+    wrong: Option<String>,
+    form: Fields,
+) -> Result<Response, Problem> {
+    let account = &reader.viewer.account;
+    let reports = app.platform.pool_reports(account.id, now()).await?;
+    let numbers = app.platform.own_numbers(account.id).await?;
+    let zone = zone(reader);
+    // A page that a form failed into has the form's address: the navigation goes to the list.
+    let mut shell = Shell::new(app, reader, "pools");
+    if shell.here.starts_with("/pools/") {
+        shell.here = "/pools".into();
+    }
     render(&PoolsPage {
-        shell: Shell::new(&app, &reader, "pools"),
+        shell,
         lead: lead(&reports),
         zone_words: zone_words(&zone),
+        notice,
+        wrong,
         pools: reports
             .iter()
-            .enumerate()
-            .map(|(nth, report)| view(nth, report, &zone))
+            .map(|report| view(report, about(report, &numbers, account), &zone))
             .collect(),
+        form,
     })
+}
+
+/// How a pool was set.
+fn about(report: &PoolReport, numbers: &[TrackingNumber], account: &Account) -> String {
+    let pool = &report.pool;
+    let days = pool.quarantine.as_secs() / 86_400;
+    let mut about = vec![
+        format!(
+            "A visit keeps its number {} past its last sign",
+            length(pool.hold)
+        ),
+        match days {
+            0 => "numbers that leave it do not rest".to_owned(),
+            days => format!("those that leave it rest {}", counted(days, "day", "days")),
+        },
+    ];
+    let overflow = numbers
+        .iter()
+        .find(|number| Some(number.id) == pool.overflow);
+    about.push(match overflow {
+        Some(number) => format!("{} is shown when it is full", phone(&number.e164, account)),
+        None => "when it is full, pages keep their own number".to_owned(),
+    });
+    about.join("; ")
 }
 
 fn lead(reports: &[PoolReport]) -> String {
@@ -128,12 +219,13 @@ const fn state_of(state: PoolState) -> StateWords {
     StateWords { class, icon, word }
 }
 
-fn view(nth: usize, report: &PoolReport, zone: &TimeZone) -> PoolView {
+fn view(report: &PoolReport, about: String, zone: &TimeZone) -> PoolView {
     let most = report.hours.iter().map(PoolHour::shown).max().unwrap_or(0);
     let top = nice(most.max(report.size));
     let (visits, overflow) = report.visits();
     PoolView {
-        anchor: nth,
+        id: report.pool.id.to_string(),
+        about,
         name: report.pool.name.clone(),
         state: state_of(report.state()),
         advice: advice(report, zone),

@@ -165,10 +165,25 @@ pub(super) async fn set_theme(State(app): State<App>, posted: Posted<ThemeForm>)
     };
     let back = local_path(posted.form.back.as_deref().unwrap_or("/"));
     let mut response = Redirect::to(&back).into_response();
-    let secure = secure(&app.platform.settings);
-    let text = format!("{THEME}={theme}; Path=/; Max-Age=31536000; SameSite=Lax{secure}");
-    set_cookie(&mut response, &text);
+    keep_choice(&mut response, THEME, theme, &app.platform.settings);
     response
+}
+
+/// Has the browser keep, for a year, what its reader chose: a word, and nothing secret.
+pub(super) fn keep_choice(
+    response: &mut Response,
+    name: &str,
+    choice: &'static str,
+    settings: &Settings,
+) {
+    let secure = secure(settings);
+    let text = format!("{name}={choice}; Path=/; Max-Age=31536000; SameSite=Lax{secure}");
+    set_cookie(response, &text);
+}
+
+/// What a reader chose before.
+pub(super) fn choice_of<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    cookie(headers, name)
 }
 
 /// Hands a fresh session to the browser.

@@ -60,9 +60,11 @@ struct SiteView {
     moving: Moving,
 }
 
-/// The form for a new site, as it was sent when it failed.
+/// The form of a site, as it was sent when it failed.
 #[derive(Default)]
 pub(super) struct SiteFields {
+    /// Of the site that is changed; empty for a new one.
+    id: String,
     name: String,
     name_wrong: Option<String>,
     swap: String,
@@ -103,6 +105,7 @@ impl Failed {
 #[derive(Default, Deserialize)]
 pub(super) struct Asked {
     done: Option<String>,
+    edit: Option<String>,
 }
 
 pub(super) async fn show(
@@ -112,6 +115,7 @@ pub(super) async fn show(
 ) -> Result<Response, Problem> {
     let notice = match asked.done.as_deref() {
         Some("site") => Some("The site was added. Add its host next."),
+        Some("changed") => Some("The site was changed. Its pages know it within ten seconds."),
         Some("host") => Some("The host was added. Prove that it is yours, then check."),
         Some("proved") => {
             Some("The host is proved. Pages that carry the tag are shown numbers from now on.")
@@ -124,11 +128,31 @@ pub(super) async fn show(
         }
         _ => None,
     };
-    page(&app, &reader, notice.map(str::to_owned), Failed::default()).await
+    let mut form = SiteFields::default();
+    if let Some(id) = asked.edit {
+        let id: SiteId = id.parse().map_err(|_| Problem::NotFound)?;
+        let sites = app.platform.sites(reader.viewer.account.id).await?;
+        let mut sites = sites.into_iter().map(|(site, _)| site);
+        let site = sites.find(|site| site.id == id).ok_or(Problem::NotFound)?;
+        form = SiteFields {
+            id: site.id.to_string(),
+            name: site.name,
+            swap: site.swap_targets.join(", "),
+            pool: site.pool,
+            ..SiteFields::default()
+        };
+    }
+    let shown = Failed {
+        form,
+        ..Failed::default()
+    };
+    page(&app, &reader, notice.map(str::to_owned), shown).await
 }
 
 #[derive(Deserialize)]
-pub(super) struct NewSite {
+pub(super) struct SentSite {
+    #[serde(default)]
+    id: String,
     name: String,
     #[serde(default)]
     swap: String,
@@ -136,9 +160,9 @@ pub(super) struct NewSite {
     pool: String,
 }
 
-pub(super) async fn add(
+pub(super) async fn save(
     State(app): State<App>,
-    posted: Posted<NewSite>,
+    posted: Posted<SentSite>,
 ) -> Result<Response, Problem> {
     let Posted { reader, form } = posted;
     let account = &reader.viewer.account;
@@ -148,24 +172,26 @@ pub(super) async fn add(
         .parse::<PoolId>()
         .ok()
         .filter(|pool| pools.iter().any(|known| known.id == *pool));
+    let known = match form.id.as_str() {
+        "" => None,
+        id => Some(id.parse::<SiteId>().map_err(|_| Problem::NotFound)?),
+    };
     let mut fields = SiteFields {
+        id: form.id.clone(),
         name: form.name.clone(),
         swap: form.swap.clone(),
         pool,
         ..SiteFields::default()
     };
     let swaps = swaps(&form.swap, &account.country);
-    let added = match swaps {
+    let kept = match swaps {
         Err(wrong) => {
             fields.swap_wrong = Some(wrong);
             None
         }
-        Ok(swaps) => match app
-            .platform
-            .add_site(account.id, &form.name, swaps, pool, now())
-            .await
-        {
-            Ok(site) => Some(site),
+        Ok(swaps) => match keep(&app, &reader, known, &form.name, swaps, pool).await {
+            Ok(kept) => Some(kept),
+            Err(SiteError::NotFound) => return Err(Problem::NotFound),
             Err(SiteError::Store(error)) => return Err(error.into()),
             Err(error) => {
                 fields.name_wrong = Some(capital(&error.to_string()));
@@ -173,9 +199,10 @@ pub(super) async fn add(
             }
         },
     };
-    match added {
+    match kept {
         Some(site) => {
-            Ok(Redirect::to(&format!("/sites?done=site#site-{}", site.id)).into_response())
+            let done = if known.is_some() { "changed" } else { "site" };
+            Ok(Redirect::to(&format!("/sites?done={done}#site-{site}")).into_response())
         }
         None => {
             refuse(
@@ -188,6 +215,24 @@ pub(super) async fn add(
             )
             .await
         }
+    }
+}
+
+async fn keep(
+    app: &App,
+    reader: &Reader,
+    known: Option<SiteId>,
+    name: &str,
+    swaps: Vec<String>,
+    pool: Option<PoolId>,
+) -> Result<SiteId, SiteError> {
+    let (platform, account) = (&app.platform, reader.viewer.account.id);
+    if let Some(site) = known {
+        let changed = platform.change_site(account, site, name, swaps, pool);
+        changed.await.map(|()| site)
+    } else {
+        let added = platform.add_site(account, name, swaps, pool, now());
+        added.await.map(|site| site.id)
     }
 }
 
@@ -300,7 +345,8 @@ async fn page(
         .into_iter()
         .map(|visits| (visits.site, visits))
         .collect();
-    let only = (pools.len() == 1).then(|| pools[0].id);
+    let is_new = failed.form.id.is_empty();
+    let only = (is_new && pools.len() == 1).then(|| pools[0].id);
     let chosen = failed.form.pool.or(only);
     failed.form.pools = pools
         .iter()

@@ -14,6 +14,7 @@ use serde::Deserialize;
 use super::App;
 use super::page::{Problem, Shell, render};
 use super::session::{Posted, Reader};
+use super::target_hours::{HoursFields, HoursSent};
 use super::words::{capital, counted};
 
 /// The limits of a form, as they are called there and in the document.
@@ -37,6 +38,8 @@ struct Row {
     about: String,
     groups: String,
     paused: bool,
+    /// Why it takes no calls now, by its hours.
+    closed: Option<String>,
     broken: bool,
     calls: String,
 }
@@ -53,6 +56,7 @@ struct Fields {
     languages: String,
     limits: Vec<Limit>,
     wrap_up: String,
+    hours: HoursFields,
     paused: bool,
     trunks: Vec<String>,
     wrong: Vec<FieldProblem>,
@@ -82,6 +86,7 @@ fn shown_at(field: &str) -> &'static str {
         "languages" => "languages",
         "caps" => "caps",
         "wrap_up" => "wrap_up",
+        "hours" => "hours",
         _ => "address",
     }
 }
@@ -137,6 +142,8 @@ pub(super) struct Sent {
     day: String,
     month: String,
     wrap_up: String,
+    #[serde(flatten)]
+    hours: HoursSent,
     paused: Option<String>,
 }
 
@@ -145,8 +152,9 @@ impl Sent {
         [&self.concurrent, &self.hour, &self.day, &self.month]
     }
 
-    /// The part of a document that it stands for. `old` keeps what the form does not show.
-    fn part(&self, old: Option<&KnownTarget>, wrong: &mut Vec<FieldProblem>) -> TargetPart {
+    /// The part of a document that it stands for.
+    fn part(&self, wrong: &mut Vec<FieldProblem>) -> TargetPart {
+        let hours = self.hours.hours(wrong);
         let mut number = |field: &str, text: &str| {
             let text = text.trim();
             let number = text.parse::<u32>().ok();
@@ -171,7 +179,7 @@ impl Sent {
                 day,
                 month,
             },
-            hours: old.and_then(|old| old.profile.hours.clone()),
+            hours,
             wrap_up,
             ..TargetPart::default()
         };
@@ -213,10 +221,8 @@ pub(super) async fn save(
         "" => None,
         id => Some(id.parse::<TargetId>().map_err(|_| Problem::NotFound)?),
     };
-    let (targets, _) = app.platform.targets_and_trunks(account).await?;
-    let old = targets.iter().find(|old| Some(old.target.id) == known);
     let mut wrong = Vec::new();
-    let part = form.part(old, &mut wrong);
+    let part = form.part(&mut wrong);
     if wrong.is_empty() {
         match app.platform.save_target(account, known, part, now()).await {
             Ok(id) => {
@@ -317,12 +323,19 @@ async fn page(
     let (targets, own) = app.platform.targets_and_trunks(account).await?;
     let loads = app.platform.target_standings(account.id, now());
     let form = match form {
-        Form::Of(None) => fields(&Sent::default(), Vec::new(), &own),
+        Form::Of(None) => {
+            let hours = HoursSent::of(None, &account.time_zone);
+            let empty = Sent {
+                hours,
+                ..Sent::default()
+            };
+            fields(&empty, Vec::new(), &own)
+        }
         Form::Of(Some(id)) => {
             let mut targets = targets.iter();
             let known = targets.find(|known| known.target.id == id);
             fields(
-                &sent_of(known.ok_or(Problem::NotFound)?, &own),
+                &sent_of(known.ok_or(Problem::NotFound)?, &own, &account.time_zone),
                 Vec::new(),
                 &own,
             )
@@ -397,6 +410,7 @@ fn row(known: &KnownTarget, load: TargetStanding) -> Row {
         about: about.join(", "),
         groups: groups.join(", "),
         paused: !target.enabled,
+        closed: known.closed(now()),
         broken: load.held_back,
         calls: counted(load.calls.into(), "call", "calls"),
     }
@@ -425,13 +439,14 @@ fn fields(sent: &Sent, wrong: Vec<FieldProblem>, own: &Own) -> Fields {
             })
             .collect(),
         wrap_up: sent.wrap_up.clone(),
+        hours: sent.hours.fields(),
         paused: sent.paused.is_some(),
         trunks: own.names.trunks.keys().cloned().collect(),
         wrong,
     }
 }
 
-fn sent_of(known: &KnownTarget, own: &Own) -> Sent {
+fn sent_of(known: &KnownTarget, own: &Own, zone: &str) -> Sent {
     let KnownTarget {
         target, profile, ..
     } = known;
@@ -463,6 +478,7 @@ fn sent_of(known: &KnownTarget, own: &Own) -> Sent {
         day: limit(profile.caps.day),
         month: limit(profile.caps.month),
         wrap_up: limit((profile.wrap_up > 0).then_some(profile.wrap_up)),
+        hours: HoursSent::of(profile.hours.as_ref(), zone),
         paused: (!target.enabled).then(|| "on".to_owned()),
     }
 }

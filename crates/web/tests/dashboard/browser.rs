@@ -108,7 +108,7 @@ pub fn location(answer: &Response) -> &str {
     answer.headers()[LOCATION].to_str().unwrap()
 }
 
-pub const PAGES: [&str; 18] = [
+pub const PAGES: [&str; 20] = [
     "/",
     "/?period=1h",
     "/?period=24h",
@@ -119,6 +119,8 @@ pub const PAGES: [&str; 18] = [
     "/calls?outcome=missed&period=7d&source=Google+Ads&recorded=1&q=020",
     "/numbers?state=assigned&q=7946",
     "/pools",
+    "/first-steps",
+    "/targets",
     "/plans",
     "/sites",
     "/people",

@@ -1,9 +1,10 @@
 //! What a form may change.
 
 use reqwest::StatusCode;
+use ringfence_model::AuditFilter;
 use ringfence_testing::{Engine, on_both_engines};
 
-use crate::browser::{Browser, location};
+use crate::browser::{Browser, location, send};
 use crate::world::World;
 
 on_both_engines!(
@@ -11,6 +12,7 @@ on_both_engines!(
     who_may_only_read_changes_nothing,
     a_site_and_its_host_are_added_and_mistakes_are_said_beside_the_field,
     a_campaign_key_is_added_and_removed_and_stands_in_the_sites_history,
+    a_site_is_changed_and_what_it_was_is_kept,
 );
 
 async fn a_form_without_this_sessions_token_changes_nothing(engine: Engine) {
@@ -142,4 +144,41 @@ async fn a_campaign_key_is_added_and_removed_and_stands_in_the_sites_history(eng
     assert!(!page.contains("0f3a9c"));
     let history = browser.page(&format!("/audit?object={site}")).await;
     assert!(history.contains("campaign_key.add") && history.contains("campaign_key.remove"));
+}
+
+async fn a_site_is_changed_and_what_it_was_is_kept(engine: Engine) {
+    let world = World::full(engine).await;
+    let ann = Browser::signed_in(&world, "ann@example.com").await;
+    let (platform, account) = (&world.platform, world.account.id);
+    let before = platform.sites(account).await.unwrap().remove(0).0;
+    let id = before.id.to_string();
+    let form = ann.page(&format!("/sites?edit={id}")).await;
+    assert!(form.contains("Change Main site") && form.contains("value=\"020 7946 0000\""));
+    let sent = [
+        ("id", id.as_str()),
+        ("name", "Shop"),
+        ("swap", "020 7946 0001"),
+        ("pool", ""),
+    ];
+    let (status, _) = send(&ann, "/sites", &sent).await;
+    assert_eq!(status, StatusCode::SEE_OTHER);
+    let after = platform.sites(account).await.unwrap().remove(0).0;
+    assert_eq!(
+        (after.name.as_str(), after.pool, &after.key),
+        ("Shop", None, &before.key)
+    );
+    let (status, page) = send(&ann, "/sites", &[("id", &id), ("name", " ")]).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(page.contains("id=\"name-wrong\""));
+    let theirs = world.strangers_site.unwrap().0.to_string();
+    let (status, _) = send(&ann, "/sites", &[("id", &theirs), ("name", "Mine")]).await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    let filter = AuditFilter {
+        object: Some(before.id.0),
+        ..AuditFilter::default()
+    };
+    let (log, _) = platform.audit_log(account, &filter, 10).await.unwrap();
+    assert_eq!(log[0].action, "site.change");
+    assert!(log[0].before.as_ref().unwrap().contains("Main site"));
+    assert!(log[0].after.as_ref().unwrap().contains("020 7946 0001"));
 }

@@ -11,6 +11,7 @@ on_both_engines!(
     targets_are_added_changed_paused_and_removed,
     mistakes_of_a_target_are_said_beside_the_field,
     a_target_that_a_group_rings_is_not_removed,
+    opening_hours_are_set_shown_and_taken_away,
 );
 
 const SECRET: &str = "correct horse battery";
@@ -191,6 +192,86 @@ async fn mistakes_of_a_target_are_said_beside_the_field(engine: Engine) {
     }
     let targets = world.platform.db.targets(world.account.id).await.unwrap();
     assert_eq!(targets.len(), 1, "nothing was changed");
+}
+
+async fn opening_hours_are_set_shown_and_taken_away(engine: Engine) {
+    let world = World::empty(engine).await;
+    let ann = Browser::signed_in(&world, "ann@example.com").await;
+    let (platform, account) = (&world.platform, world.account.id);
+    let desk = [("name", "Desk"), ("address", "sip:desk@192.0.2.10")];
+    let page = ann.page("/targets").await;
+    assert!(
+        page.contains("value=\"Europe/London\""),
+        "the account's zone is offered"
+    );
+    let mut hours = desk.to_vec();
+    hours.extend([
+        ("takes", "hours"),
+        ("zone", "Europe/London"),
+        ("mon", "09:00-12:00, 13:00-17:30"),
+        ("holidays", "2026-12-25"),
+        ("exceptions", "2000-12-24 09:00-12:00\n2000-12-31"),
+    ]);
+    let id = saved(&ann, &hours).await;
+    let kept = async || {
+        let profiles = platform.db.target_profiles(account).await.unwrap();
+        profiles[&id.parse().unwrap()].hours.clone()
+    };
+    let first = kept().await.unwrap();
+    assert_eq!(first.week.mon.len(), 2);
+    assert_eq!((first.holidays.len(), first.exceptions.len()), (1, 2));
+    let form = ann.page(&format!("/targets?edit={id}")).await;
+    assert!(
+        form.contains("value=\"09:00-12:00, 13:00-17:30\""),
+        "{form}"
+    );
+    assert!(
+        form.contains("2000-12-24 09:00-12:00\n2000-12-31</textarea>"),
+        "{form}"
+    );
+
+    // One day a week at most is open, and never for a whole minute of it: closed, and why.
+    let mut closed = desk.to_vec();
+    closed.extend([
+        ("id", id.as_str()),
+        ("takes", "hours"),
+        ("zone", "UTC"),
+        ("exceptions", "2000-01-01 00:00-00:01"),
+    ]);
+    saved(&ann, &closed).await;
+    let page = ann.page("/targets").await;
+    assert!(
+        page.contains("Closed now") && page.contains("is a day without hours"),
+        "{page}"
+    );
+
+    for (field, value) in [
+        ("zone", "Mars/Base"),
+        ("mon", "9-17"),
+        ("tue", "17:00-09:00"),
+        ("exceptions", "tomorrow"),
+        ("takes", "always"),
+    ] {
+        let mut fields = closed.clone();
+        fields.retain(|(name, _)| *name != field);
+        fields.push((field, value));
+        let (status, page) = send(&ann, "/targets", &fields).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{field} {value}");
+        assert!(
+            page.contains("id=\"hours-wrong\""),
+            "{field} {value}: {page}"
+        );
+    }
+    let mut always = desk.to_vec();
+    always.extend([("id", id.as_str()), ("takes", "always"), ("zone", "UTC")]);
+    saved(&ann, &always).await;
+    assert_eq!(kept().await, None);
+    let filter = AuditFilter {
+        object: Some(id.parse::<ringfence_model::TargetId>().unwrap().0),
+        ..AuditFilter::default()
+    };
+    let (log, _) = platform.audit_log(account, &filter, 10).await.unwrap();
+    assert!(log[0].before.as_ref().unwrap().contains("2000-01-01"));
 }
 
 async fn a_target_that_a_group_rings_is_not_removed(engine: Engine) {

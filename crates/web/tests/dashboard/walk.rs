@@ -35,6 +35,7 @@ impl Known {
         let groups = platform.db.target_groups(account).await.unwrap();
         let trunks = platform.db.trunks(account).await.unwrap();
         let plans = platform.db.plans(account).await.unwrap();
+        let pools = platform.db.pools(account).await.unwrap();
         let call = platform
             .db
             .call(account, world.call.unwrap())
@@ -76,6 +77,7 @@ impl Known {
                 ("{group}", groups[0].id.to_string()),
                 ("{trunk}", trunks[0].id.to_string()),
                 ("{number}", numbers[0].id.to_string()),
+                ("{pool}", pools[0].id.to_string()),
                 ("{plan}", plans[0].id.to_string()),
                 ("{version}", "1".to_owned()),
                 ("{site}", site.id.to_string()),
@@ -145,7 +147,9 @@ async fn digest(world: &World) -> String {
     }
     let deliveries = platform.webhooks(account).await.unwrap();
     format!(
-        "{users:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {deliveries:?} {:?} {:?} {:?} {:?}",
+        "{users:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {deliveries:?} {:?} {:?} {:?} {:?}",
+        platform.db.numbers(account).await.unwrap(),
+        platform.db.pools(account).await.unwrap(),
         platform.db.targets(account).await.unwrap(),
         platform.db.target_groups(account).await.unwrap(),
         platform.db.trunks(account).await.unwrap(),
@@ -175,6 +179,13 @@ async fn ask(browser: &Browser, row: &Row, path: &str, token: &str) -> Response 
         ("form_token", token),
         ("name", "Walked"),
         ("address", "sip:walked@192.0.2.1"),
+        ("lines", "+442079460999"),
+        ("country", "GB"),
+        ("label", "Walked"),
+        ("hold_minutes", "30"),
+        ("quarantine_days", "30"),
+        ("pool", "none"),
+        ("all", "on"),
         ("text", "name = \"Walked\"\notherwise_reject = 480"),
         ("base", "1"),
         ("host", "walked.example.com"),
