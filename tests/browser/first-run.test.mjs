@@ -1,9 +1,9 @@
-// From an empty server to the first call that is traced to its visit, by clicks; the trunk and the group come from a
-// file. SIPp is the carrier's caller and the target.
+// From an empty server to the first call that is traced to its visit, by clicks alone: nothing but `user add` and `serve`
+// is typed into a terminal. SIPp is the carrier's caller and the target.
 import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { spawn } from "node:child_process";
@@ -59,7 +59,7 @@ async function answering() {
 
 const digits = (text) => text.replace(/\D/g, "");
 
-test("an empty server takes its first call, and knows where it came from, by clicks", async () => {
+test("an empty server takes its first call, and knows where it came from, by clicks alone", async () => {
   const page = await newPage(browser, { viewport: { width: 1280, height: 860 } });
   const at = (path) => page.goto(`http://${server.http}${path}`);
   const shot = (name) => page.screenshot({ path: join(PICTURES, `first-run-${name}.png`), fullPage: true });
@@ -78,25 +78,24 @@ test("an empty server takes its first call, and knows where it came from, by cli
   await page.getByRole("heading", { name: "First steps" }).waitFor();
   await shot("empty");
 
-  await next("Say where calls may go", 0);
+  await next("Connect a carrier", 0);
+  await page.getByLabel("Name", { exact: true }).fill("Carrier");
+  await page.getByLabel("Addresses or networks that it sends from").fill("127.0.0.1");
+  await page.getByRole("button", { name: "Add trunk" }).click();
+  await page.waitForURL(/done=/);
+
+  await next("Say where calls may go", 1);
   await page.getByLabel("Name", { exact: true }).fill("Front desk");
   await page.getByLabel("SIP address or number").fill(desk.address);
   await page.getByRole("button", { name: "Add target" }).click();
   await page.getByText("The target was saved").waitFor();
 
-  // Trunks and groups have no page yet.
-  const carrier = join(server.folder, "carrier.toml");
-  writeFileSync(carrier, `[[trunk]]
-name = "Carrier"
-addresses = ["127.0.0.1"]
-[[target]]
-name = "Front desk"
-uri = "${desk.address}"
-[[group]]
-name = "Office"
-targets = ["Front desk"]
-`);
-  server.run(["apply", carrier]);
+  await next("Make a call plan", 2);
+  await page.getByLabel("Name", { exact: true }).fill("Office");
+  await page.getByRole("checkbox", { name: "Front desk" }).check();
+  await page.getByRole("button", { name: "Take in those that are ticked" }).click();
+  await page.getByRole("button", { name: "Add group" }).click();
+  await page.waitForURL(/done=/);
   await next("Make a call plan", 2);
   await page.getByLabel("Name", { exact: true }).fill("Main");
   await page.getByRole("button", { name: "Go on" }).click();

@@ -105,8 +105,8 @@ impl Steps {
             )
         } else {
             (
-                "A plan rings a group of targets: apply an arrangement with a [[group]] first.",
-                ("/plans", "Look at the plans"),
+                "A plan rings groups of targets: put yours into a group first.",
+                ("/groups#edit", "Add a group"),
             )
         };
         let numbers = match (steps.pool, steps.numbers) {
@@ -147,8 +147,8 @@ impl Steps {
             step(
                 steps.trunk,
                 "Connect a carrier",
-                "A trunk says whose calls are taken: apply an arrangement with a [[trunk]].",
-                None,
+                "A trunk says whose calls are taken.",
+                Some(("/trunks#edit", "Add a trunk")),
             ),
             step(
                 steps.target,
