@@ -41,7 +41,7 @@ after(async () => {
 
 /** A place without what names one thing of its kind: /calls/{id}/erase is one page, however many calls there are. */
 const kindOf = (place) => place.replace(/\/[^/]*\d[^/]*/g, "/*");
-const nameOf = (place) => (place === "/" ? "overview" : place.slice(1).replace(/[?]edit=.*/, "-edit").replace(/s\/[^/]*\d[^/]*/g, "").replaceAll("/", "-"));
+const nameOf = (place) => (place === "/" ? "overview" : place.slice(1).replace(/[?]edit=.*/, "-edit").replace(/s\/[^/]*\d[^/]*/g, "").replace(/\?.*/, "-split").replaceAll("/", "-"));
 /** Files and streams, which are no pages. */
 const NO_PAGE = /\.(csv|wav|json|js)$|\/events$|^\/sign-out$/;
 
@@ -51,7 +51,7 @@ async function places(page) {
   const call = await page.locator("tbody tr", { hasText: /answered/i }).first().getByRole("link").first().getAttribute("href");
   await page.goto(new URL("/cases", demo.dashboard).href);
   const held = await page.locator("tbody tr", { hasText: "Lantern Street Support" }).first().getByRole("link").first().getAttribute("href");
-  const found = new Map([call, held, "/"].map((place) => [kindOf(place), place]));
+  const found = new Map([call, held, "/reports?by=weekday&and=hour", "/"].map((place) => [kindOf(place), place]));
   for (const place of found.values()) {
     await page.goto(new URL(place, demo.dashboard).href, { waitUntil: "load" });
     for (const href of await page.$$eval("a[href]", (links) => links.map((link) => new URL(link.getAttribute("href"), document.baseURI).href))) {

@@ -19,6 +19,7 @@ mod plan;
 mod pool_rule;
 mod records;
 mod rights;
+mod split;
 mod steps;
 mod time;
 mod visit;
@@ -54,6 +55,7 @@ pub use records::{
     Session, Site, Target, TargetGroup, TargetGroupMember, TrackingNumber, Trunk, User,
 };
 pub use rights::Right;
+pub use split::Split;
 pub use steps::{
     CallerIdError, CallerIdShown, Case, Conditions, ConsentPrompt, ForwardStep, MatchStep,
     MenuStep, QueueStep, Record, RingStep, SayStep, ScheduleStep, VoicemailStep,

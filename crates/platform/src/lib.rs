@@ -30,6 +30,7 @@ pub mod retention;
 pub mod secrets;
 pub mod setup;
 pub mod sites;
+pub mod splits;
 pub mod visits;
 pub mod webhooks;
 pub mod worth;

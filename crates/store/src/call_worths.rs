@@ -149,7 +149,7 @@ impl Db {
         account: AccountId,
         limit: usize,
     ) -> Result<Vec<String>, StoreError> {
-        let rows = self.rows(TAGS, args![account], |row| row.text()).await?;
+        let rows = self.rows(TAGS, args![account], read_tags).await?;
         let mut counts: HashMap<String, usize> = HashMap::new();
         for tag in rows.iter().flat_map(|tags| split(tags)) {
             *counts.entry(tag).or_default() += 1;
@@ -178,6 +178,10 @@ pub(crate) fn as_kept(tag: &str) -> String {
 fn split(tags: &str) -> Vec<String> {
     let tags = tags.split(',').filter(|tag| !tag.is_empty());
     tags.map(str::to_owned).collect()
+}
+
+fn read_tags(row: &mut Reader<'_>) -> Result<String, StoreError> {
+    row.text()
 }
 
 fn read_worth(row: &mut Reader<'_>) -> Result<Worth, StoreError> {

@@ -52,7 +52,15 @@ pub(crate) fn sqlite_query(sql: &'static str, args: Vec<Value>) -> SqliteQuery {
     bound!(sql, args)
 }
 
+/// PostgreSQL has no text with a NUL in it and would refuse the whole statement; what stands for it equals nothing that was
+/// written (<https://www.postgresql.org/docs/current/datatype-character.html>).
 pub(crate) fn postgres_query(sql: &'static str, args: Vec<Value>) -> PostgresQuery {
+    let args = args.into_iter().map(|value| match value {
+        Value::Text(Some(text)) if text.contains('\0') => {
+            Value::Text(Some(text.replace('\0', "\u{fffd}")))
+        }
+        value => value,
+    });
     bound!(sql, args)
 }
 

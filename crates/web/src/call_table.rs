@@ -85,7 +85,10 @@ pub(crate) fn answer(platform: Arc<Platform>, account: &Account, filter: CallFil
     (headers, Body::from_stream(lines)).into_response()
 }
 
-fn table<const N: usize>(lines: impl Iterator<Item = [String; N]>) -> std::io::Result<Bytes> {
+/// Lines as CSV (RFC 4180).
+pub(crate) fn table<const N: usize>(
+    lines: impl Iterator<Item = [String; N]>,
+) -> std::io::Result<Bytes> {
     let mut writer = csv::WriterBuilder::new()
         .terminator(csv::Terminator::CRLF)
         .from_writer(Vec::new());
@@ -156,7 +159,7 @@ fn line(row: CallRow, money: Money, at: &impl Fn(Timestamp) -> String) -> [Strin
 }
 
 /// Spreadsheets take a cell that begins like a formula for one, and what a visitor's URL said must not run in them.
-fn inert(text: String) -> String {
+pub(crate) fn inert(text: String) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
         format!("'{text}")
     } else {

@@ -32,6 +32,7 @@ mod profiles;
 mod reports;
 mod retention;
 mod sites;
+mod splits;
 mod targets;
 mod tenancy;
 mod webhooks;

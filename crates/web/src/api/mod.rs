@@ -13,6 +13,7 @@ mod numbers;
 mod problem;
 mod reports;
 mod sites;
+mod splits;
 mod visits;
 mod webhooks;
 mod worth;
@@ -86,6 +87,7 @@ fn resources() -> OpenApiRouter<Api> {
         .routes(routes!(sites::add_host))
         .routes(routes!(sites::check_host))
         .routes(routes!(reports::overview))
+        .routes(routes!(splits::calls))
         .routes(routes!(audit::list))
         .routes(routes!(webhooks::list, webhooks::add))
         .routes(routes!(webhooks::show, webhooks::change, webhooks::remove))

@@ -5,7 +5,7 @@ use axum::extract::State;
 use ringfence_model::{CallId, Lead, Money, Worth};
 use ringfence_platform::now;
 use ringfence_platform::worth::{ChangeWorthError, WorthChange};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -48,30 +48,53 @@ impl WorthView {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct NewWorth {
     /// `unqualified`, `qualified` or `converted`.
-    #[serde(deserialize_with = "said")]
     #[schema(value_type = Option<String>)]
-    lead: Option<Option<String>>,
+    lead: Part<String>,
     /// An amount in the account's currency, from 0 to 999999999: `"1250.50"`.
-    #[serde(deserialize_with = "said")]
     #[schema(value_type = Option<String>)]
-    value: Option<Option<String>>,
+    value: Part<String>,
     /// At most 20, of at most 40 characters each, without commas; they take the place of those that were there.
-    #[serde(deserialize_with = "said")]
     #[schema(value_type = Option<Vec<String>>)]
-    tags: Option<Option<Vec<String>>>,
+    tags: Part<Vec<String>>,
     /// At most 2,000 characters.
-    #[serde(deserialize_with = "said")]
     #[schema(value_type = Option<String>)]
-    note: Option<Option<String>>,
+    note: Part<String>,
 }
 
-/// `null` is something that is said.
-fn said<'de, D, T>(from: D) -> Result<Option<Option<T>>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de>,
-{
-    Option::deserialize(from).map(Some)
+/// A part of what is said; `null` is something that is said.
+#[derive(Debug, Default)]
+enum Part<T> {
+    /// It was left out.
+    #[default]
+    Kept,
+    /// It takes the place of what was there.
+    Said(Option<T>),
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Part<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Option::deserialize(from).map(Self::Said)
+    }
+}
+
+/// The document has what stands where a part is left out: nothing.
+impl<T: Serialize> Serialize for Part<T> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Kept => to.serialize_none(),
+            Self::Said(part) => part.serialize(to),
+        }
+    }
+}
+
+impl<T: Default> Part<T> {
+    /// What takes the place of what was there, which may be nothing; `None` when it stays.
+    fn said(self) -> Option<T> {
+        match self {
+            Self::Kept => None,
+            Self::Said(part) => Some(part.unwrap_or_default()),
+        }
+    }
 }
 
 /// Says what a call was worth
@@ -86,15 +109,15 @@ pub(super) async fn change(
     ApiBody(new): ApiBody<NewWorth>,
 ) -> Result<Json<WorthView>, ApiProblem> {
     let lead = match new.lead {
-        Some(Some(word)) => Some(Some(lead_of(&word)?)),
-        Some(None) => Some(None),
-        None => None,
+        Part::Said(Some(word)) => Some(Some(lead_of(&word)?)),
+        Part::Said(None) => Some(None),
+        Part::Kept => None,
     };
     let change = WorthChange {
         lead,
-        value: new.value.map(Option::unwrap_or_default),
-        tags: new.tags.map(Option::unwrap_or_default),
-        note: new.note.map(Option::unwrap_or_default),
+        value: new.value.said(),
+        tags: new.tags.said(),
+        note: new.note.said(),
     };
     let account = &program.account;
     let worth = api

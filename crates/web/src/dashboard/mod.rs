@@ -35,10 +35,12 @@ mod plans;
 mod pool_forms;
 mod pools;
 mod recording;
+mod reports;
 mod session;
 mod sign_in;
 mod sites;
 mod source;
+mod split_words;
 mod step_fields;
 mod step_form;
 mod target_hours;
@@ -103,6 +105,8 @@ pub(crate) fn router(platform: Arc<Platform>) -> Router {
         .route("/live/events", get(live::events))
         .route("/calls", get(calls::show))
         .route("/calls.csv", get(calls::download))
+        .route("/reports", get(reports::show))
+        .route("/reports.csv", get(reports::download))
         .route("/calls/{call}", get(call::show))
         .route("/calls/{call}/worth", post(worth::save))
         .route("/calls/{call}/recording.wav", get(recording::sound))

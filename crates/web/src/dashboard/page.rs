@@ -15,10 +15,11 @@ use super::session::Reader;
 use crate::access::{self, Door};
 
 /// The places of the navigation.
-const PLACES: [(&str, &str, &str); 7] = [
+const PLACES: [(&str, &str, &str); 8] = [
     ("overview", "/", "Overview"),
     ("live", "/live", "Live"),
     ("calls", "/calls", "Calls"),
+    ("reports", "/reports", "Reports"),
     ("numbers", "/numbers", "Numbers"),
     ("pools", "/pools", "Pools"),
     ("routing", "/plans", "Routing"),

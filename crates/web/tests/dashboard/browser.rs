@@ -108,7 +108,7 @@ pub fn location(answer: &Response) -> &str {
     answer.headers()[LOCATION].to_str().unwrap()
 }
 
-pub const PAGES: [&str; 20] = [
+pub const PAGES: [&str; 21] = [
     "/",
     "/?period=1h",
     "/?period=24h",
@@ -117,6 +117,7 @@ pub const PAGES: [&str; 20] = [
     "/live",
     "/calls",
     "/calls?outcome=missed&period=7d&source=Google+Ads&recorded=1&q=020",
+    "/calls?source=%00&q=%00&tag=%00",
     "/numbers?state=assigned&q=7946",
     "/pools",
     "/first-steps",

@@ -17,6 +17,7 @@ mod plan_edit;
 mod plans;
 mod pools;
 mod programs;
+mod reports;
 mod signing_in;
 mod targets;
 mod trunks;
