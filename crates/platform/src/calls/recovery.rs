@@ -1,6 +1,10 @@
 //! After a crash: calls that were cut are closed as interrupted, and their recordings are mended.
 
+use std::io;
+use std::path::Path;
+
 use futures::future::BoxFuture;
+use ringfence_media::{MediaError, RecordingReport};
 use ringfence_model::{
     Call, CallEvent, CallEventKind, Disposition, Recording, RecordingState, Timestamp,
 };
@@ -43,8 +47,9 @@ impl Platform {
     }
 
     async fn recover_recording(&self, recording: &Recording) -> Result<bool, StoreError> {
-        let path = self.settings.recordings_folder.join(&recording.path);
-        let mended = tokio::task::spawn_blocking(move || ringfence_media::recover(&path)).await;
+        let folder = self.settings.recordings_folder.clone();
+        let path = folder.join(&recording.path);
+        let mended = tokio::task::spawn_blocking(move || mend(&folder, &path)).await;
         let (state, report) = match mended {
             Ok(Ok(report)) => (RecordingState::Recovered, Some(report)),
             Ok(Err(error)) => {
@@ -111,4 +116,17 @@ impl Platform {
         });
         self.db.write(writes).await
     }
+}
+
+/// Makes a recording playable; one whose file was not made yet becomes an empty one. In a folder without anything no file is
+/// made: its disk may not be mounted, and what was made there would stand where the recording is.
+fn mend(folder: &Path, path: &Path) -> Result<RecordingReport, MediaError> {
+    let holds_nothing = std::fs::read_dir(folder).map_or(true, |mut files| files.next().is_none());
+    if holds_nothing {
+        return Err(MediaError::File {
+            path: path.to_path_buf(),
+            source: io::ErrorKind::NotFound.into(),
+        });
+    }
+    ringfence_media::recover(path)
 }

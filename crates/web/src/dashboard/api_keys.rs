@@ -215,6 +215,7 @@ async fn page(app: &App, reader: &Reader, outcome: Outcome) -> Result<Response, 
     render(&ApiKeysPage {
         lead: match living {
             0 => "No program has a key that lives.".to_owned(),
+            1 => "1 key opens this account.".to_owned(),
             living => format!(
                 "{} open this account.",
                 counted(living as u64, "key", "keys")

@@ -422,7 +422,11 @@ fn cross(report: &SplitReport, one: Split, other: Split, account: &Account) -> O
     Some(Cross {
         columns: columns
             .iter()
-            .map(|column| named(other, column.as_deref(), account))
+            .map(|column| match (other, column) {
+                // Twenty-four of them stand beside each other.
+                (Split::Hour, Some(hour)) => format!("{hour:0>2}"),
+                _ => named(other, column.as_deref(), account),
+            })
             .collect(),
         lines: lines
             .into_iter()
