@@ -72,15 +72,7 @@ pub(super) struct CallQuery {
 
 impl CallQuery {
     pub(super) fn filter(&self) -> Result<CallFilter, ApiProblem> {
-        let disposition = self.disposition.as_deref().map(|word| {
-            Disposition::from_word(word).ok_or_else(|| {
-                let words: Vec<_> = Disposition::ALL.iter().map(|one| one.as_str()).collect();
-                let expected = words.join(", ");
-                ApiProblem::BadRequest(format!(
-                    "disposition: expected one of {expected}, got {word:?}"
-                ))
-            })
-        });
+        let disposition = self.disposition.as_deref().map(disposition_of);
         let lead = self.lead.as_deref().map(lead_of).transpose()?;
         Ok(CallFilter {
             from: read::<jiff::Timestamp>("from", self.from.as_deref())?.map(Into::into),
@@ -117,6 +109,17 @@ impl CallQuery {
             ))),
         }
     }
+}
+
+/// How a call ended, by its word.
+pub(super) fn disposition_of(word: &str) -> Result<Disposition, ApiProblem> {
+    Disposition::from_word(word).ok_or_else(|| {
+        let words: Vec<_> = Disposition::ALL.iter().map(|one| one.as_str()).collect();
+        let expected = words.join(", ");
+        ApiProblem::BadRequest(format!(
+            "disposition: expected one of {expected}, got {word:?}"
+        ))
+    })
 }
 
 /// What a word says to have come of a call.

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use jiff::civil::Date;
-use ringfence_model::{Disposition, Money, NumberId, Split};
+use ringfence_model::{Money, NumberId, Split};
 use ringfence_platform::call_log::CallFilter;
 use ringfence_platform::now;
 use ringfence_platform::splits::{Days, SplitCount};
@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::Api;
 use super::asking::ApiQuery;
+use super::calls::disposition_of;
 use super::guard::Asker;
 use super::problem::{ApiProblem, ProblemDocument};
 
@@ -104,15 +105,7 @@ pub(super) async fn calls(
         date("to", query.to.as_deref(), usual.last())?,
     );
     let days = days.map_err(|error| ApiProblem::BadRequest(error.to_string()))?;
-    let disposition = query.disposition.as_deref().map(|word| {
-        Disposition::from_word(word).ok_or_else(|| {
-            let words: Vec<_> = Disposition::ALL.iter().map(|one| one.as_str()).collect();
-            let expected = words.join(", ");
-            ApiProblem::BadRequest(format!(
-                "disposition: expected one of {expected}, got {word:?}"
-            ))
-        })
-    });
+    let disposition = query.disposition.as_deref().map(disposition_of);
     let filter = CallFilter {
         disposition: disposition.transpose()?,
         source: query.source,

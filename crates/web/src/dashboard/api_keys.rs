@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use askama::Template;
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use ringfence_model::{ApiKey, ApiKeyId, KeyScope, Timestamp};
 use ringfence_platform::api_keys::ApiKeyError;
@@ -12,7 +11,7 @@ use ringfence_platform::now;
 use serde::Deserialize;
 
 use super::App;
-use super::page::{Problem, Shell, render, zone};
+use super::page::{Problem, Shell, render, unprocessable, zone};
 use super::session::{Posted, Reader};
 use super::words::{Moment, Show, capital, counted};
 
@@ -189,9 +188,7 @@ fn said(error: ApiKeyError) -> Result<String, Problem> {
 }
 
 async fn refuse(app: &App, reader: &Reader, outcome: Outcome) -> Result<Response, Problem> {
-    let mut response = page(app, reader, outcome).await?;
-    *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
-    Ok(response)
+    Ok(unprocessable(page(app, reader, outcome).await?))
 }
 
 async fn page(app: &App, reader: &Reader, outcome: Outcome) -> Result<Response, Problem> {
@@ -199,10 +196,7 @@ async fn page(app: &App, reader: &Reader, outcome: Outcome) -> Result<Response, 
     let mut keys = app.platform.api_keys(reader.viewer.account.id).await?;
     keys.reverse();
     let keys: Vec<Row> = keys.iter().map(|key| row(key, reader, now)).collect();
-    let mut shell = Shell::new(app, reader, "programs");
-    if shell.here.starts_with("/api-keys/") {
-        shell.here = "/api-keys".into();
-    }
+    let shell = Shell::of_list(app, reader, "programs", "/api-keys");
     let living = keys.iter().filter(|key| key.lives()).count();
     let (name, scope, life) = match &outcome.sent {
         Some(sent) => (

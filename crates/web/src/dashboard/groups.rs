@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use ringfence_model::{Caps, LanguageUse, MemberProfile, Strategy, TargetGroupId};
 use ringfence_platform::arrangement::{FieldProblem, GroupPart, KnownGroup, Own, PartError};
@@ -15,7 +14,7 @@ use serde::Deserialize;
 
 use super::App;
 use super::field::Wrong;
-use super::page::{Problem, Shell, render};
+use super::page::{Problem, Shell, render, unprocessable};
 use super::session::{Posted, Reader};
 use super::words::{capital, counted};
 
@@ -275,9 +274,7 @@ async fn refuse(
     wrong: Option<String>,
     form: Form,
 ) -> Result<Response, Problem> {
-    let mut response = page(app, reader, None, wrong, form).await?;
-    *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
-    Ok(response)
+    Ok(unprocessable(page(app, reader, None, wrong, form).await?))
 }
 
 async fn page(
@@ -314,11 +311,7 @@ async fn page(
             counted(all as u64, "group", "groups")
         ),
     };
-    // A page that a form failed into has the form's address: the navigation goes to the list.
-    let mut shell = Shell::new(app, reader, "routing");
-    if shell.here.starts_with("/groups/") {
-        shell.here = "/groups".into();
-    }
+    let shell = Shell::of_list(app, reader, "routing", "/groups");
     render(&GroupsPage {
         shell,
         lead,

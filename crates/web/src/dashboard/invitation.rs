@@ -11,7 +11,7 @@ use ringfence_platform::now;
 use serde::Deserialize;
 
 use super::App;
-use super::page::{Problem, render};
+use super::page::{Problem, render, unprocessable};
 use super::people::said;
 use super::session::{self, Theme};
 use super::words::role_name;
@@ -72,9 +72,9 @@ pub(super) async fn accept(State(app): State<App>, request: Request) -> Result<R
         Err(PeopleError::BadInvitation) => Err(Problem::BadInvitation),
         Err(error) => {
             let name = sent.name.chars().take(100).collect();
-            let mut response = form(&app, theme, sent.token, name, Some(error)).await?;
-            *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
-            Ok(response)
+            Ok(unprocessable(
+                form(&app, theme, sent.token, name, Some(error)).await?,
+            ))
         }
     }
 }

@@ -2,18 +2,17 @@
 
 use askama::Template;
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
 use axum::response::Response;
 use ringfence_model::{NumberId, NumberState};
-use ringfence_platform::arrangement::FieldProblem;
 use ringfence_platform::now;
 use ringfence_platform::number_life::{LifeChange, NumberLife};
 use serde::Deserialize;
 
 use super::App;
-use super::number_forms::{NONE, notice_of, told};
+use super::field::Wrong;
+use super::number_forms::{NONE, notice_of};
 use super::numbers::{Choice, choices, pools_and_plans, state_of};
-use super::page::{Problem, Shell, render, zone};
+use super::page::{Problem, Shell, render, unprocessable, zone};
 use super::session::Reader;
 use super::words::{Moment, Show, State as StateWords, counted, phone};
 
@@ -35,7 +34,7 @@ pub(super) struct Fields {
     pub(super) label: String,
     pub(super) pool: String,
     pub(super) plan: String,
-    pub(super) wrong: Vec<FieldProblem>,
+    pub(super) wrong: Wrong,
 }
 
 struct Form {
@@ -43,15 +42,9 @@ struct Form {
     label: String,
     pools: Vec<Choice>,
     plans: Vec<Choice>,
-    wrong: Vec<FieldProblem>,
+    wrong: Wrong,
     /// What its removal would break.
     lost: Vec<String>,
-}
-
-impl Form {
-    fn wrong(&self, field: &str) -> Option<String> {
-        told(&self.wrong, field)
-    }
 }
 
 #[derive(Template)]
@@ -93,9 +86,9 @@ pub(super) async fn refused(
     number: NumberId,
     sent: Fields,
 ) -> Result<Response, Problem> {
-    let mut response = page(app, reader, number, None, Some(sent)).await?;
-    *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
-    Ok(response)
+    Ok(unprocessable(
+        page(app, reader, number, None, Some(sent)).await?,
+    ))
 }
 
 async fn page(
@@ -170,7 +163,7 @@ async fn form(
         label: number.label.clone(),
         pool: or_none(number.pool.map(|id| id.to_string())),
         plan: or_none(number.plan.map(|id| id.to_string())),
-        wrong: Vec::new(),
+        wrong: Wrong::default(),
     });
     Ok(Form {
         id: number.id.to_string(),

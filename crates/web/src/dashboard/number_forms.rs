@@ -5,11 +5,11 @@ use std::collections::{BTreeSet, HashMap};
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use ringfence_model::{NumberId, PlanId, PoolId};
-use ringfence_platform::arrangement::FieldProblem;
 use ringfence_platform::now;
 use ringfence_platform::number_edit::{NewNumbers, NumberError, NumberWish, NumbersChanged, Wish};
 use serde::Deserialize;
 
+use super::field::Wrong;
 use super::numbers::{Asked, Filled, Ticked};
 use super::page::Problem;
 use super::session::Posted;
@@ -62,7 +62,7 @@ pub(super) async fn add(
                 filled.bad_lines.push(format!("And {more} more"));
             }
         }
-        Err(NumberError::Problems(problems)) => filled.wrong = problems,
+        Err(NumberError::Problems(problems)) => filled.wrong = Wrong(problems),
         Err(error) => return Err(answer(error)),
     }
     let asked = Asked::default();
@@ -169,7 +169,7 @@ pub(super) async fn change(
                 label: form.label,
                 pool: form.pool,
                 plan: form.plan,
-                wrong,
+                wrong: Wrong(wrong),
             };
             number::refused(&app, &reader, id, sent).await
         }
@@ -223,12 +223,6 @@ fn wished<T: std::str::FromStr>(text: &str) -> Result<Wish<T>, Problem> {
 }
 
 /// Of the form that it is about.
-pub(super) fn told(wrong: &[FieldProblem], field: &str) -> Option<String> {
-    let of_field = wrong.iter().filter(|problem| problem.field == field);
-    let texts: Vec<_> = of_field.map(|problem| capital(&problem.text)).collect();
-    (!texts.is_empty()).then(|| texts.join(". "))
-}
-
 fn answer(error: NumberError) -> Problem {
     match error {
         NumberError::Store(error) => error.into(),

@@ -4,18 +4,17 @@ use std::collections::BTreeSet;
 
 use askama::Template;
 use axum::extract::{Query, State};
-use axum::http::StatusCode;
 use axum::response::Response;
 use ringfence_model::{Account, NumberId, NumberState};
-use ringfence_platform::arrangement::FieldProblem;
 use ringfence_platform::now;
 use ringfence_platform::numbers::NumberRow;
 use ringfence_platform::reports::percent;
 use serde::Deserialize;
 
 use super::App;
-use super::number_forms::{KEEP, NONE, notice_of, told};
-use super::page::{Problem, Shell, encoded, render};
+use super::field::Wrong;
+use super::number_forms::{KEEP, NONE, notice_of};
+use super::page::{Problem, Shell, encoded, render, unprocessable};
 use super::session::Reader;
 use super::words::{State as StateWords, count, counted, phone};
 
@@ -56,19 +55,13 @@ pub(super) struct Filled {
     pub(super) pool: String,
     pub(super) plan: String,
     pub(super) bad_lines: Vec<String>,
-    pub(super) wrong: Vec<FieldProblem>,
+    pub(super) wrong: Wrong,
 }
 
 struct AddForm {
     filled: Filled,
     pools: Vec<Choice>,
     plans: Vec<Choice>,
-}
-
-impl AddForm {
-    fn wrong(&self, field: &str) -> Option<String> {
-        told(&self.filled.wrong, field)
-    }
 }
 
 /// The form that changes what is ticked, as it was sent when it failed.
@@ -147,9 +140,9 @@ pub(super) async fn refused(
     filled: Filled,
     ticked: Ticked,
 ) -> Result<Response, Problem> {
-    let mut response = page(app, reader, asked, None, filled, ticked).await?;
-    *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
-    Ok(response)
+    Ok(unprocessable(
+        page(app, reader, asked, None, filled, ticked).await?,
+    ))
 }
 
 /// The numbers of a list that can be changed: all that fit, on this page or not.
@@ -203,11 +196,7 @@ async fn page(
         plans: choices(&plans, Some("Leave it"), "None", &ticked.plan),
         wrong: ticked.wrong,
     });
-    // A page that a form failed into has the form's address: the navigation goes to the list.
-    let mut shell = Shell::new(app, reader, "numbers");
-    if shell.here.starts_with("/numbers/") {
-        shell.here = "/numbers".into();
-    }
+    let shell = Shell::of_list(app, reader, "numbers", "/numbers");
     let (state, text) = (asked.state(), asked.text());
     render(&NumbersPage {
         shell,

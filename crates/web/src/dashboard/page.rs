@@ -101,6 +101,22 @@ impl Shell {
             version: &super::assets::VERSION,
         }
     }
+
+    /// That of a list whose forms have addresses below its own: a page that one of them failed into leads to the list.
+    pub(super) fn of_list(app: &App, reader: &Reader, place: &str, list: &str) -> Self {
+        let mut shell = Self::new(app, reader, place);
+        let below = shell.here.strip_prefix(list);
+        if below.is_some_and(|below| below.starts_with('/')) {
+            shell.here = list.to_owned();
+        }
+        shell
+    }
+}
+
+/// A page with a form that could not be carried out: the page says what is wrong.
+pub(super) fn unprocessable(mut page: Response) -> Response {
+    *page.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+    page
 }
 
 /// Whether a page of the navigation opens to somebody.

@@ -2,7 +2,6 @@
 
 use askama::Template;
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use ringfence_model::{Invitation, InvitationId, Right, Role, User, UserId};
 use ringfence_platform::accounts::AccountError;
@@ -11,7 +10,7 @@ use ringfence_platform::now;
 use serde::Deserialize;
 
 use super::App;
-use super::page::{Problem, Shell, render, zone};
+use super::page::{Problem, Shell, render, unprocessable, zone};
 use super::session::{Posted, Reader};
 use super::words::{Moment, Show, capital, counted, role_name};
 
@@ -261,9 +260,7 @@ pub(super) fn said(error: PeopleError) -> Result<String, Problem> {
 }
 
 async fn refuse(app: &App, reader: &Reader, outcome: Outcome) -> Result<Response, Problem> {
-    let mut response = page(app, reader, outcome).await?;
-    *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
-    Ok(response)
+    Ok(unprocessable(page(app, reader, outcome).await?))
 }
 
 async fn page(app: &App, reader: &Reader, outcome: Outcome) -> Result<Response, Problem> {
@@ -276,10 +273,7 @@ async fn page(app: &App, reader: &Reader, outcome: Outcome) -> Result<Response, 
     } else {
         Vec::new()
     };
-    let mut shell = Shell::new(app, reader, "people");
-    if shell.here.starts_with("/people/") {
-        shell.here = "/people".into();
-    }
+    let shell = Shell::of_list(app, reader, "people", "/people");
     let roles = choices(viewer.user.role, outcome.role.unwrap_or(Role::Agent));
     let names = |id: UserId| {
         let user = users.iter().find(|user| user.id == id);

@@ -7,7 +7,7 @@ use ringfence_platform::arrangement::{FieldProblem, PoolError, PoolPart, spare_n
 use ringfence_platform::now;
 use serde::Deserialize;
 
-use super::number_forms::told;
+use super::field::Wrong;
 use super::page::Problem;
 use super::session::Posted;
 use super::words::phone;
@@ -85,7 +85,7 @@ pub(super) struct Fields {
     pub(super) sent: Sent,
     /// Numbers that may be shown when all others are taken: what is sent, what is shown, and whether it is chosen.
     pub(super) spare: Vec<(String, String, bool)>,
-    wrong: Vec<FieldProblem>,
+    pub(super) wrong: Wrong,
 }
 
 impl Fields {
@@ -107,13 +107,8 @@ impl Fields {
         Ok(Self {
             spare: spare.collect(),
             sent,
-            wrong,
+            wrong: Wrong(wrong),
         })
-    }
-
-    /// What is wrong with a field.
-    pub(super) fn wrong(&self, field: &str) -> Option<String> {
-        told(&self.wrong, field)
     }
 }
 

@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 
 use askama::Template;
 use axum::extract::{Query, State};
-use axum::http::StatusCode;
 use axum::response::Response;
 use jiff::tz::TimeZone;
 use ringfence_model::{Account, PoolId, TrackingNumber};
@@ -13,7 +12,7 @@ use ringfence_platform::pool_reports::{BLOCKING, PoolHour, PoolReport, PoolState
 
 use super::App;
 use super::chart::{HEIGHT, STEP, approximate, nice, round, zone_words};
-use super::page::{Problem, Shell, render, zone};
+use super::page::{Problem, Shell, render, unprocessable, zone};
 use super::pool_forms::{Fields, Sent};
 use super::session::Reader;
 use super::words::{State as StateWords, count, counted, length, phone};
@@ -128,9 +127,7 @@ pub(super) async fn refused(
     wrong: Option<String>,
     form: Fields,
 ) -> Result<Response, Problem> {
-    let mut response = page(app, reader, None, wrong, form).await?;
-    *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
-    Ok(response)
+    Ok(unprocessable(page(app, reader, None, wrong, form).await?))
 }
 
 async fn page(
@@ -144,11 +141,7 @@ async fn page(
     let reports = app.platform.pool_reports(account.id, now()).await?;
     let numbers = app.platform.own_numbers(account.id).await?;
     let zone = zone(reader);
-    // A page that a form failed into has the form's address: the navigation goes to the list.
-    let mut shell = Shell::new(app, reader, "pools");
-    if shell.here.starts_with("/pools/") {
-        shell.here = "/pools".into();
-    }
+    let shell = Shell::of_list(app, reader, "pools", "/pools");
     render(&PoolsPage {
         shell,
         lead: lead(&reports),

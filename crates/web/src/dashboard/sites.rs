@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use askama::Template;
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use jiff::tz::TimeZone;
 use ringfence_model::{E164, Host, HostId, HostProof, PageReport, PoolId, Site, SiteId};
@@ -17,7 +16,7 @@ use serde::Deserialize;
 use super::App;
 use super::campaign_keys::{Moving, NewKey};
 use super::found::{self, PageRow};
-use super::page::{Problem, Shell, render, zone};
+use super::page::{Problem, Shell, render, unprocessable, zone};
 use super::session::{Posted, Reader};
 use super::words::{Moment, Show, capital, count, counted};
 
@@ -323,9 +322,7 @@ pub(super) async fn refuse(
     reader: &Reader,
     failed: Failed,
 ) -> Result<Response, Problem> {
-    let mut response = page(app, reader, None, failed).await?;
-    *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
-    Ok(response)
+    Ok(unprocessable(page(app, reader, None, failed).await?))
 }
 
 async fn page(
@@ -394,11 +391,7 @@ async fn page(
             view
         })
         .collect();
-    // A page that a form failed into has the form's address: the navigation goes to the list.
-    let mut shell = Shell::new(app, reader, "sites");
-    if shell.here.starts_with("/sites/") {
-        shell.here = "/sites".into();
-    }
+    let shell = Shell::of_list(app, reader, "sites", "/sites");
     render(&SitesPage {
         shell,
         lead: lead(&sites),

@@ -2,7 +2,6 @@
 
 use askama::Template;
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use ringfence_model::{Caps, TargetId};
 use ringfence_platform::arrangement::{
@@ -12,10 +11,11 @@ use ringfence_platform::{now, phones};
 use serde::Deserialize;
 
 use super::App;
-use super::page::{Problem, Shell, render};
+use super::field::Wrong;
+use super::page::{Problem, Shell, render, unprocessable};
 use super::session::{Posted, Reader};
 use super::target_hours::{HoursFields, HoursSent};
-use super::words::{capital, counted};
+use super::words::counted;
 
 /// The limits of a form, as they are called there and in the document.
 const LIMITS: [(&str, &str); 4] = [
@@ -59,26 +59,12 @@ struct Fields {
     hours: HoursFields,
     paused: bool,
     trunks: Vec<String>,
-    wrong: Vec<FieldProblem>,
+    wrong: Wrong,
 }
 
-impl Fields {
-    /// What is wrong with a field; `form` for what belongs to none.
-    fn wrong(&self, field: &str) -> Option<String> {
-        let of_field = |problem: &&FieldProblem| shown_at(&problem.field) == field;
-        let texts: Vec<_> = self
-            .wrong
-            .iter()
-            .filter(of_field)
-            .map(|problem| capital(&problem.text))
-            .collect();
-        (!texts.is_empty()).then(|| texts.join(". "))
-    }
-}
-
-/// The field of the form at which a problem with a field of the document stands.
-fn shown_at(field: &str) -> &'static str {
-    match field {
+/// A problem with a field of the document, at the field of the form where it stands.
+fn at_its_field(problem: FieldProblem) -> FieldProblem {
+    let field = match problem.field.as_str() {
         "name" => "name",
         "phone" => "phone",
         "password" | "password_file" => "password",
@@ -88,6 +74,10 @@ fn shown_at(field: &str) -> &'static str {
         "wrap_up" => "wrap_up",
         "hours" => "hours",
         _ => "address",
+    };
+    FieldProblem {
+        field: field.to_owned(),
+        text: problem.text,
     }
 }
 
@@ -307,9 +297,7 @@ async fn refuse(
     wrong: Option<String>,
     form: Form,
 ) -> Result<Response, Problem> {
-    let mut response = page(app, reader, None, wrong, form).await?;
-    *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
-    Ok(response)
+    Ok(unprocessable(page(app, reader, None, wrong, form).await?))
 }
 
 async fn page(
@@ -354,11 +342,7 @@ async fn page(
             counted(all as u64, "target", "targets")
         ),
     };
-    // A page that a form failed into has the form's address: the navigation goes to the list.
-    let mut shell = Shell::new(app, reader, "routing");
-    if shell.here.starts_with("/targets/") {
-        shell.here = "/targets".into();
-    }
+    let shell = Shell::of_list(app, reader, "routing", "/targets");
     let load_of = |known: &KnownTarget| loads.get(&known.target.id).copied().unwrap_or_default();
     render(&TargetsPage {
         shell,
@@ -442,7 +426,7 @@ fn fields(sent: &Sent, wrong: Vec<FieldProblem>, own: &Own) -> Fields {
         hours: sent.hours.fields(),
         paused: sent.paused.is_some(),
         trunks: own.names.trunks.keys().cloned().collect(),
-        wrong,
+        wrong: Wrong(wrong.into_iter().map(at_its_field).collect()),
     }
 }
 

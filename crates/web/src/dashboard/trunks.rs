@@ -2,7 +2,6 @@
 
 use askama::Template;
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use ringfence_model::{Timestamp, TrunkId, TrunkRegistered};
 use ringfence_platform::arrangement::{FieldProblem, KnownTrunk, PartError, Secret, TrunkPart};
@@ -11,7 +10,7 @@ use serde::Deserialize;
 
 use super::App;
 use super::field::Wrong;
-use super::page::{Problem, Shell, render, zone};
+use super::page::{Problem, Shell, render, unprocessable, zone};
 use super::session::{Posted, Reader};
 use super::words::{Moment, Show, capital, counted};
 
@@ -196,9 +195,7 @@ async fn refuse(
     wrong: Option<String>,
     form: Form,
 ) -> Result<Response, Problem> {
-    let mut response = page(app, reader, None, wrong, form).await?;
-    *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
-    Ok(response)
+    Ok(unprocessable(page(app, reader, None, wrong, form).await?))
 }
 
 async fn page(
@@ -231,11 +228,7 @@ async fn page(
             down => format!("{count}, {down} not registered"),
         }
     };
-    // A page that a form failed into has the form's address: the navigation goes to the list.
-    let mut shell = Shell::new(app, reader, "routing");
-    if shell.here.starts_with("/trunks/") {
-        shell.here = "/trunks".into();
-    }
+    let shell = Shell::of_list(app, reader, "routing", "/trunks");
     render(&TrunksPage {
         shell,
         lead,

@@ -2,7 +2,6 @@
 
 use askama::Template;
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use ringfence_model::{
     Delivery, DeliveryAttempt, DeliveryId, DeliveryState, Timestamp, Webhook, WebhookId,
@@ -12,7 +11,7 @@ use ringfence_platform::webhooks::{RETRY_FOR, WebhookChange};
 use serde::Deserialize;
 
 use super::App;
-use super::page::{Problem, Shell, encoded, render, zone};
+use super::page::{Problem, Shell, encoded, render, unprocessable, zone};
 use super::session::{Posted, Reader};
 use super::webhooks::{Fields, SentWebhook, Standing, failed, meaning};
 use super::words::{Moment, Show, counted};
@@ -142,9 +141,7 @@ pub(super) async fn change(
             let mut shown = known;
             shown.enabled = form.enabled.is_some();
             let page = page(&app, &reader, shown, &asked, None, wrong, fields);
-            let mut response = page.await?;
-            *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
-            Ok(response)
+            Ok(unprocessable(page.await?))
         }
     }
 }

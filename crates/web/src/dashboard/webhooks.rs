@@ -2,7 +2,6 @@
 
 use askama::Template;
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use ringfence_model::{Webhook, WebhookEvent, WebhookId};
 use ringfence_platform::now;
@@ -10,7 +9,7 @@ use ringfence_platform::webhooks::WebhookError;
 use serde::Deserialize;
 
 use super::App;
-use super::page::{Problem, Shell, render, zone};
+use super::page::{Problem, Shell, render, unprocessable, zone};
 use super::session::{Posted, Reader};
 use super::words::{Moment, Show, capital, counted};
 
@@ -192,9 +191,9 @@ pub(super) async fn add(
         Err(error) => {
             let mut fields = Fields::new(&form.url, &events);
             let wrong = fields.refuse(error)?;
-            let mut response = page(&app, &reader, None, wrong, None, fields).await?;
-            *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
-            Ok(response)
+            Ok(unprocessable(
+                page(&app, &reader, None, wrong, None, fields).await?,
+            ))
         }
     }
 }
@@ -233,10 +232,7 @@ async fn page(
     form: Fields,
 ) -> Result<Response, Problem> {
     let webhooks = app.platform.webhooks(reader.viewer.account.id).await?;
-    let mut shell = Shell::new(app, reader, "programs");
-    if shell.here.starts_with("/webhooks/") {
-        shell.here = "/webhooks".into();
-    }
+    let shell = Shell::of_list(app, reader, "programs", "/webhooks");
     let on = webhooks.iter().filter(|webhook| webhook.enabled).count();
     render(&WebhooksPage {
         lead: match on {

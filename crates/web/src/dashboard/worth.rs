@@ -1,7 +1,6 @@
 //! What a call was worth: said on its page by whoever sees it.
 
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use ringfence_model::{Account, CallId, Lead, Money, Worth, WorthError};
 use ringfence_platform::now;
@@ -10,7 +9,7 @@ use serde::Deserialize;
 
 use super::App;
 use super::call;
-use super::page::Problem;
+use super::page::{Problem, unprocessable};
 use super::session::Posted;
 use super::words::capital;
 
@@ -133,9 +132,9 @@ pub(super) async fn save(
         Err(ChangeWorthError::Worth(error)) => {
             let mut fields = Fields::sent(form, Money::of(account));
             fields.refuse(&error);
-            let mut response = call::page(&app, &reader, id, None, Some(fields)).await?;
-            *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
-            Ok(response)
+            Ok(unprocessable(
+                call::page(&app, &reader, id, None, Some(fields)).await?,
+            ))
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use askama::Template;
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use ringfence_model::SessionId;
 use ringfence_platform::accounts::AccountError;
@@ -11,7 +10,7 @@ use ringfence_platform::now;
 use serde::Deserialize;
 
 use super::App;
-use super::page::{Problem, Shell, render, zone};
+use super::page::{Problem, Shell, render, unprocessable, zone};
 use super::people::{Nothing, said};
 use super::session::{Posted, Reader};
 use super::words::{Moment, Show, role_name};
@@ -104,9 +103,9 @@ pub(super) async fn change_password(
         }
         Err(error) => (Some(said(error)?), None),
     };
-    let mut response = page(&app, &reader, None, present_wrong, new_wrong).await?;
-    *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
-    Ok(response)
+    Ok(unprocessable(
+        page(&app, &reader, None, present_wrong, new_wrong).await?,
+    ))
 }
 
 async fn page(
@@ -119,10 +118,7 @@ async fn page(
     let viewer = &reader.viewer;
     let zone = zone(reader);
     let sessions = app.platform.own_sessions(viewer, now()).await?;
-    let mut shell = Shell::new(app, reader, "you");
-    if shell.here.starts_with("/you/") {
-        shell.here = "/you".into();
-    }
+    let shell = Shell::of_list(app, reader, "you", "/you");
     let role = viewer.user.role;
     render(&YouPage {
         lead: format!(
