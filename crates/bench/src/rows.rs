@@ -42,6 +42,7 @@ pub async fn site(db: &Db, count: usize, hold: Duration) -> anyhow::Result<Rows>
         name: "bench".into(),
         country: "US".into(),
         time_zone: "UTC".into(),
+        money: None,
         created_at: now,
     };
     db.add_account(&account).await?;

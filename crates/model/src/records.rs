@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AccountId, ApiKeyId, Duration, E164, HostId, InvitationId, NumberId, PlanId, PoolId, SessionId,
-    SiteId, TargetGroupId, TargetId, Timestamp, TrunkId, UserId,
+    AccountId, ApiKeyId, Duration, E164, HostId, InvitationId, Money, NumberId, PlanId, PoolId,
+    SessionId, SiteId, TargetGroupId, TargetId, Timestamp, TrunkId, UserId,
 };
 
 macro_rules! words {
@@ -44,6 +44,8 @@ pub struct Account {
     pub country: String,
     /// IANA time zone in which its days begin.
     pub time_zone: String,
+    /// The money in which its calls are worth something; `None` for that of its country.
+    pub money: Option<Money>,
     /// When it was made.
     pub created_at: Timestamp,
 }

@@ -122,9 +122,15 @@ pub enum WorthError {
     Note(usize),
 }
 
-/// The money of an account: that of its country (ISO 4217), the euro where a country has none of its own.
+/// The money of an account (ISO 4217): the one that was chosen, or that of its country, or the euro where a country has none
+/// of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Money(Currency);
+
+/// Whether people pay with it today.
+fn in_use(money: &Currency) -> bool {
+    !money.is_fund() && !money.is_special() && money.is_superseded().is_none()
+}
 
 /// Whole units at most: below what a sum of a million calls could overflow.
 const MOST_UNITS: i64 = 999_999_999;
@@ -132,12 +138,23 @@ const MOST_UNITS: i64 = 999_999_999;
 impl Money {
     /// That of an account.
     pub fn of(account: &Account) -> Self {
-        let country: Option<Country> = account.country.parse().ok();
+        account
+            .money
+            .unwrap_or_else(|| Self::of_country(&account.country))
+    }
+
+    /// That of a country (ISO 3166-1 alpha-2).
+    pub fn of_country(country: &str) -> Self {
+        let country: Option<Country> = country.parse().ok();
         let currencies = country.map(Currency::from_country).unwrap_or_default();
-        let in_use = |money: &Currency| {
-            !money.is_fund() && !money.is_special() && money.is_superseded().is_none()
-        };
         Self(currencies.into_iter().find(in_use).unwrap_or(Currency::EUR))
+    }
+
+    /// The money of a code in whatever letters; `None` for none that people pay with today.
+    pub fn from_code(code: &str) -> Option<Self> {
+        Currency::from_code(&code.trim().to_ascii_uppercase())
+            .filter(in_use)
+            .map(Self)
     }
 
     /// Its code: `GBP`.
@@ -222,14 +239,31 @@ mod tests {
     use super::*;
 
     fn money(country: &str) -> Money {
+        Money::of(&account(country))
+    }
+
+    fn account(country: &str) -> Account {
         let at = Timestamp::from_micros(0);
-        Money::of(&Account {
+        Account {
             id: AccountId::new(at, 1),
             name: "A".into(),
             country: country.into(),
             time_zone: "Europe/London".into(),
+            money: None,
             created_at: at,
-        })
+        }
+    }
+
+    #[test]
+    fn a_money_that_was_chosen_goes_before_the_countrys() {
+        let account = Account {
+            money: Money::from_code(" chf "),
+            ..account("GB")
+        };
+        assert_eq!(Money::of(&account).code(), "CHF");
+        for none in ["", "GB", "XAU", "XXX", "ZZZ", "DEM"] {
+            assert_eq!(Money::from_code(none), None, "{none}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The use cases, a module each: load facts, let floor 1 decide, persist, act. Speaks neither HTML nor SIP.
 
+pub mod account_edit;
 pub mod accounts;
 pub mod api_keys;
 pub mod arrangement;

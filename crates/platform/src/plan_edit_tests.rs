@@ -11,6 +11,7 @@ fn draft(text: &str) -> PlanDraft {
         name: "Porter".into(),
         country: "GB".into(),
         time_zone: "Europe/London".into(),
+        money: None,
         created_at: NOW,
     };
     let own = Own {

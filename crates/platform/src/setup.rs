@@ -29,6 +29,7 @@ impl Platform {
             name: name.into(),
             country: country.into(),
             time_zone: time_zone.into(),
+            money: None,
             created_at: now,
         };
         self.db.add_account(&account).await?;

@@ -18,6 +18,7 @@ async fn account_with_pool(db: &Db) -> Account {
         name: "Example".into(),
         country: "GB".into(),
         time_zone: "Europe/London".into(),
+        money: None,
         created_at: NOW,
     };
     db.add_account(&account).await.expect("a new account");

@@ -4,15 +4,17 @@ use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, IsTerminal as _};
 use std::sync::Arc;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use base64::Engine as _;
 use ringfence_model::Account;
 use ringfence_outbound::Outbound;
+use ringfence_platform::account_edit::AccountWish;
 use ringfence_platform::arrangement::read_arrangement;
 use ringfence_platform::number_import;
 use ringfence_platform::{Keys, Platform, now, secret};
 use ringfence_store::Db;
 
+use crate::accounts::said;
 use crate::cli::{Apply, NumberImport, UserAdd};
 use crate::config::Config;
 use crate::serve;
@@ -38,7 +40,7 @@ pub async fn migrate(config: &Config) -> anyhow::Result<()> {
 pub async fn user_add(config: &Config, add: &UserAdd) -> anyhow::Result<()> {
     let (password, made) = password(add)?;
     let platform = platform(config).await?;
-    let account = account_or_new(&platform, add.account.as_deref()).await?;
+    let account = account_or_new(&platform, add).await?;
     let name = add.name.as_deref().unwrap_or(&add.email);
     let user = platform
         .add_user(account.id, &add.email, name, add.role, &password, now())
@@ -151,17 +153,30 @@ pub(crate) async fn account(db: &Db, name: Option<&str>) -> anyhow::Result<Accou
     }
 }
 
-async fn account_or_new(platform: &Platform, name: Option<&str>) -> anyhow::Result<Account> {
+async fn account_or_new(platform: &Platform, add: &UserAdd) -> anyhow::Result<Account> {
+    let name = add.account.as_deref();
     let accounts = platform.db.accounts().await?;
     let known = name.is_none_or(|name| accounts.iter().any(|account| account.name == name));
     if known && !accounts.is_empty() {
+        ensure!(
+            add.country.is_none() && add.time_zone.is_none(),
+            "the account is there already: `ringfence account change` changes its country and time zone"
+        );
         return account(&platform.db, name).await;
     }
     let zone = jiff::tz::TimeZone::system();
-    let zone = zone.iana_name().unwrap_or("UTC");
-    Ok(platform
-        .add_account(name.unwrap_or("main"), "GB", zone, now())
-        .await?)
+    let wish = AccountWish {
+        name: Some(name.unwrap_or("main").to_owned()),
+        country: Some(add.country.clone().unwrap_or_else(|| "GB".into())),
+        time_zone: Some(match &add.time_zone {
+            Some(zone) => zone.clone(),
+            None => zone.iana_name().unwrap_or("UTC").to_owned(),
+        }),
+        currency: None,
+    };
+    let account = platform.open_account(wish, now()).await?;
+    println!("made the account {}", said(&account));
+    Ok(account)
 }
 
 /// The password, and whether it was made here.

@@ -1,5 +1,6 @@
 //! The command line: what can be asked of the program. Says nothing about how it is done.
 
+mod account;
 mod advice;
 mod cases;
 mod erase;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use ringfence_model::{ApiKeyId, KeyScope, Role};
 
+pub use account::{AccountChange, AccountCommand};
 pub use advice::{PoolCommand, PoolSize, SourceCommand, SourceTry};
 pub use cases::{CaseCommand, CaseDecision};
 pub use erase::Erase;
@@ -63,6 +65,9 @@ pub enum Command {
     Webhook(WebhookCommand),
     /// Erase what is known of a caller or a visitor; says what would go, and does it with --yes
     Erase(Erase),
+    /// Accounts: list them, change their country, time zone or currency
+    #[command(subcommand)]
+    Account(AccountCommand),
     /// The sums of calls that reports read
     #[command(subcommand)]
     Rollup(RollupCommand),
@@ -142,6 +147,12 @@ pub struct UserAdd {
     /// The account's name; made when it does not exist [default: the only account, or a new one called `main`]
     #[arg(long)]
     pub account: Option<String>,
+    /// The country of an account that is made, two letters such as DE [default: GB]
+    #[arg(long)]
+    pub country: Option<String>,
+    /// Where the days of an account that is made begin, such as Europe/Berlin [default: as on this machine]
+    #[arg(long)]
+    pub time_zone: Option<String>,
     /// The user also runs the platform: sees cases of every account and decides them
     #[arg(long)]
     pub operator: bool,

@@ -1,5 +1,6 @@
 //! The program: one binary that serves, shows itself, and looks after its data.
 
+mod accounts;
 mod admin;
 mod cases;
 mod check;
@@ -74,6 +75,10 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::User(UserCommand::Add(add)) => {
             let config = config::load(add.configured.config.as_deref())?;
             carry_out(admin::user_add(&config, &add))?;
+        }
+        Command::Account(command) => {
+            let config = config::load(command.configured().config.as_deref())?;
+            carry_out(accounts::run(&config, &command))?;
         }
         Command::Case(command) => {
             let config = config::load(command.configured().config.as_deref())?;

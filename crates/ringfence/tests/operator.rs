@@ -21,8 +21,48 @@ use support::{Rows, World, run};
 
 on_both_engines!(
     from_an_empty_database_to_an_answered_call,
+    an_account_is_made_and_changed_by_the_operator,
     the_hosts_of_a_confirmed_case_are_in_the_feed_until_it_is_released,
 );
+
+async fn an_account_is_made_and_changed_by_the_operator(engine: Engine) {
+    let world = World::new(engine.database().await);
+    let config = world.config();
+    let config = config.to_str().unwrap();
+    let folder = world.folder.path();
+    let ask = |words: &[&str]| run(&[words, &["--config", config]].concat(), folder);
+    let owner = ["user", "add", "--email", "owner@example.com"];
+
+    let (code, out, said) =
+        ask(&[&owner[..], &["--country", "XY", "--time-zone", "Moon"]].concat());
+    assert_eq!(code, Some(1), "{out}{said}");
+    for text in ["\"XY\"", "\"Moon\""] {
+        assert!(said.contains(text), "{text}: {said}");
+    }
+    let (_, out, _) = ask(&["account", "list"]);
+    assert!(out.contains("there is no account yet"), "{out}");
+
+    let german = ["--country", "de", "--time-zone", "Europe/Berlin"];
+    let (code, out, said) = ask(&[&owner[..], &german].concat());
+    assert_eq!(code, Some(0), "{out}{said}");
+    let made = "main: country DE, time zone Europe/Berlin, currency EUR";
+    assert!(out.contains(made), "{out}");
+    let other = ["user", "add", "--email", "other@example.com"];
+    let (code, out, said) = ask(&[&other[..], &german].concat());
+    assert_eq!(code, Some(1), "{out}{said}");
+    assert!(said.contains("`ringfence account change`"), "{said}");
+
+    let swiss = ["--country", "CH", "--name", "Porter"];
+    let (code, out, said) = ask(&[&["account", "change"], &swiss[..]].concat());
+    assert_eq!(code, Some(0), "{out}{said}");
+    let changed = "Porter: country CH, time zone Europe/Berlin, currency CHF\n";
+    assert_eq!(out, changed);
+    let (_, out, _) = ask(&["account", "list"]);
+    assert_eq!(out, changed);
+    let (code, _, said) = ask(&["account", "change"]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("--time-zone"), "{said}");
+}
 
 async fn from_an_empty_database_to_an_answered_call(engine: Engine) {
     let agent = Softphone::start(SoftphoneConfig::default()).await.unwrap();

@@ -82,6 +82,7 @@ impl Shown {
             name: "Example Ltd".into(),
             country: "GB".into(),
             time_zone: "Europe/London".into(),
+            money: None,
             created_at: now,
         })
         .await?;

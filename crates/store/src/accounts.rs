@@ -1,6 +1,8 @@
 //! Accounts, users and their sessions.
 
-use ringfence_model::{Account, AccountId, Role, Session, SessionId, Timestamp, User, UserId};
+use ringfence_model::{
+    Account, AccountId, Money, Role, Session, SessionId, Timestamp, User, UserId,
+};
 
 use crate::commit::Statement;
 use crate::row::Reader;
@@ -9,7 +11,7 @@ use crate::{Db, StoreError};
 
 macro_rules! account_columns {
     () => {
-        "id, name, country, time_zone, created_at"
+        "id, name, country, time_zone, currency, created_at"
     };
 }
 pub(crate) use account_columns;
@@ -32,8 +34,10 @@ pub(crate) use session_columns;
 const ADD_ACCOUNT: &str = concat!(
     "INSERT INTO accounts (",
     account_columns!(),
-    ") VALUES ($1, $2, $3, $4, $5)"
+    ") VALUES ($1, $2, $3, $4, $5, $6)"
 );
+const CHANGE_ACCOUNT: &str =
+    "UPDATE accounts SET name = $2, country = $3, time_zone = $4, currency = $5 WHERE id = $1";
 const ACCOUNT: &str = concat!(
     "SELECT ",
     account_columns!(),
@@ -90,9 +94,24 @@ impl Db {
             account.name.as_str(),
             account.country.as_str(),
             account.time_zone.as_str(),
+            account.money.map(Money::code),
             account.created_at,
         ];
         self.run_one(ADD_ACCOUNT, args).await.map(drop)
+    }
+    /// Changes an account's name, country, zone and money.
+    ///
+    /// # Errors
+    /// [`StoreError`] when rows cannot be written.
+    pub async fn change_account(&self, account: &Account) -> Result<(), StoreError> {
+        let args = args![
+            account.id,
+            account.name.as_str(),
+            account.country.as_str(),
+            account.time_zone.as_str(),
+            account.money.map(Money::code),
+        ];
+        self.run_one(CHANGE_ACCOUNT, args).await.map(drop)
     }
     /// One account.
     ///
@@ -222,6 +241,7 @@ pub(crate) fn read_account(row: &mut Reader<'_>) -> Result<Account, StoreError> 
         name: row.text()?,
         country: row.text()?,
         time_zone: row.text()?,
+        money: row.optional_word(Money::from_code)?,
         created_at: row.time()?,
     })
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use ringfence_model::{AccountId, CallId, Lead, SourceKind, Timestamp, Worth};
 
-use crate::row::Reader;
+use crate::row::{Reader, read_count};
 use crate::value::args;
 use crate::{Db, StoreError};
 
@@ -50,6 +50,9 @@ const BY_SOURCE: &str = "SELECT calls.source_kind, calls.source_name, \
 const TAGS: &str = "SELECT tags FROM call_worths WHERE account = $1 AND tags <> '' \
     ORDER BY started_at DESC LIMIT 1000";
 
+const ANY_VALUE: &str = "SELECT count(*) FROM \
+    (SELECT 1 FROM call_worths WHERE account = $1 AND value IS NOT NULL LIMIT 1) AS one";
+
 /// What the calls of a source were worth.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceWorth {
@@ -92,6 +95,15 @@ impl Db {
         call: CallId,
     ) -> Result<Option<Worth>, StoreError> {
         self.row(ONE, args![account, call], read_worth).await
+    }
+
+    /// Whether any call of an account has a value.
+    ///
+    /// # Errors
+    /// [`StoreError`] when rows cannot be read.
+    pub async fn has_values(&self, account: AccountId) -> Result<bool, StoreError> {
+        let found = self.row(ANY_VALUE, args![account], read_count).await?;
+        Ok(found.unwrap_or(0) > 0)
     }
 
     /// What was said of each of these calls; those of which nothing was said are left out.

@@ -42,6 +42,7 @@ migrations! {
     31 "0031_call_sums",
     34 "0034_erasure",
     36 "0036_call_worths",
+    43 "0043_account_currency",
 }
 
 pub(crate) async fn run(db: &Db) -> Result<(), StoreError> {

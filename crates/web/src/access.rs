@@ -127,6 +127,8 @@ pub const ROWS: &[Row] = &[
     row("POST", "/people/{user}/role", PEOPLE),
     row("POST", "/people/{user}/disable", PEOPLE),
     row("POST", "/people/{user}/enable", PEOPLE),
+    row("GET", "/account", SETUP),
+    row("POST", "/account", CHANGE),
     row("GET", "/audit", AUDIT),
     row("GET", "/api-keys", SETUP),
     row("POST", "/api-keys", CHANGE),

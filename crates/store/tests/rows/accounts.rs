@@ -24,6 +24,7 @@ async fn an_account_is_read_as_it_was_added(world: World) {
         name: "Zoë & Söhne".into(),
         country: "DE".into(),
         time_zone: "Europe/Berlin".into(),
+        money: None,
         created_at: at(9),
     };
     let older = Account {

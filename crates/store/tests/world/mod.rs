@@ -102,6 +102,7 @@ impl World {
             name: "Example Ltd".into(),
             country: "GB".into(),
             time_zone: "Europe/London".into(),
+            money: None,
             created_at: at(0),
         };
         self.db.add_account(&account).await.unwrap();

@@ -43,6 +43,7 @@ struct AuditPage {
 
 /// Actions that the filter offers: those that this version writes down.
 const ACTIONS: &[&str] = &[
+    "account.change",
     "api_key.add",
     "api_key.revoke",
     "campaign_key.add",

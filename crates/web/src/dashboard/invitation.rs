@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::RequestExt;
 use axum::extract::{Form, Query, Request, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Redirect, Response};
 use ringfence_platform::accounts::AccountError;
 use ringfence_platform::accounts::people::PeopleError;

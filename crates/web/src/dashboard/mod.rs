@@ -2,6 +2,7 @@
 //!
 //! Every page is bound to the account of its session; what belongs to another account is not found.
 
+mod account;
 mod api_keys;
 mod assets;
 mod audit;
@@ -133,6 +134,7 @@ pub(crate) fn router(platform: Arc<Platform>) -> Router {
         .route("/you/password", post(you::change_password))
         .route("/you/sessions/end-others", post(you::end_others))
         .route("/you/sessions/{session}/end", post(you::end))
+        .route("/account", get(account::show).post(account::save))
         .route("/audit", get(audit::show))
         .route("/api-keys", get(api_keys::show).post(api_keys::add))
         .route("/api-keys/{key}/revoke", post(api_keys::revoke))

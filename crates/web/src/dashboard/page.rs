@@ -35,10 +35,11 @@ pub(super) const ROUTING: [(&str, &str); 4] = [
 ];
 
 /// What stands at the foot of every page: it is needed seldom.
-const FOOT: [(&str, &str, &str); 4] = [
+const FOOT: [(&str, &str, &str); 5] = [
     ("people", "/people", "People"),
     ("programs", "/api-keys", "Programs"),
     ("audit", "/audit", "Audit"),
+    ("account", "/account", "Account"),
     ("you", "/you", "You"),
 ];
 
