@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::records::words;
 use crate::{
-    AccountId, CallId, E164, LegId, NumberId, PlanId, RecordingId, Source, TargetGroupId, TargetId,
-    Timestamp, TrunkId, VisitId,
+    AccountId, CallId, E164, LegId, NumberId, PlanId, RecordingId, ServerId, Source, TargetGroupId,
+    TargetId, Timestamp, TrunkId, VisitId,
 };
 
 words! {
@@ -127,6 +127,8 @@ pub struct Call {
     pub source: Option<Source>,
     /// How sure the attribution is.
     pub confidence: Confidence,
+    /// The server that took it; none of a call that came before servers had names.
+    pub server: Option<ServerId>,
 }
 
 impl Call {

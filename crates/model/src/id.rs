@@ -98,6 +98,8 @@ identifiers! {
     WebhookId;
     /// One message for one webhook.
     DeliveryId;
+    /// One run of the program that takes calls.
+    ServerId;
 }
 
 fn version_7(now: Timestamp, random: u128) -> Uuid {

@@ -19,6 +19,7 @@ mod plan;
 mod pool_rule;
 mod records;
 mod rights;
+mod server;
 mod split;
 mod steps;
 mod time;
@@ -41,8 +42,8 @@ pub use erasure::{Erased, ErasedBy, Whose};
 pub use hours::{Date, HourRange, HourRangeError, Hours, Week};
 pub use id::{
     AccountId, ApiKeyId, AuditId, CallId, CaseId, DeliveryId, EvidenceId, HostId, IdError,
-    InvitationId, LeaseId, LegId, NumberId, PlanId, PoolId, RecordingId, SessionId, SiteId,
-    TargetGroupId, TargetId, TrunkId, UserId, VisitEventId, VisitId, VisitorId, WebhookId,
+    InvitationId, LeaseId, LegId, NumberId, PlanId, PoolId, RecordingId, ServerId, SessionId,
+    SiteId, TargetGroupId, TargetId, TrunkId, UserId, VisitEventId, VisitId, VisitorId, WebhookId,
 };
 pub use number::{E164, NumberError, masked};
 pub use page_look::{LookOutcome, LookedPage, PageLook, PageView};
@@ -55,6 +56,7 @@ pub use records::{
     Session, Site, Target, TargetGroup, TargetGroupMember, TrackingNumber, Trunk, User,
 };
 pub use rights::Right;
+pub use server::Server;
 pub use split::Split;
 pub use steps::{
     CallerIdError, CallerIdShown, Case, Conditions, ConsentPrompt, ForwardStep, MatchStep,

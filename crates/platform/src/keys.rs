@@ -1,5 +1,7 @@
 //! The keys that sign what browsers carry, each derived from one master key that lives outside the database.
 
+use std::fmt::Write as _;
+
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
@@ -16,6 +18,8 @@ pub struct Keys {
     pub links: [u8; 32],
     /// Names callers in the audit log after they were erased.
     pub erasures: [u8; 32],
+    /// Tells this master key from another, and gives nothing of it away: 16 hexadecimal digits.
+    pub mark: String,
     /// Seals what rows must not show.
     pub secrets: Secrets,
 }
@@ -34,6 +38,14 @@ impl Keys {
             forms: derive("ringfence/forms/1"),
             links: derive("ringfence/links/1"),
             erasures: derive("ringfence/erasures/1"),
+            mark: derive("ringfence/mark/1").iter().take(8).fold(
+                String::new(),
+                |mut mark, octet| {
+                    // Nothing keeps a text from growing.
+                    let _ = write!(mark, "{octet:02x}");
+                    mark
+                },
+            ),
             secrets: Secrets::new(derive("ringfence/secrets/1")),
         }
     }

@@ -29,6 +29,7 @@ mod registering;
 pub mod reports;
 pub mod retention;
 pub mod secrets;
+pub mod servers;
 pub mod setup;
 pub mod sites;
 pub mod splits;
@@ -93,6 +94,8 @@ pub struct Platform {
     pub phones: phones::Phones,
     /// Failed sign-ins and one-time links.
     pub sign_ins: accounts::SignIns,
+    /// This server among others over the same rows.
+    pub standing: servers::Standing,
     /// Cancelled when the server stops: what streams without end ends then.
     pub stopping: CancellationToken,
 }
@@ -135,6 +138,7 @@ impl Platform {
             page_looks: fence::PageLooks::new(own.clone()),
             phones: phones::Phones::default(),
             sign_ins: accounts::SignIns::new(),
+            standing: servers::Standing::default(),
             stopping: CancellationToken::new(),
             db,
             outbound,

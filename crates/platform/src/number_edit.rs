@@ -249,7 +249,7 @@ impl Platform {
     ) -> Result<Vec<String>, StoreError> {
         let (db, account) = (&self.db, number.account);
         let mut lost = Vec::new();
-        let watching = self.live.leases_around(number.id, now, Duration::ZERO);
+        let watching = self.leases_around(number, now, Duration::ZERO).await?;
         let watching = watching.iter().filter(|lease| lease.expires_at > now);
         match watching.count() {
             0 => {}

@@ -123,7 +123,9 @@ impl Platform {
             after = Some((last.started_at, last.recording));
             let all = batch.len() as u64;
             let folder = self.settings.recordings_folder.clone();
-            let removed = tokio::task::spawn_blocking(move || remove(&folder, &batch)).await;
+            let own = self.standing.name();
+            let removed =
+                tokio::task::spawn_blocking(move || remove(&folder, &batch, own.as_deref())).await;
             let removed = removed.unwrap_or_else(|error| Err(io::Error::other(error)));
             let removed = removed.unwrap_or_else(|error| {
                 tracing::warn!("files of erased recordings stay for now: {error}");
@@ -212,12 +214,16 @@ impl Platform {
     }
 }
 
-/// Removes files below `folder`; answers those that are gone for good, also when the power fails now.
+/// Removes files below `folder`, that of the server called `own`; answers those that are gone for good, also when the power fails now.
 ///
 /// # Errors
 /// When the folder itself is not there or has nothing in it: then it may be a disk that is not mounted, or that of
 /// another configuration, and no file is known to be gone.
-fn remove(folder: &Path, recordings: &[ToRemove]) -> io::Result<Vec<RecordingId>> {
+fn remove(
+    folder: &Path,
+    recordings: &[ToRemove],
+    own: Option<&str>,
+) -> io::Result<Vec<RecordingId>> {
     if std::fs::read_dir(folder)?.next().is_none() {
         let why = format!("{} is empty: is its disk mounted?", folder.display());
         return Err(io::Error::new(io::ErrorKind::NotFound, why));
@@ -234,7 +240,12 @@ fn remove(folder: &Path, recordings: &[ToRemove]) -> io::Result<Vec<RecordingId>
         };
         match std::fs::remove_file(&path) {
             Ok(()) => touched.extend(path.parent().map(PathBuf::from)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                // Another server may have it in a folder of its own.
+                if recording.server.is_some() && recording.server.as_deref() != own {
+                    continue;
+                }
+            }
             Err(error) => {
                 tracing::warn!(recording = %recording.recording, "a recording's file stays for now: {error}");
                 continue;
@@ -259,6 +270,7 @@ mod tests {
             recording: RecordingId::new(started_at, draw),
             path: path.into(),
             started_at,
+            server: None,
         }
     }
 
@@ -278,7 +290,7 @@ mod tests {
             to_remove("", 4),
         ];
         for _ in 0..2 {
-            let gone = remove(&root, &wanted).unwrap();
+            let gone = remove(&root, &wanted, None).unwrap();
             assert_eq!(gone, [wanted[0].recording, wanted[1].recording]);
         }
         assert!(!root.join("a/1.wav").exists());
@@ -293,15 +305,33 @@ mod tests {
         std::fs::create_dir_all(folder.path().join("a/1.wav")).unwrap();
         std::fs::write(folder.path().join("a/2.wav"), "sound").unwrap();
         let wanted = [to_remove("a/1.wav", 1), to_remove("a/2.wav", 2)];
-        let gone = remove(folder.path(), &wanted).unwrap();
+        let gone = remove(folder.path(), &wanted, None).unwrap();
         assert_eq!(gone, [wanted[1].recording]);
+    }
+
+    #[test]
+    fn a_file_that_another_server_may_have_does_not_count_as_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("a")).unwrap();
+        std::fs::write(folder.path().join("a/1.wav"), "sound").unwrap();
+        let of = |path: &str, draw, server: &str| ToRemove {
+            server: Some(server.into()),
+            ..to_remove(path, draw)
+        };
+        let wanted = [
+            of("a/1.wav", 1, "calls-2"),
+            of("a/2.wav", 2, "calls-2"),
+            of("a/3.wav", 3, "calls-1"),
+        ];
+        let gone = remove(folder.path(), &wanted, Some("calls-1")).unwrap();
+        assert_eq!(gone, [wanted[0].recording, wanted[2].recording]);
     }
 
     #[test]
     fn no_file_counts_as_gone_where_the_disk_may_not_be_mounted() {
         let folder = tempfile::tempdir().unwrap();
         let wanted = [to_remove("a/1.wav", 1)];
-        assert!(remove(folder.path(), &wanted).is_err());
-        assert!(remove(&folder.path().join("none"), &wanted).is_err());
+        assert!(remove(folder.path(), &wanted, None).is_err());
+        assert!(remove(&folder.path().join("none"), &wanted, None).is_err());
     }
 }

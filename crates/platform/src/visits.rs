@@ -21,10 +21,10 @@ use ringfence_fence::{
     AddressPrefix, Admission, HostFacts, PageHost, RequestFacts, TOKEN_LIFE, TokenFacts,
     VISIT_CREDENTIAL_LIFE, VisitCredential, admit, agreed_host, origin_host,
 };
-use ringfence_live::SpendError;
-use ringfence_model::{Duration, LeaseId, SiteId, Timestamp};
+use ringfence_live::{RecentLease, SpendError};
+use ringfence_model::{Duration, LeaseId, SiteId, Timestamp, TrackingNumber};
 use ringfence_store::StoreError;
-use ringfence_tracking::{PAGE_URL_MAX, shortened};
+use ringfence_tracking::{PAGE_URL_MAX, RECENT_MAX, shortened};
 use url::Url;
 use uuid::Uuid;
 
@@ -71,6 +71,30 @@ pub async fn restore(platform: &Platform, now: Timestamp) -> Result<(), StoreErr
         "read back what was leased"
     );
     Ok(())
+}
+
+impl Platform {
+    /// A number's leases that were live `at`, or ended at most `late_call_window` before, the newest first: from memory, or
+    /// from rows where another server may have shown the number.
+    pub(crate) async fn leases_around(
+        &self,
+        number: &TrackingNumber,
+        at: Timestamp,
+        late_call_window: Duration,
+    ) -> Result<Vec<RecentLease>, StoreError> {
+        if !self.shares_leases() {
+            return Ok(self.live.leases_around(number.id, at, late_call_window));
+        }
+        let most = u32::try_from(RECENT_MAX).unwrap_or(u32::MAX);
+        let rows = self
+            .db
+            .leases_of_number(number.account, number.id, at, most)
+            .await?;
+        let around = rows
+            .iter()
+            .filter(|lease| lease.expires_at + late_call_window >= at);
+        Ok(around.map(RecentLease::from).collect())
+    }
 }
 
 /// Who asks for a token.

@@ -191,6 +191,7 @@ impl Office {
             visit: None,
             source: None,
             confidence: Confidence::Unknown,
+            server: None,
         };
         let begun = vec![Write::CallBegun(Box::new(call))];
         self.platform.db.write(begun).await.unwrap();

@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 pub use load::load;
 pub use reference::reference;
 pub use values::{
-    DatabaseUrl, KeepFor, Level, LogFormat, Network, PortRange, PublicUrl, SessionInterval,
+    DatabaseUrl, KeepFor, Level, LogFormat, Network, PortRange, PublicUrl, ServerName,
+    SessionInterval,
 };
 
 /// A key as the reference page shows it.
@@ -66,6 +67,8 @@ pub struct Config {
     /// The folder of everything that has no place of its own: database, recordings, key. Relative paths begin
     /// in the folder that the program is started in.
     pub data_folder: PathBuf,
+    /// `[server]`
+    pub server: ThisServer,
     /// `[database]`
     pub database: Database,
     /// `[http]`
@@ -94,6 +97,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             data_folder: "ringfence-data".into(),
+            server: ThisServer::default(),
             database: Database::default(),
             http: Http::default(),
             tag: Tag::default(),
@@ -125,6 +129,7 @@ impl Config {
 
     const SECTIONS: &[Section] = &[
         Self::TOP,
+        ThisServer::SECTION,
         Database::SECTION,
         Http::SECTION,
         Tag::SECTION,
@@ -160,6 +165,19 @@ impl Config {
             .key_file
             .clone()
             .unwrap_or_else(|| self.data_folder.join("master.key"))
+    }
+}
+
+section! {
+    /// This server among others over one PostgreSQL. See docs/cluster.md.
+    ThisServer "server" {
+        /// What it is called, 1 to 64 letters, digits, `-`, `_` and `.`; no two servers are called the same, and one keeps
+        /// its name at every start: so it closes at once what an earlier run of its own left open. Without it: the
+        /// machine's name and eight digits of the data folder's identifier.
+        name: Option<ServerName> = None;
+        /// Seconds. A server that gives no sign of life for so long is given up: another one closes its calls as
+        /// interrupted. Signs of life come six times as often.
+        dead_after: NonZeroU32 = at_least_one(30);
     }
 }
 

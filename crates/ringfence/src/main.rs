@@ -10,6 +10,7 @@ mod demo;
 mod doctor;
 mod erase;
 mod feed;
+mod identity;
 mod keys;
 mod logging;
 mod master_key;

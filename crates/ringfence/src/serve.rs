@@ -42,6 +42,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         sip_tcp = server.telephony.tcp_address().map(tracing::field::display),
         sip_tls = server.telephony.tls_address().map(tracing::field::display),
         database = server.platform.db.engine_name(),
+        server = server.platform.standing.name(),
         "ready"
     );
     tokio::select! {
@@ -68,6 +69,9 @@ pub fn plan(config: &Config) -> anyhow::Result<ServerPlan> {
     make_folder(&config.data_folder)?;
     let sip = config.sip.listen_udp;
     Ok(ServerPlan {
+        data_folder: config.data_folder.clone(),
+        name: config.server.name.as_ref().map(ToString::to_string),
+        dead_after: Duration::from_secs(config.server.dead_after.get().into()),
         database_url: config.database_url(),
         master_key: master_key::load_or_make(&config.key_file())?,
         http: config.http.listen,

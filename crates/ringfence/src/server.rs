@@ -1,5 +1,6 @@
 //! A running server: rows, use cases, sound, SIP and HTTP brought up in this order and taken down in the reverse one.
 
+use std::fs::File;
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use ringfence_media::{MediaConfig, MediaEngine};
 use ringfence_outbound::{Outbound, OutboundPolicy};
 use ringfence_platform::calls::{self, Recovered};
 use ringfence_platform::retention::{FilesRemoved, Retention};
+use ringfence_platform::servers::Identity;
 use ringfence_platform::{Keys, Platform, Settings, now};
 use ringfence_store::Db;
 use ringfence_telephony::{Telephony, TelephonyConfig, TrunkDirectory};
@@ -18,6 +20,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::identity;
 use crate::metrics::Metrics;
 
 /// Trunks and phones that were added or changed take effect within this time.
@@ -42,6 +45,12 @@ const ROWS_PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a server is made from.
 pub struct ServerPlan {
+    /// The folder that this server runs from, and no other.
+    pub data_folder: PathBuf,
+    /// What it is called among others; without one, after its machine and its folder.
+    pub name: Option<String>,
+    /// A server over the same rows that gives no sign of life for so long is given up.
+    pub dead_after: Duration,
     /// `sqlite:PATH` or `postgres://…`
     pub database_url: String,
     /// The 32 octets that every signing key is derived from.
@@ -81,6 +90,9 @@ pub struct Server {
     leave: CancellationToken,
     drained: CancellationToken,
     stop: CancellationToken,
+    standing: JoinHandle<()>,
+    /// Nobody else runs from the data folder.
+    _folder: File,
 }
 
 impl Server {
@@ -96,6 +108,8 @@ impl Server {
         if plan.settings.public_url.is_empty() {
             plan.settings.public_url = format!("http://{http}");
         }
+        make_folder(&plan.data_folder)?;
+        let (identity, folder) = identity::take(&plan.data_folder, plan.name.as_deref())?;
         make_folder(&plan.settings.recordings_folder)?;
 
         let db = Db::open(&plan.database_url)
@@ -109,10 +123,7 @@ impl Server {
         let platform = Platform::start(db, outbound, plan.settings, keys)
             .await
             .context("reading what was leased")?;
-        let recovered = platform
-            .recover(now())
-            .await
-            .context("closing what an earlier run left open")?;
+        let recovered = join(&platform, identity, plan.dead_after).await?;
 
         if plan.media.address.is_unspecified() {
             plan.media.address = plan
@@ -163,6 +174,7 @@ impl Server {
             stop.clone(),
         ));
         let webhooks = tokio::spawn(Arc::clone(&platform).send_webhooks());
+        let standing = tokio::spawn(Arc::clone(&platform).keep_standing(plan.dead_after));
         tokio::spawn(metrics.clone().keep());
         let router =
             ringfence_web::router(Arc::clone(&platform), Arc::new(move || metrics.render()));
@@ -181,6 +193,8 @@ impl Server {
             leave,
             drained,
             stop,
+            standing,
+            _folder: folder,
         })
     }
 
@@ -232,8 +246,34 @@ impl Server {
         {
             tracing::warn!("some phones have to register again");
         }
+        if tokio::time::timeout(ROWS_PATIENCE, async {
+            // Its last sign of life must not come after the word that it stops.
+            self.standing.await.ok();
+            self.platform.leave().await;
+        })
+        .await
+        .is_err()
+        {
+            tracing::warn!("other servers have to find out that this one stopped");
+        }
         self.platform.db.close().await;
     }
+}
+
+/// Joins the servers over the same rows, and closes what an earlier run of this one left open.
+async fn join(
+    platform: &Platform,
+    identity: Identity,
+    dead_after: Duration,
+) -> anyhow::Result<Recovered> {
+    platform
+        .enter(identity, dead_after, now())
+        .await
+        .context("joining the servers over these rows")?;
+    platform
+        .recover(now())
+        .await
+        .context("closing what an earlier run left open")
 }
 
 async fn serve_http(

@@ -106,6 +106,7 @@ async fn recorded(world: &World, db: &Db, rows: &Rows, started_at: Timestamp) ->
         visit: None,
         source: None,
         confidence: Confidence::Unknown,
+        server: None,
     };
     let recording = Recording {
         id: RecordingId::new(started_at, random()),

@@ -11,13 +11,15 @@ use ringfence_model::{AccountId, Call, CallEvent, Lease, LeaseId, Leg, Recording
 
 use rusqlite::params_from_iter;
 
-use crate::calls::{call_columns, event_columns, leg_columns, recording_columns};
+use crate::calls::{
+    call_columns, call_columns_of_no_server, event_columns, leg_columns, recording_columns,
+};
 use crate::commit::Connection;
 use crate::leases::{lease_columns, visit_columns};
 use crate::value::{Value, args};
 use crate::{StoreError, Write};
 
-/// 2^7 rows of at most 21 columns stay far below PostgreSQL's limit of 65,535 parameters.
+/// 2^7 rows of at most 22 columns stay far below PostgreSQL's limit of 65,535 parameters.
 const EXPONENTS: usize = 8;
 const MOST_ROWS: usize = 1 << (EXPONENTS - 1);
 
@@ -55,6 +57,12 @@ static LEASES: Table = table!(
      overflow = excluded.overflow"
 );
 static CALLS: Table = table!("calls", call_columns!(), "(account, id) DO NOTHING");
+/// Of journals that were written before servers had names.
+static CALLS_OF_NO_SERVER: Table = table!(
+    "calls",
+    call_columns_of_no_server!(),
+    "(account, id) DO NOTHING"
+);
 static LEGS: Table = table!("legs", leg_columns!(), "(account, id) DO NOTHING");
 static RECORDINGS: Table = table!(
     "recordings",
@@ -255,6 +263,7 @@ fn call_values(call: &Call) -> Result<Vec<Value>, StoreError> {
         source.and_then(|source| source.campaign.as_deref()),
         source.and_then(|source| source.keyword.as_deref()),
         call.confidence.as_str(),
+        call.server,
     ])
 }
 
@@ -306,21 +315,30 @@ const EXTEND_LEASE: &str = "UPDATE leases SET expires_at = \
 const END_LEASE: &str = "UPDATE leases SET expires_at = \
     CASE WHEN expires_at <= $3 THEN expires_at WHEN started_at > $3 THEN started_at ELSE $3 END \
     WHERE account = $1 AND id = $2";
-const END_LEG: &str = "UPDATE legs SET answered_at = $3, ended_at = $4, outcome = $5, code = $6 \
-    WHERE account = $1 AND id = $2";
+/// The first ending stands, as that of its call does: a server that was given up may come back and go on writing.
+const END_LEG: &str = "UPDATE legs SET answered_at = CASE WHEN ended_at IS NULL THEN $3 ELSE answered_at END, \
+    outcome = CASE WHEN ended_at IS NULL THEN $5 ELSE outcome END, \
+    code = CASE WHEN ended_at IS NULL THEN $6 ELSE code END, \
+    ended_at = COALESCE(ended_at, $4) WHERE account = $1 AND id = $2";
 /// Of journals that were written before the group was kept.
 const ANSWER_CALL_OF_NO_GROUP: &str = "UPDATE calls SET answered_at = $3, target = $4, \
     failed_over = $5 WHERE account = $1 AND id = $2";
-const ANSWER_CALL: &str = "UPDATE calls SET answered_at = $3, target = $4, failed_over = $5, \
-    target_group = $6 WHERE account = $1 AND id = $2";
+/// Nobody answers a call that has ended.
+const ANSWER_CALL: &str = "UPDATE calls SET answered_at = CASE WHEN ended_at IS NULL THEN $3 ELSE answered_at END, \
+    target = CASE WHEN ended_at IS NULL THEN $4 ELSE target END, \
+    failed_over = CASE WHEN ended_at IS NULL THEN $5 ELSE failed_over END, \
+    target_group = CASE WHEN ended_at IS NULL THEN $6 ELSE target_group END WHERE account = $1 AND id = $2";
 /// The first ending stands: a call ends once.
 const END_CALL: &str = "UPDATE calls SET ended_at = COALESCE(ended_at, $3), \
     disposition = COALESCE(disposition, $4), \
     reason = CASE WHEN disposition IS NULL THEN $5 ELSE reason END, \
     failed_over = CASE WHEN disposition IS NULL THEN $6 ELSE failed_over END \
     WHERE account = $1 AND id = $2";
-const CLOSE_RECORDING: &str = "UPDATE recordings SET duration_ms = $3, size = $4, sha256 = $5, state = $6 \
-    WHERE account = $1 AND id = $2";
+/// Closed once: what was mended, or is to be erased, stays so whoever closes it again.
+const CLOSE_RECORDING: &str = "UPDATE recordings SET duration_ms = CASE WHEN state = 'open' THEN $3 ELSE duration_ms END, \
+    size = CASE WHEN state = 'open' THEN $4 ELSE size END, \
+    sha256 = CASE WHEN state = 'open' THEN $5 ELSE sha256 END, \
+    state = CASE WHEN state = 'open' THEN $6 ELSE state END WHERE account = $1 AND id = $2";
 
 /// Changes one row, which has to be there.
 async fn change(connection: &mut Connection, write: &Write) -> Result<(), StoreError> {
@@ -442,7 +460,8 @@ pub(crate) fn statement_of(kind: u8) -> &'static str {
     match kind {
         1 => VISITS.text(0),
         2 => LEASES.text(0),
-        3 => CALLS.text(0),
+        3 => CALLS_OF_NO_SERVER.text(0),
+        14 => CALLS.text(0),
         4 => LEGS.text(0),
         5 => RECORDINGS.text(0),
         6 => EVENTS.text(0),

@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use ringfence_model::{
     AccountId, Call, CallEvent, CallId, Confidence, Disposition, E164, Lead, Leg, LegId,
-    LegOutcome, NumberId, PlanId, Recording, RecordingId, RecordingState, Source, SourceKind,
-    TargetId, Timestamp, TrunkId, VisitId,
+    LegOutcome, NumberId, PlanId, Recording, RecordingId, RecordingState, ServerId, Source,
+    SourceKind, TargetId, Timestamp, TrunkId, VisitId,
 };
 use uuid::Uuid;
 
@@ -19,10 +19,20 @@ macro_rules! call_columns {
     () => {
         "id, account, number, dialled, caller, trunk, plan, sip_call_id, started_at, answered_at, \
          ended_at, disposition, reason, target, failed_over, visit, source_kind, source_name, \
-         campaign, keyword, confidence"
+         campaign, keyword, confidence, server"
     };
 }
 pub(crate) use call_columns;
+
+/// As they were before servers had names.
+macro_rules! call_columns_of_no_server {
+    () => {
+        "id, account, number, dialled, caller, trunk, plan, sip_call_id, started_at, answered_at, \
+         ended_at, disposition, reason, target, failed_over, visit, source_kind, source_name, \
+         campaign, keyword, confidence"
+    };
+}
+pub(crate) use call_columns_of_no_server;
 
 macro_rules! leg_columns {
     () => {
@@ -338,6 +348,7 @@ pub(crate) fn read_call(row: &mut Reader<'_>) -> Result<Call, StoreError> {
         visit: row.optional_uuid()?.map(VisitId),
         source: read_source(row)?,
         confidence: row.word(Confidence::from_word)?,
+        server: row.optional_uuid()?.map(ServerId),
     })
 }
 
@@ -379,7 +390,7 @@ fn read_event(row: &mut Reader<'_>) -> Result<CallEvent, StoreError> {
     })
 }
 
-fn read_recording(row: &mut Reader<'_>) -> Result<Recording, StoreError> {
+pub(crate) fn read_recording(row: &mut Reader<'_>) -> Result<Recording, StoreError> {
     Ok(Recording {
         id: RecordingId(row.uuid()?),
         call: CallId(row.uuid()?),

@@ -137,7 +137,9 @@ const THROUGH: &str = "SELECT through FROM erasure_progress WHERE account = $1 A
 const SET_THROUGH: &str = "INSERT INTO erasure_progress (account, kind, through) VALUES ($1, $2, $3) \
     ON CONFLICT (account, kind) DO UPDATE SET through = excluded.through";
 
-const TO_REMOVE: &str = "SELECT id, path, started_at FROM recordings WHERE account = $1 AND state = 'erasing' \
+const TO_REMOVE: &str = "SELECT id, path, started_at, (SELECT servers.name FROM calls \
+    JOIN servers ON servers.id = calls.server WHERE calls.account = recordings.account AND calls.id = recordings.call) \
+    FROM recordings WHERE account = $1 AND state = 'erasing' \
     AND (started_at, id) > ($2, $3) ORDER BY started_at, id LIMIT $4";
 const REMOVED: &str = "UPDATE recordings SET state = 'erased', path = '', sha256 = NULL \
     WHERE account = $1 AND id = $2 AND state = 'erasing'";
@@ -275,6 +277,8 @@ pub struct ToRemove {
     pub path: String,
     /// When it began: together with `recording` the place in the list.
     pub started_at: Timestamp,
+    /// The server that wrote it, when that is known.
+    pub server: Option<String>,
 }
 
 impl Db {
@@ -381,6 +385,7 @@ impl Db {
                 recording: RecordingId(row.uuid()?),
                 path: row.text()?,
                 started_at: row.time()?,
+                server: row.optional_text()?,
             })
         })
         .await

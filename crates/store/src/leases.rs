@@ -40,6 +40,13 @@ const LIVE_LEASES: &str = concat!(
     lease_columns!(),
     " FROM leases WHERE expires_at > $1 ORDER BY started_at, id"
 );
+/// The newest of a number's, however long ago they ended.
+const LEASES_OF_NUMBER: &str = concat!(
+    "SELECT ",
+    lease_columns!(),
+    " FROM leases WHERE account = $1 AND number = $2 AND started_at <= $3 \
+     ORDER BY started_at DESC, id DESC LIMIT $4"
+);
 /// Written for as many visits as are asked for at once; an identifier that is asked for twice is found once.
 const VISITS: &str = concat!(
     "SELECT ",
@@ -93,6 +100,20 @@ impl Db {
     /// [`StoreError`] when rows cannot be read.
     pub async fn live_leases(&self, now: Timestamp) -> Result<Vec<Lease>, StoreError> {
         self.written_rows(LIVE_LEASES, args![now], read_lease).await
+    }
+    /// The last leases of a number that began at or before `at`, the newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError`] when rows cannot be read.
+    pub async fn leases_of_number(
+        &self,
+        account: AccountId,
+        number: NumberId,
+        at: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Lease>, StoreError> {
+        let args = args![account, number, at, limit];
+        self.written_rows(LEASES_OF_NUMBER, args, read_lease).await
     }
     /// The visits that exist of these, in no order.
     ///

@@ -44,6 +44,7 @@ mod record;
 mod reports;
 mod retention;
 mod row;
+mod servers;
 mod sites;
 mod splits;
 mod sqlite;

@@ -11,7 +11,7 @@ use crate::value::Value;
 use crate::{StoreError, Write};
 
 /// The kinds of records, and their statements.
-const KINDS: usize = 13;
+const KINDS: usize = 14;
 
 /// Kind (1) and length (4).
 const HEAD: usize = 5;
@@ -75,7 +75,7 @@ fn length_of(length: usize) -> Result<[u8; 4], StoreError> {
 }
 
 const fn is_change(kind: u8) -> bool {
-    kind > 6
+    kind > 6 && kind != 14
 }
 
 /// From 1, so that zeros are no record.
@@ -83,7 +83,8 @@ const fn kind(write: &Write) -> u8 {
     match write {
         Write::Visit(_) => 1,
         Write::Lease(_) => 2,
-        Write::CallBegun(_) => 3,
+        // 3 was one without a server.
+        Write::CallBegun(_) => 14,
         Write::LegBegun(_) => 4,
         Write::RecordingOpened(_) => 5,
         Write::CallEvent(_) => 6,

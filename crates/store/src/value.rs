@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use ringfence_model::{
     AccountId, ApiKeyId, AuditId, CallId, CaseId, DeliveryId, E164, EvidenceId, HostId,
-    InvitationId, LeaseId, LegId, NumberId, PlanId, PoolId, RecordingId, SessionId, SiteId,
-    TargetGroupId, TargetId, Timestamp, TrunkId, UserId, VisitEventId, VisitId, VisitorId,
+    InvitationId, LeaseId, LegId, NumberId, PlanId, PoolId, RecordingId, ServerId, SessionId,
+    SiteId, TargetGroupId, TargetId, Timestamp, TrunkId, UserId, VisitEventId, VisitId, VisitorId,
     WebhookId,
 };
 use rusqlite::types::{ToSqlOutput, ValueRef};
@@ -94,7 +94,7 @@ macro_rules! from_ids {
 }
 
 from_ids! {
-    AccountId ApiKeyId AuditId CallId CaseId DeliveryId EvidenceId HostId InvitationId LeaseId LegId NumberId PlanId PoolId RecordingId SessionId SiteId
+    AccountId ApiKeyId AuditId CallId CaseId DeliveryId EvidenceId HostId InvitationId LeaseId LegId NumberId PlanId PoolId RecordingId ServerId SessionId SiteId
     TargetGroupId TargetId TrunkId UserId VisitEventId VisitId VisitorId WebhookId
 }
 

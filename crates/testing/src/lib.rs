@@ -82,6 +82,8 @@ enum Place {
         _cluster: Option<Cluster>,
     },
     Alone(Cluster),
+    /// Another handle removes it.
+    Borrowed,
 }
 
 impl TestDatabase {
@@ -196,6 +198,15 @@ impl TestDatabase {
             .await
             .expect("the file can be locked");
         FileLock(connection)
+    }
+
+    /// The same database for somebody else; the first handle removes it.
+    #[must_use]
+    pub fn beside(&self) -> Self {
+        Self {
+            url: self.url.clone(),
+            place: Place::Borrowed,
+        }
     }
 
     /// What `Db::open` takes.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ringfence_media::RecordingReport;
 use ringfence_model::{
     AccountId, Call, CallEvent, CallEventKind, CallId, Leg, LegId, LegOutcome, Recording,
-    RecordingId, RecordingState, TargetGroupId, TargetId, Timestamp,
+    RecordingId, RecordingState, ServerId, TargetGroupId, TargetId, Timestamp,
 };
 use ringfence_store::Write;
 use ringfence_telephony::{CallNotice, RecordingPlan};
@@ -35,6 +35,10 @@ pub(super) struct Journal {
     /// Others had failed when somebody answered, or several were rung and nobody did.
     failed_over: bool,
     ended: bool,
+    /// The server that it is written by; another one once this was given up and came back.
+    run: Option<ServerId>,
+    /// Another server closed the call, so nothing more is written.
+    closed_elsewhere: bool,
 }
 
 struct OpenLeg {
@@ -66,6 +70,8 @@ impl Journal {
             notices,
             failed_over: false,
             ended: false,
+            run: call.server,
+            closed_elsewhere: false,
         }
     }
 
@@ -105,11 +111,15 @@ impl Journal {
     }
 
     /// Rows are idempotent, so the same batch is tried until the database takes it.
-    async fn write(&self, writes: Vec<Write>) {
+    async fn write(&mut self, writes: Vec<Write>) {
         if writes.is_empty() {
             return;
         }
         loop {
+            if self.is_closed_elsewhere().await {
+                metrics::counter!("ringfence_call_rows_too_late_total").increment(1);
+                return;
+            }
             match self.platform.db.write(writes.clone()).await {
                 Ok(()) => return,
                 Err(error) if error.is_passing() => {
@@ -124,6 +134,23 @@ impl Journal {
                 }
             }
         }
+    }
+
+    /// While this server was given up, another may have closed the call.
+    async fn is_closed_elsewhere(&mut self) -> bool {
+        let run = self.platform.standing.settled_run().await;
+        if !self.closed_elsewhere && run != self.run {
+            match self.platform.db.call(self.account, self.call).await {
+                Ok(Some(call)) => {
+                    self.run = run;
+                    self.closed_elsewhere = call.ended_at.is_some();
+                }
+                Ok(None) => self.run = run,
+                // What is written now has to wait too; it is asked again then.
+                Err(_) => {}
+            }
+        }
+        self.closed_elsewhere
     }
 
     fn note(&mut self, notice: CallNotice, writes: &mut Vec<Write>) {

@@ -183,7 +183,8 @@ async fn begin(
         Some(fixed) if attribution.source.is_none() => fixed.clone(),
         _ => attribution,
     };
-    let call = new_call(facts, number, trunk, *plan, &attribution, now);
+    let mut call = new_call(facts, number, trunk, *plan, &attribution, now);
+    call.server = platform.standing.run();
     let stopped = withheld::why(platform, &known, &attribution, facts.received_at).await?;
     let about = about::facts_of(platform, &known, &call).await?;
     let mut writes = vec![Write::CallBegun(Box::new(call.clone()))];
@@ -262,7 +263,7 @@ async fn leases_around(
     at: Timestamp,
 ) -> Result<Vec<(RecentLease, Arc<Source>)>, StoreError> {
     let window = platform.settings.late_call_window;
-    let leases = platform.live.leases_around(number.id, at, window);
+    let leases = platform.leases_around(number, at, window).await?;
     let unknown = leases.iter().filter(|lease| lease.source.is_none());
     let unknown: Vec<_> = unknown.map(|lease| lease.visit).collect();
     let visits = if unknown.is_empty() {
@@ -319,6 +320,7 @@ fn new_call(
         visit: attribution.visit,
         source: attribution.source.clone(),
         confidence: attribution.confidence,
+        server: None,
     }
 }
 

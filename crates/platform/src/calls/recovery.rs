@@ -6,7 +6,7 @@ use std::path::Path;
 use futures::future::BoxFuture;
 use ringfence_media::{MediaError, RecordingReport};
 use ringfence_model::{
-    Call, CallEvent, CallEventKind, Disposition, Recording, RecordingState, Timestamp,
+    Call, CallEvent, CallEventKind, Disposition, Recording, RecordingState, ServerId, Timestamp,
 };
 use ringfence_store::{StoreError, Write};
 
@@ -24,26 +24,66 @@ pub struct Recovered {
 }
 
 impl Platform {
-    /// Closes what an earlier process left open. To be called before the first call is let in.
+    /// Closes what earlier runs of this server left open, or of any where no other server can be. To be called before the
+    /// first call is let in.
     ///
     /// # Errors
     /// When rows cannot be read or written; nothing is half done, and the next start tries again.
     pub fn recover(&self, now: Timestamp) -> BoxFuture<'_, Result<Recovered, StoreError>> {
         Box::pin(async move {
-            let mut recovered = Recovered::default();
-            for recording in self.db.open_recordings().await? {
-                if self.recover_recording(&recording).await? {
-                    recovered.recordings += 1;
-                } else {
-                    recovered.lost_recordings += 1;
-                }
-            }
-            for call in self.db.open_calls().await? {
-                self.interrupt(&call, now).await?;
-                recovered.calls += 1;
-            }
+            let among_others = self.run_among_others();
+            let (recordings, calls) = match &among_others {
+                Some((run, name)) => (
+                    self.db.open_recordings_before(name, *run).await?,
+                    self.db.open_calls_before(name, *run).await?,
+                ),
+                None => (
+                    self.db.open_recordings().await?,
+                    self.db.open_calls().await?,
+                ),
+            };
+            let recovered = self.close(&recordings, &calls, now).await?;
+            self.end_former_runs(now).await?;
             Ok(recovered)
         })
+    }
+
+    /// Closes what another server left open. Recordings that are not in this server's folder wait for that one's return.
+    pub(crate) async fn recover_from(
+        &self,
+        server: ServerId,
+        now: Timestamp,
+    ) -> Result<Recovered, StoreError> {
+        let mut recordings = self.db.open_recordings_of(server).await?;
+        let folder = self.settings.recordings_folder.clone();
+        let here = tokio::task::spawn_blocking(move || {
+            recordings.retain(|recording| folder.join(&recording.path).is_file());
+            recordings
+        });
+        let recordings = here.await.unwrap_or_default();
+        let calls = self.db.open_calls_of(server).await?;
+        self.close(&recordings, &calls, now).await
+    }
+
+    async fn close(
+        &self,
+        recordings: &[Recording],
+        calls: &[Call],
+        now: Timestamp,
+    ) -> Result<Recovered, StoreError> {
+        let mut recovered = Recovered::default();
+        for recording in recordings {
+            if self.recover_recording(recording).await? {
+                recovered.recordings += 1;
+            } else {
+                recovered.lost_recordings += 1;
+            }
+        }
+        for call in calls {
+            self.interrupt(call, now).await?;
+            recovered.calls += 1;
+        }
+        Ok(recovered)
     }
 
     async fn recover_recording(&self, recording: &Recording) -> Result<bool, StoreError> {

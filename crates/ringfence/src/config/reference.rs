@@ -81,6 +81,7 @@ fn kind(key: &Key) -> &'static str {
         "Vec<Network" => "list of addresses or networks",
         "PublicUrl" | "DatabaseUrl" => "URL",
         "PortRange" => "two ports",
+        "ServerName" => "name",
         "SessionInterval" => "seconds",
         "KeepFor" => "days, or `forever`",
         "LogFormat" | "Level" => "word",

@@ -25,7 +25,43 @@ macro_rules! as_text {
         }
     )*};
 }
-as_text!(DatabaseUrl, PublicUrl, Network, PortRange, Level, KeepFor);
+as_text!(
+    DatabaseUrl,
+    PublicUrl,
+    Network,
+    PortRange,
+    Level,
+    KeepFor,
+    ServerName
+);
+
+/// What a server is called.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ServerName(String);
+
+impl FromStr for ServerName {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let fits = (1..=64).contains(&text.len())
+            && text
+                .bytes()
+                .all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_' | b'.'));
+        if fits {
+            Ok(Self(text.into()))
+        } else {
+            Err(format!(
+                "expected 1 to 64 letters, digits, `-`, `_` and `.`, got {text:?}"
+            ))
+        }
+    }
+}
+
+impl fmt::Display for ServerName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
 
 /// Seconds between signs of life of a call's sides; 0 for none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -147,6 +147,9 @@ fn plan(
 ) -> anyhow::Result<ServerPlan> {
     let sip = free_sip(options.sip_port)?;
     Ok(ServerPlan {
+        data_folder: data.to_path_buf(),
+        name: None,
+        dead_after: Duration::from_secs(30),
         database_url: options
             .database
             .clone()

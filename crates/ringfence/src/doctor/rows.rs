@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use ringfence_model::{Account, NumberState, Timestamp, Trunk};
+use ringfence_model::{Account, NumberState, Server, Timestamp, Trunk};
 use ringfence_platform::now;
 use ringfence_platform::phones::user_of;
 use ringfence_store::{Db, StoreError};
@@ -17,6 +17,9 @@ use crate::config::Config;
 const MOST_TARGETS: usize = 200;
 /// For one name.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// A server that was seen longer ago is told of.
+const SILENT_AFTER: Duration = Duration::from_secs(30);
 
 const SIP_PORT: u16 = 5060;
 
@@ -52,6 +55,13 @@ pub async fn database(config: &Config) -> Vec<Finding> {
             return vec![finding];
         }
     };
+    if db.is_shared() {
+        findings.push(
+            servers(&db).await.unwrap_or_else(|error| {
+                Finding::wrong(what, error.to_string(), "ringfence migrate")
+            }),
+        );
+    }
     match db.accounts().await {
         Ok(accounts) if accounts.is_empty() => {
             let remedy =
@@ -102,6 +112,46 @@ async fn opened(db: &Db) -> Result<Finding, Finding> {
         what,
         format!("{}, reachable, migrated and writable", db.engine_name()),
     ))
+}
+
+/// Who works over these rows, and whether somebody looks after what each left open.
+async fn servers(db: &Db) -> Result<Finding, StoreError> {
+    let what = "servers";
+    let now = now();
+    let known = db.servers(now).await?;
+    let (running, left): (Vec<_>, Vec<_>) = known.iter().partition(|server| server.is_running());
+    let silent: Vec<&str> = running
+        .iter()
+        .filter(|server| now.since(server.seen_at) > SILENT_AFTER)
+        .map(|server| server.name.as_str())
+        .collect();
+    let seen = |server: &&Server| {
+        let ago = now.since(server.seen_at).as_secs();
+        format!("{} seen {ago} s ago", server.name)
+    };
+    let found = match running.iter().map(seen).collect::<Vec<_>>() {
+        none if none.is_empty() => "none runs".to_owned(),
+        some => some.join(", "),
+    };
+    Ok(if !left.is_empty() {
+        let names: Vec<&str> = left.iter().map(|server| server.name.as_str()).collect();
+        Finding::doubtful(
+            what,
+            format!("{found}; calls of {} are not closed yet", names.join(", ")),
+            "start that server or any other: it closes them",
+        )
+    } else if silent.is_empty() {
+        Finding::fine(what, found)
+    } else {
+        Finding::doubtful(
+            what,
+            found,
+            format!(
+                "{} may have been killed, or its clock differs: start it or any other server, which closes its calls",
+                silent.join(", ")
+            ),
+        )
+    })
 }
 
 async fn of_account(db: &Db, account: &Account) -> Result<Vec<Finding>, StoreError> {

@@ -16,6 +16,7 @@ on_both_engines! {
     visits_are_found_by_their_identifiers
     of_a_lease_that_is_written_twice_the_later_one_counts
     leases_are_listed_from_a_time_on
+    the_last_leases_of_a_number_are_found
 }
 
 async fn show(world: &World, tenant: &Tenant, seconds: u64) -> (Lease, Visit) {
@@ -200,4 +201,30 @@ async fn leases_are_listed_from_a_time_on(world: World) {
     assert_eq!(world.db.begun_leases(since).await.unwrap(), begun[1..]);
     let later = since + Duration::from_mins(1);
     assert_eq!(world.db.begun_leases(later).await.unwrap(), []);
+}
+
+async fn the_last_leases_of_a_number_are_found(world: World) {
+    let db = &world.db;
+    let tenant = world.tenant(1).await;
+    let mut ids = Vec::new();
+    for n in 0..4 {
+        let visit = world.visit(&tenant, at(n * 1000));
+        let lease = world.lease(&tenant, &visit);
+        ids.push(lease.id);
+        db.write(vec![
+            Write::Visit(Box::new(visit)),
+            Write::Lease(Box::new(lease)),
+        ])
+        .await
+        .unwrap();
+    }
+    let found = async |account, seconds, most| {
+        let found = db.leases_of_number(account, tenant.number.id, at(seconds), most);
+        let found = found.await.unwrap();
+        found.into_iter().map(|lease| lease.id).collect::<Vec<_>>()
+    };
+    assert_eq!(found(tenant.account, 2500, 2).await, [ids[2], ids[1]]);
+    assert_eq!(found(tenant.account, 5000, 9).await.len(), 4);
+    let stranger = world.tenant(2).await;
+    assert!(found(stranger.account, 5000, 9).await.is_empty());
 }

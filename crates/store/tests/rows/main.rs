@@ -31,6 +31,7 @@ mod pool_rules;
 mod profiles;
 mod reports;
 mod retention;
+mod servers;
 mod sites;
 mod splits;
 mod targets;

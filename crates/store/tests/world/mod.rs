@@ -260,6 +260,7 @@ impl World {
             visit: None,
             source: None,
             confidence: Confidence::Unknown,
+            server: None,
         }
     }
 

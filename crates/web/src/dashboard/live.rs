@@ -49,6 +49,8 @@ struct Row {
 struct LivePage {
     shell: Shell,
     lead: String,
+    /// Where other calls are, when this is not the only server.
+    elsewhere: Option<String>,
     loaded: Moment,
     rows: Vec<Row>,
 }
@@ -67,9 +69,22 @@ pub(super) async fn show(State(app): State<App>, reader: Reader) -> Result<Respo
     render(&LivePage {
         shell: Shell::new(&app, &reader, "live"),
         lead: lead(&calls),
+        elsewhere: elsewhere(&app.platform),
         loaded: Moment::new(now, &zone, Show::Clock),
         rows: calls.iter().map(|call| row(call, account, now)).collect(),
     })
+}
+
+/// The board is one server's.
+fn elsewhere(platform: &Platform) -> Option<String> {
+    let own = platform.standing.name()?;
+    let others = platform.standing.others();
+    let names = match others.as_slice() {
+        [] => return None,
+        [one] => format!("Server {one} shows its own"),
+        several => format!("Servers {} show theirs", several.join(", ")),
+    };
+    Some(format!("These are the calls of server {own}. {names}."))
 }
 
 fn lead(calls: &[Arc<BoardCall>]) -> String {

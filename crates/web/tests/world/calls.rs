@@ -170,6 +170,7 @@ fn begun(house: &House, at: Timestamp, dice: &mut Dice) -> (Call, Option<Visit>)
         } else {
             Confidence::Unknown
         },
+        server: None,
     };
     (call, visit)
 }
