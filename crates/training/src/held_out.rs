@@ -24,11 +24,31 @@ pub fn unknown_languages() -> Vec<Specimen> {
     all
 }
 
+/// What a page says in one language.
+pub(crate) struct Words<'a> {
+    pub(crate) lang: &'a str,
+    /// Title, threat, call, hold, scan.
+    said: Vec<&'a str>,
+    phone: &'a str,
+}
+
+impl<'a> Words<'a> {
+    /// Read from a line: the language, what is said, and the number where it is another one.
+    pub(crate) fn read(line: &'a str) -> Self {
+        let mut fields = line.split('\t');
+        let lang = fields.next().unwrap_or_default();
+        let said = fields.by_ref().take(5).collect();
+        let phone = fields.next().filter(|phone| !phone.is_empty());
+        Self {
+            lang,
+            said,
+            phone: phone.unwrap_or(PHONE),
+        }
+    }
+}
+
 fn specimens_of(texts: &str) -> Vec<Specimen> {
-    let texts: Vec<Vec<&str>> = texts
-        .lines()
-        .map(|line| line.split('\t').collect())
-        .collect();
+    let texts: Vec<Words<'_>> = texts.lines().map(Words::read).collect();
     let mut all = Vec::new();
     let sections = include_str!("../pages/held_out.txt")
         .split("=== ")
@@ -51,14 +71,21 @@ fn specimens_of(texts: &str) -> Vec<Specimen> {
     all
 }
 
-fn made(scam: bool, kind: &str, name: &str, texts: &[&str], body: &str) -> Specimen {
+/// A page of this body, with what belongs to it.
+pub(crate) fn made(
+    scam: bool,
+    kind: &str,
+    name: &str,
+    words: &Words<'_>,
+    body: &str,
+) -> Specimen {
     let mut parts = body.split("\n--- ");
-    let html = filled(parts.next().unwrap_or_default(), texts);
+    let html = filled(parts.next().unwrap_or_default(), words);
     let mut specimen = Specimen::new(
         scam,
         kind,
         name,
-        texts[0],
+        words.lang,
         format!("{POLICY}{html}").into_bytes(),
     );
     for (head, text) in parts.filter_map(|part| part.split_once('\n')) {
@@ -67,21 +94,21 @@ fn made(scam: bool, kind: &str, name: &str, texts: &[&str], body: &str) -> Speci
             "frame" => LinkedKind::Frame,
             _ => LinkedKind::Script,
         };
-        specimen.link(file, kind, &filled(text, texts));
+        specimen.link(file, kind, &filled(text, words));
     }
     specimen
 }
 
 /// The text with its words in place, and its marked stretches encoded.
-fn filled(template: &str, texts: &[&str]) -> String {
+fn filled(template: &str, words: &Words<'_>) -> String {
     let mut text = template.to_owned();
-    for (at, word) in ["title", "threat", "call", "hold", "scan"]
+    for (word, said) in ["title", "threat", "call", "hold", "scan"]
         .iter()
-        .enumerate()
+        .zip(&words.said)
     {
-        text = text.replace(&format!("{{{{{word}}}}}"), texts[at + 1]);
+        text = text.replace(&format!("{{{{{word}}}}}"), said);
     }
-    text = text.replace("{{phone}}", PHONE);
+    text = text.replace("{{phone}}", words.phone);
     let noise: Vec<u8> = (0..900_u32)
         .map(|at| u8::try_from(at.wrapping_mul(2_654_435_761) >> 24).unwrap_or_default())
         .collect();

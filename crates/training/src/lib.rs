@@ -7,6 +7,7 @@ pub mod fit;
 pub mod held_out;
 pub mod lock_pages;
 pub mod ordinary_pages;
+pub mod second_look;
 
 use ringfence_fence::look::{Linked, LinkedKind, Look, Page, look};
 use url::Url;
@@ -56,6 +57,15 @@ impl Specimen {
     fn link(&mut self, name: &str, kind: LinkedKind, text: &str) {
         self.linked
             .push((name.into(), kind, text.as_bytes().to_vec()));
+    }
+
+    /// The page as it is found where nothing of what belongs to it was saved.
+    #[must_use]
+    pub fn alone(&self) -> Self {
+        Self {
+            linked: Vec::new(),
+            ..self.clone()
+        }
     }
 
     /// What the detector says of it.

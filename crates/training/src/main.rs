@@ -3,7 +3,7 @@
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use ringfence_fence::look::{Linked, LinkedKind, Page, Verdict, look, model, references};
-use ringfence_training::{corpus, figures, fit, held_out, lock_pages, ordinary_pages};
+use ringfence_training::{corpus, figures, fit, held_out, lock_pages, ordinary_pages, second_look};
 use std::path::{Path, PathBuf};
 
 #[derive(Parser)]
@@ -39,6 +39,8 @@ enum Task {
     Made,
     /// The same for lock pages in languages that the lexicon does not have
     Unknown,
+    /// Count the second look's pages, with what belongs to them and alone; misses are listed but for those held back
+    Second,
     /// Look at pages in files, each with the scripts, frames and styles that it names and that are there
     Look {
         pages: Vec<PathBuf>,
@@ -99,6 +101,7 @@ fn main() -> anyhow::Result<()> {
                 .into_iter()
                 .chain(held_out::unknown_languages()),
         ),
+        Task::Second => second(),
         Task::Look {
             pages,
             linked,
@@ -202,6 +205,42 @@ fn pages(folder: &Path) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Counts of the second look: open and held back, with what belongs to a page and without.
+fn second() {
+    let (back, open): (Vec<_>, Vec<_>) = second_look::specimens()
+        .into_iter()
+        .partition(second_look::held_back);
+    judged(open.iter().cloned());
+    for (name, pages) in [("open", &open), ("held back", &back)] {
+        for scam in [true, false] {
+            for alone in [false, true] {
+                let mut verdicts = [0_u32; 3];
+                let mut sorts = std::collections::BTreeSet::new();
+                for page in pages.iter().filter(|page| page.scam == scam) {
+                    sorts.insert((&page.kind, &page.name));
+                    let look = if alone {
+                        page.alone().look()
+                    } else {
+                        page.look()
+                    };
+                    verdicts[match look.verdict {
+                        Verdict::Clean => 0,
+                        Verdict::Suspicious => 1,
+                        Verdict::Scam => 2,
+                    }] += 1;
+                }
+                let class = if scam { "lock pages" } else { "ordinary" };
+                let with = if alone { "alone" } else { "as a whole" };
+                let [clean, suspicious, scams] = verdicts;
+                println!(
+                    "{name}, {class} of {} sorts, {with}: {clean} clean, {suspicious} suspicious, {scams} scam",
+                    sorts.len()
+                );
+            }
+        }
+    }
 }
 
 /// Prints what is not judged as it should be.
