@@ -6,7 +6,7 @@
 use ringfence_fence::look::SignalKind;
 #[allow(clippy::enum_glob_use, reason = "the file is a table of most of them")]
 use ringfence_fence::look::SignalKind::*;
-use ringfence_fence::look::model::{number_parameter, word_strength};
+use ringfence_fence::look::model::{SHORT_LETTERS, number_parameter, word_strength};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -215,14 +215,16 @@ impl Record {
             )
             .map(String::as_str)
             .collect();
-        for (bag, share) in [(shown, 1.0), (spoken, 0.7)] {
+        // Blanks and signs are counted too, and what scripts say is not: so it errs towards long.
+        let short = self.text_chars <= f64::from(SHORT_LETTERS);
+        for (bag, share, short) in [(shown, 1.0, short), (spoken, 0.7, false)] {
             for (kind, word) in [
                 (ThreatWords, "threat"),
                 (CallWords, "call"),
                 (HoldWords, "hold"),
                 (ScanWords, "scan"),
             ] {
-                note(kind, word_strength(kind, held(&bag, word)) * share);
+                note(kind, word_strength(kind, held(&bag, word), short) * share);
             }
             if held(&bag, "remote") > 0 {
                 note(RemoteTool, share);

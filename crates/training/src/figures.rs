@@ -2,7 +2,7 @@
 
 use crate::corpus::Record;
 use crate::fit::{Example, fitted};
-use crate::{Specimen, held_out, lock_pages, ordinary_pages};
+use crate::{Specimen, held_out, lock_pages, ordinary_pages, second_look};
 use ringfence_fence::look::Verdict;
 use ringfence_fence::look::model::Weights;
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +22,25 @@ pub fn written(records: &[Record]) -> String {
     judged(&known, &mut text);
     text.push_str("### Pages written before the rules were looked at\n\nNothing was fitted to these, but the rules were mended after the first look at them: see above what that first look found.\n\n");
     judged(&held_out::specimens(), &mut text);
+    let (back, open): (Vec<Specimen>, Vec<Specimen>) = second_look::specimens()
+        .into_iter()
+        .partition(second_look::held_back);
+    text.push_str("### The second set\n\nTwo thirds of the sorts: the rules were mended after the first look at them.\n\n");
+    judged(&open, &mut text);
+    text.push_str("The third of the sorts that is held back, for which nothing was mended, and all of them as they are found when nothing beside the page was saved:\n\n");
+    let mut rows = BTreeMap::new();
+    for (name, pages) in [("held back", &back), ("open", &open)] {
+        for page in pages {
+            let class = if page.scam { "lock page" } else { "ordinary" };
+            if name == "held back" {
+                let row = rows.entry(format!("{class}, {name}")).or_default();
+                add(row, page.look().verdict);
+            }
+            let row = rows.entry(format!("{class}, {name}, alone")).or_default();
+            add(row, page.alone().look().verdict);
+        }
+    }
+    table(&mut text, "class", &rows);
     text.push_str("### In languages that the lexicon does not have\n\nThe lock pages of both sets above in Polish, Turkish and Finnish: what is found is found by locks and sound.\n\n");
     let unknown: Vec<Specimen> = lock_pages::unknown_languages()
         .into_iter()

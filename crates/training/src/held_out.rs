@@ -72,13 +72,7 @@ fn specimens_of(texts: &str) -> Vec<Specimen> {
 }
 
 /// A page of this body, with what belongs to it.
-pub(crate) fn made(
-    scam: bool,
-    kind: &str,
-    name: &str,
-    words: &Words<'_>,
-    body: &str,
-) -> Specimen {
+pub(crate) fn made(scam: bool, kind: &str, name: &str, words: &Words<'_>, body: &str) -> Specimen {
     let mut parts = body.split("\n--- ");
     let html = filled(parts.next().unwrap_or_default(), words);
     let mut specimen = Specimen::new(

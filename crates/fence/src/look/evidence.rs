@@ -82,6 +82,12 @@ pub(super) struct Facts {
     pub bare_sounds: u32,
     /// Its own scripts stop a sound.
     pub stops_sound: bool,
+    /// The page waits for the visitor to write: an exam, a story, a form.
+    pub writes_back: bool,
+    /// A telephone number stands in a text of a script.
+    pub spoken_number: bool,
+    /// How strongly the texts of scripts threaten, 0 to 1.
+    pub spoken_threat: f64,
     /// Those of the bare sounds that begin again when they end.
     pub bare_loops: u32,
 }

@@ -142,9 +142,13 @@ pub fn alarm(strength: &impl Fn(SignalKind) -> f64) -> f64 {
         .fold(0.0, f64::max)
 }
 
-/// How strongly so many different phrases of a kind count, 0 to 1.
-pub fn word_strength(kind: SignalKind, phrases: u32) -> f64 {
+/// Letters of a text in which few phrases are many.
+pub const SHORT_LETTERS: u32 = 600;
+
+/// How strongly so many different phrases of a kind count, 0 to 1. A short text has no room for many.
+pub fn word_strength(kind: SignalKind, phrases: u32, short: bool) -> f64 {
     let enough = match kind {
+        ThreatWords if short => 4.0,
         ThreatWords => 6.0,
         CallWords => 4.0,
         _ => 3.0,

@@ -104,7 +104,7 @@ impl Reader<'_> {
     fn text(&mut self, text: &str, line: u32) {
         match self.inside {
             Inside::Body => {
-                self.evidence.shown(text);
+                self.says(text);
                 self.data(text, line);
             }
             Inside::Data => self.data(text, line),
@@ -119,6 +119,15 @@ impl Reader<'_> {
                     self.gathered.push_str(text);
                 }
             }
+        }
+    }
+
+    /// What a library holds, and long data with a tag here and there, is as little of a text as what scripts say.
+    fn says(&mut self, text: &str) {
+        if self.trust < 1.0 {
+            self.evidence.may_be_shown(text);
+        } else {
+            self.evidence.shown(text);
         }
     }
 
@@ -155,6 +164,7 @@ impl Reader<'_> {
             return;
         }
         match inside {
+            Inside::Title if self.trust < 1.0 => self.says(&gathered),
             Inside::Title => {
                 if self.evidence.title.len() < 4096 {
                     self.evidence.title.push_str(&gathered);
@@ -224,6 +234,11 @@ impl Reader<'_> {
             }
             "input" | "textarea" | "select" => {
                 self.evidence.facts.inputs += 1;
+                let free = ["disabled", "readonly", "hidden"]
+                    .iter()
+                    .all(|name| element.attribute(name).is_none());
+                self.evidence.facts.writes_back |= free
+                    && (element.name == "textarea" || element.attribute("autofocus").is_some());
                 self.evidence.facts.password |= element
                     .attribute("type")
                     .is_some_and(|kind| kind.eq_ignore_ascii_case("password"));
@@ -244,9 +259,9 @@ impl Reader<'_> {
         let root = matches!(element.name, "body" | "html");
         for (name, value) in element.attributes() {
             match name {
-                "alt" | "placeholder" | "title" | "aria-label" => self.evidence.shown(value),
+                "alt" | "placeholder" | "title" | "aria-label" => self.says(value),
                 "value" if element.name == "input" => {
-                    self.evidence.shown(value);
+                    self.says(value);
                     self.data(value, element.line);
                 }
                 _ if name.starts_with("data-") => self.data(value, element.line),
@@ -381,7 +396,14 @@ impl Reader<'_> {
                         .iter()
                         .any(|ending| src.contains(ending))
                 });
-        if element.name == "audio" && element.attribute("controls").is_none() {
+        // A film that starts with its sound and begins again, without a button to stop it by, is one too.
+        let filmed = element.name == "video"
+            && starts
+            && !muted
+            && ["loop", "playsinline"]
+                .iter()
+                .all(|name| element.attribute(name).is_some());
+        if (element.name == "audio" || filmed) && element.attribute("controls").is_none() {
             self.evidence.facts.bare_sounds += 1;
             self.evidence.facts.bare_loops += u32::from(element.attribute("loop").is_some());
         }

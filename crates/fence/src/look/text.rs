@@ -242,6 +242,7 @@ pub(super) fn phones(text: &str) -> Vec<String> {
             .take_while(|octet| octet.is_ascii_digit() || b"+-.() /".contains(octet))
             .count();
         let run = text[at..at + length].trim_end_matches(|c: char| !c.is_ascii_digit());
+        let run = without_hours(run);
         if let Some(phone) = phone(run)
             && !octets
                 .get(at + run.len())
@@ -253,6 +254,18 @@ pub(super) fn phones(text: &str) -> Vec<String> {
         at += length.max(1);
     }
     phones
+}
+
+/// `020 7946 0123 (24`: what stands in brackets behind a whole number is no part of it.
+fn without_hours(run: &str) -> &str {
+    let mut digits = 0;
+    for (at, octet) in run.bytes().enumerate() {
+        if octet == b'(' && digits >= 9 {
+            return run[..at].trim_end_matches(|c: char| !c.is_ascii_digit());
+        }
+        digits += usize::from(octet.is_ascii_digit());
+    }
+    run
 }
 
 /// A run of digits and signs that is written as telephone numbers are.
@@ -325,14 +338,15 @@ mod tests {
     #[test]
     fn phones_are_told_from_other_numbers() {
         let text = "Call +1 (212) 555-0123 or 0800 946 0000, (020) 7946 0018; 1-800-555-0199. Not 2026-11-25, 10.0.0.1, \
-                    1234567, 3.14159265358, v1.2.3.4, 12345678901234567890";
+                    1234567, 3.14159265358, v1.2.3.4, 12345678901234567890, 020 7946 0123 (24/7)";
         assert_eq!(
             phones(text),
             [
                 "+1 (212) 555-0123",
                 "0800 946 0000",
                 "(020) 7946 0018",
-                "1-800-555-0199"
+                "1-800-555-0199",
+                "020 7946 0123"
             ]
         );
         assert!(toll_free("1-800-555-0199"));

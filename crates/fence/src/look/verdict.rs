@@ -74,8 +74,20 @@ pub(super) fn words(evidence: &mut Evidence, url: Option<&Url>) -> Vec<String> {
     let found = lexicon::phrases(&folded.text);
     Words::count(&found, &folded.text, 1.0, evidence);
     // What scripts hold may never be shown, so it counts only where the text is silent.
-    Words::count(&lexicon::phrases(&spoken.text), &spoken.text, 0.7, evidence);
+    let said = lexicon::phrases(&spoken.text);
+    let octets = |count: usize| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
+    let read = spoken.text.len().max(1);
+    let share = SPOKEN_SHARE * octets(SPOKEN_OCTETS.min(read)) / octets(read);
+    Words::count(&said, &spoken.text, share, evidence);
+    let threats = said
+        .iter()
+        .filter(|(phrase, _)| phrase.kind == PhraseKind::Threat)
+        .count();
+    let threats = u32::try_from(threats).unwrap_or(u32::MAX);
+    evidence.facts.spoken_threat =
+        share * model::word_strength(ThreatWords, threats, is_short(&spoken.text));
     brands(evidence, &found, &folded.text, url);
+    evidence.facts.spoken_number = !text::phones(&evidence.spoken).is_empty();
     let phones = text::phones(&shown);
     if let Some(phone) = phones.first() {
         let strength = if phones.iter().any(|phone| text::toll_free(phone)) {
@@ -98,6 +110,18 @@ pub(super) fn words(evidence: &mut Evidence, url: Option<&Url>) -> Vec<String> {
     shell(evidence, &folded.text);
     decoy(evidence, &folded.text);
     phones
+}
+
+/// How much the texts of scripts count beside what is surely shown.
+const SPOKEN_SHARE: f64 = 0.7;
+
+/// Octets of the texts of scripts beyond which a few phrases are chance: programs, dictionaries.
+const SPOKEN_OCTETS: usize = 16 * 1024;
+
+/// A text in which few phrases are many.
+fn is_short(folded: &str) -> bool {
+    let letters = folded.chars().filter(|c| c.is_alphabetic());
+    letters.take(model::SHORT_LETTERS as usize + 1).count() <= model::SHORT_LETTERS as usize
 }
 
 /// Phrases with the offsets of their first places.
@@ -125,12 +149,13 @@ impl Words {
             counts[index] += 1;
             first[index].get_or_insert(at);
         }
+        let short = is_short(folded);
         for (index, kind) in [ThreatWords, CallWords, HoldWords, ScanWords]
             .into_iter()
             .enumerate()
         {
             if let Some(at) = first[index] {
-                let strength = model::word_strength(kind, counts[index]) * share;
+                let strength = model::word_strength(kind, counts[index], short) * share;
                 evidence.note(kind, strength, || {
                     Place::around(Source::Text, None, folded, at)
                 });
@@ -371,23 +396,55 @@ fn whole(evidence: &Evidence, locks: f64, alarm: f64) -> f64 {
         || strength(HoldWords) >= 0.3
         || strength(ScanWords) >= 0.3
         || strength(BrandOffDomain) >= 0.5 && strength(CallWords) >= 0.25;
-    let traps = strength(GestureTrap) >= 0.9 && asks && strength(KeysBlocked) >= 0.9;
+    let grabs = full && strength(GestureTrap) >= 0.9;
+    let traps = strength(GestureTrap) >= 0.9 && asks && strength(KeysBlocked) >= 0.7;
+    // A page that waits for an answer and names no number is an exam or a story.
+    let meant = !facts.writes_back || numbered(evidence);
+    let pictured = strength(TextInImages) >= 0.6;
     let enough = if facts.exit_full_screen { 3.3 } else { 2.9 };
     let surely = endless && full && shut && locks >= enough
+        || full && floods && hinted && !facts.exit_full_screen
         || endless && asks && floods
         || endless && full && strength(PhoneFromQuery) >= 0.8 && locks >= 1.0
         || full && shut && strength(DecodedLayer) >= 0.8 && locks >= 2.0
         || !facts.exit_full_screen
             && (full && shut && locks >= 3.0 && hinted
-                || full && asks && facts.bare_sounds > 0 && locks >= 3.3
+                || full
+                    && asks
+                    && facts.bare_sounds > 0
+                    && locks >= 3.3
+                    && (grabs || hinted || pictured)
+                || endless && grabs && asks && hinted
+                || endless
+                    && full
+                    && shut
+                    && (strength(ThreatWords) >= 0.3 || hinted && numbered(evidence))
                 || endless && traps && strength(FullScreen) >= 0.6);
-    if surely {
+    if !meant {
+        0.0
+    } else if surely {
         0.8
-    } else if endless && full && locks >= 2.0 && !facts.exit_full_screen {
+    } else if endless
+        && full
+        && locks >= 2.0
+        && !facts.exit_full_screen
+        && (shut || hinted || pictured || numbered(evidence))
+    {
         0.55
     } else {
         0.0
     }
+}
+
+/// The page asks for a call, or names a number for one.
+fn numbered(evidence: &Evidence) -> bool {
+    let facts = &evidence.facts;
+    [PhoneInText, PhoneFromQuery, PhoneFromServer]
+        .into_iter()
+        .any(|kind| evidence.strength(kind) >= 0.5)
+        || evidence.strength(CallWords) >= 0.25
+        || facts.call_links > 0
+        || facts.spoken_number
 }
 
 /// The floor of the score of a page that threatens, by what else it does; 0 where that says too little.
@@ -403,40 +460,69 @@ fn threatens(evidence: &Evidence, locks: f64, alarm: f64, held: bool) -> f64 {
     };
     // Threats with sound and locks, whatever they ask for: the number may be in a picture or come later.
     let asked = call >= 0.5;
+    let numbered = numbered(evidence);
+    // A story that threatens waits for what its reader writes, and names no number.
+    let told = evidence.facts.writes_back && !numbered;
     rule(
         0.8,
         locks >= 2.3
             && alarm >= 0.7
+            && !told
+            && !(evidence.facts.stops_sound && threat < 0.6)
             && (threat >= 0.5 && (!playful || asked) || threat >= 0.4 && asked),
     );
-    let warned = threat >= 0.6 && asked;
-    let grabs = strength(FullScreen) >= 0.9 && strength(GestureTrap) >= 0.9;
-    rule(0.75, warned && locks >= 1.4 && alarm >= 0.8);
-    rule(0.75, warned && locks >= 2.2 && grabs);
+    let warned = threat >= 0.6 && numbered;
+    let full = strength(FullScreen) >= 0.9;
+    let grabs = full && strength(GestureTrap) >= 0.9;
+    // Full screen for a part of the page is what a film or a shared screen has.
+    let part = strength(FullScreen);
+    let own_locks = if (0.3..0.9).contains(&part) {
+        locks - part
+    } else {
+        locks
+    };
+    rule(0.75, warned && own_locks >= 1.4 && alarm >= 0.8);
+    rule(0.75, warned && grabs && (asked && locks >= 2.2 || !playful));
     rule(
         0.75,
         warned && locks >= 2.5 && strength(FullScreen) >= 0.6 && held && !playful,
     );
-    rule(0.75, warned && locks >= 1.4 && strength(DialogLoop) >= 0.8);
-    let numbered = call >= 0.25 || strength(PhoneInText) >= 0.5;
     rule(
         0.75,
-        threat >= 0.6
-            && numbered
-            && locks >= 3.0
-            && strength(FullScreen) >= 0.9
-            && held
+        warned
+            && locks >= 2.6
+            && full
+            && strength(CursorHidden) >= 0.9
+            && strength(KeysBlocked) >= 0.7
             && !playful,
+    );
+    // No ordinary page threatens and shows its dialogs or windows again and again.
+    let floods = strength(DialogLoop) >= 0.8 || strength(WindowFlood) >= 0.8;
+    rule(0.75, floods && threat >= 0.4 && numbered);
+    rule(0.55, floods && threat >= 0.3 && numbered);
+    rule(
+        0.75,
+        warned && strength(HistoryFlood) >= 0.9 && strength(LeaveBlocked) >= 0.9,
+    );
+    // Threats that the page itself speaks, and something that holds the listener.
+    let spoken = strength(Speech) >= 0.9 && evidence.facts.spoken_threat >= 0.3;
+    rule(0.75, spoken && numbered && locks >= 0.9);
+    // A siren, and more locks than a page of help has.
+    rule(
+        0.75,
+        threat >= 0.8 && alarm >= 0.9 && own_locks >= 1.9 && !playful && !told,
     );
     // Little is locked, but it sounds, threatens and forbids.
     let pressed = strength(HoldWords) >= 0.3 || strength(ScanWords) >= 0.3;
     rule(
         0.72,
         warned
-            && locks >= 0.8
+            && own_locks >= 0.8
             && (alarm >= 0.9 && (pressed || threat >= 0.8)
-                || alarm >= 0.8 && pressed && threat >= 0.8),
+                || alarm >= 0.8 && strength(HoldWords) >= 0.3 && strength(ScanWords) >= 0.3),
     );
+    // A sound that starts by itself and never ends, under a threat and a number.
+    rule(0.55, warned && strength(AudioAutoplay) >= 1.0);
     floor
 }
 

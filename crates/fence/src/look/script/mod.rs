@@ -8,6 +8,7 @@ mod library;
 mod literal;
 mod named;
 mod names;
+mod repeated;
 mod texts;
 mod together;
 mod words;
@@ -128,7 +129,10 @@ struct Marks {
     makes_frame: Option<usize>,
     fills: bool,
     writes_document: bool,
+    /// A sound that was kept silent is let out.
+    unmutes: Option<usize>,
     named: named::Named,
+    repeated: repeated::Repeated,
 }
 
 struct Reading<'a, 'b> {
@@ -190,7 +194,8 @@ impl Reading<'_, '_> {
             .enumerate()
             .rev()
             .any(|(index, token)| match token.kind {
-                Kind::Name(Word::SetInterval) => true,
+                // Printing again when the print is done is a loop too.
+                Kind::Name(Word::SetInterval | Word::AfterPrint) => true,
                 Kind::Name(Word::Loop) => near
                     .get(index + 1)
                     .is_some_and(|next| next.is(b'(') || next.is(b'{')),

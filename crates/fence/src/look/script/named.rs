@@ -86,7 +86,11 @@ impl Reading<'_, '_> {
             return false;
         };
         let code = match self.tokens[caller].kind {
-            Kind::Name(Word::Eval | Word::SetTimeout | Word::SetInterval | Word::Function)
+            // A clock calls it again and again.
+            Kind::Name(Word::SetInterval) if value.contains(['(', '=']) => {
+                format!("setInterval(function(){{{value}}})")
+            }
+            Kind::Name(Word::Eval | Word::SetTimeout | Word::Function)
                 if value.contains(['(', '=']) =>
             {
                 value.to_owned()

@@ -3,8 +3,7 @@
 use super::super::signal::SignalKind;
 use super::NEAR;
 use super::Reading;
-use super::lexer::ARROW;
-use super::lexer::Kind;
+use super::lexer::{ARROW, EQUAL, Kind, Token};
 use super::words::Word;
 
 impl Reading<'_, '_> {
@@ -81,9 +80,18 @@ impl Reading<'_, '_> {
             Word::Fetch => self.marks.fetches = true,
             Word::Cursor => self.cursor(at),
             Word::Debugger => self.debugger(at),
-            Word::Pause if self.script.trust >= 1.0 && at > 0 && self.tokens[at - 1].is(b'.') => {
+            Word::Muted if self.lets_out(at) => {
+                self.marks.unmutes.get_or_insert(at);
+            }
+            Word::Pause | Word::Muted
+                if self.script.trust >= 1.0 && at > 0 && self.tokens[at - 1].is(b'.') =>
+            {
                 self.evidence.facts.stops_sound = true;
             }
+            Word::Button if self.right_button(at) => {
+                self.note(SignalKind::MenuBlocked, 0.8, at);
+            }
+            Word::SetInterval | Word::SetTimeout => self.repeats(at, word),
             // Libraries draw too, whatever the page is.
             Word::Canvas => self.evidence.facts.canvas |= self.script.trust >= 1.0,
             _ => {}
@@ -175,12 +183,15 @@ impl Reading<'_, '_> {
     }
 
     fn dialog(&mut self, at: usize) {
-        if !self.called(at) {
+        let owner = self.chain[2];
+        if !self.called(at) || self.is_method(at, owner) || self.is_defined(at) {
             return;
         }
         let endless = self.in_loop(at, 40);
         if endless {
             self.note(SignalKind::DialogLoop, 1.0, at);
+        } else {
+            self.may_repeat(SignalKind::DialogLoop, 1.0, at);
         }
     }
 
@@ -190,12 +201,66 @@ impl Reading<'_, '_> {
                 matches!(owner, Word::Window | Word::Other)
                     && self.called(at)
                     && !self.is_method(at, owner)
+                    // Without `window` it may be a function of the script's own.
+                    && (owner == Word::Window || self.takes_text_or_nothing(at))
             }
             _ => self.called(at),
         };
+        let meant = meant && !self.is_defined(at);
         if meant && self.in_loop(at, 40) {
             self.note(SignalKind::WindowFlood, 0.8, at);
+        } else if meant {
+            self.may_repeat(SignalKind::WindowFlood, 0.8, at);
         }
+    }
+
+    /// `sound.muted = false`: the contrary of stopping it.
+    fn lets_out(&self, at: usize) -> bool {
+        let is = |by: usize, holds: fn(&Token) -> bool| self.tokens.get(at + by).is_some_and(holds);
+        is(1, |token| token.is(b'='))
+            && is(2, |token| {
+                token.kind == Kind::Name(Word::False) || token.is(b'!')
+            })
+            && !is(3, |token| matches!(token.kind, Kind::Name(_)))
+    }
+
+    /// `if (event.button == 2) return false`, as menus were blocked before there was an event for them.
+    fn right_button(&self, at: usize) -> bool {
+        let compared = self.tokens.get(at + 1).is_some_and(|token| token.is(EQUAL))
+            && self
+                .tokens
+                .get(at + 2)
+                .is_some_and(|token| matches!(token.of(self.text), "2" | "3"));
+        compared && self.blocks(at)
+    }
+
+    /// `function open(`, `open(…) {`: a function of the page's own that is called like that.
+    fn is_defined(&self, at: usize) -> bool {
+        if self.before(at) == Some(Word::Function) {
+            return true;
+        }
+        let mut depth = 0_u32;
+        for (by, token) in self.tokens[at + 1..].iter().take(NEAR).enumerate() {
+            if token.is(b'(') {
+                depth += 1;
+            } else if token.is(b')') {
+                depth = depth.saturating_sub(1);
+                if depth == 0 {
+                    return self
+                        .tokens
+                        .get(at + by + 2)
+                        .is_some_and(|next| next.is(b'{'));
+                }
+            }
+        }
+        false
+    }
+
+    /// `open('…')`, `print()`.
+    fn takes_text_or_nothing(&self, at: usize) -> bool {
+        self.tokens
+            .get(at + 2)
+            .is_some_and(|first| first.kind == Kind::Text || first.is(b')'))
     }
 
     /// A method of something unknown: `request.open()`.

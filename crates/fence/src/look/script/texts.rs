@@ -10,6 +10,11 @@ use super::literal;
 use super::words::Word;
 use std::borrow::Cow;
 
+/// Letters and digits in a row that no word has.
+const RUN: usize = 64;
+/// How much counts what stands in long data with a tag somewhere.
+const DATA_TRUST: f64 = 0.9;
+
 impl<'a> Reading<'a, '_> {
     /// A literal, joined with those that are added to it. Comes back with the token behind.
     pub(super) fn literal(&mut self, at: usize) -> usize {
@@ -67,6 +72,9 @@ impl<'a> Reading<'a, '_> {
         {
             self.decoded(at, "data address", page);
         } else if value.contains('<') && value.len() > 8 && !value.ends_with('<') {
+            if value.contains("<iframe") && self.in_loop(at, 40) {
+                self.note(SignalKind::WindowFlood, 0.8, at);
+            }
             self.markup(at, value, escapes);
         } else if let Some((how, plain)) = literal::revealed(value) {
             self.decoded(at, how, plain);
@@ -98,11 +106,13 @@ impl<'a> Reading<'a, '_> {
             // `createElement('audio', { autoPlay: true })`, as components have it.
             Word::Audio if self.tokens.get(end).is_some_and(|next| next.is(b',')) => {
                 let near = &self.tokens[end..(end + 16).min(self.tokens.len())];
-                if near
-                    .iter()
-                    .any(|token| token.kind == Kind::Name(Word::AutoPlay))
-                {
+                let given = |word| near.iter().any(|token| token.kind == Kind::Name(word));
+                if given(Word::AutoPlay) {
                     self.note(SignalKind::AudioAutoplay, 0.9, at);
+                }
+                if given(Word::Repeat) {
+                    self.marks.new_audio = true;
+                    self.marks.repeats = true;
                 }
             }
             Word::Audio
@@ -191,12 +201,15 @@ impl<'a> Reading<'a, '_> {
             self.note(SignalKind::DecodedLayer, 0.7, at);
         }
         let source = self.script.source.clone();
+        // A dictionary has tags too, but begins as no language and no markup does.
+        let start = value.as_bytes().get(..RUN);
+        let data = start.is_some_and(|start| start.iter().all(u8::is_ascii_alphanumeric));
         self.evidence.layer(Layer {
             text: value.to_owned(),
             source,
             depth: self.script.depth + 1,
             script: false,
-            trust: self.script.trust,
+            trust: self.script.trust * if data { DATA_TRUST } else { 1.0 },
         });
     }
 

@@ -9,6 +9,7 @@ impl Reading<'_, '_> {
         let marks = std::mem::take(&mut self.marks);
         let own = self.script.trust >= 1.0;
         self.names_together(&marks);
+        self.floods(&marks.repeated);
         if let Some((strength, at)) = self.keys.verdict() {
             self.note(SignalKind::KeysBlocked, strength, at);
         }
@@ -32,6 +33,14 @@ impl Reading<'_, '_> {
                 (true, false) => 0.8,
                 (false, true) => 0.7,
                 (false, false) => 0.4,
+            };
+            self.note(SignalKind::AudioFromScript, strength, at);
+        }
+        if let Some(at) = marks.unmutes {
+            let strength = match (marks.gesture.is_some() && own, marks.full_screen) {
+                (true, Some(_)) => 0.9,
+                (true, None) => 0.8,
+                _ => 0.4,
             };
             self.note(SignalKind::AudioFromScript, strength, at);
         }

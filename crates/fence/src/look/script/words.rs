@@ -91,7 +91,10 @@ words! {
     Request = "request";
     KeyBindings = "mousetrap" | "hotkeys";
     Canvas = "getcontext" | "webglrenderingcontext";
-    Pause = "pause" | "muted" | "togglemute";
+    Pause = "pause" | "togglemute";
+    Muted = "muted";
+    Button = "button";
+    AfterPrint = "onafterprint";
     Decrypt = "decrypt" | "subtle" | "cryptojs" | "aes";
     Frame = "iframe";
     Click = "onload" | "ready" | "domcontentloaded";
