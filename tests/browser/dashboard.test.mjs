@@ -1,14 +1,13 @@
 // Every page of the dashboard in both themes and on a phone: it opens, complains of nothing, is no wider than the
 // screen, and leaves its picture in target/screenshots/.
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { obstacles } from "./axe.mjs";
 import { launch, newPage } from "./browser.mjs";
 import { Demo, ROOT } from "./program.mjs";
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const PICTURES = join(ROOT, "target/screenshots");
 const SCREENS = {
   light: { colorScheme: "light", viewport: { width: 1280, height: 860 } },
@@ -63,16 +62,6 @@ async function places(page) {
   await page.goto(new URL("/groups", demo.dashboard).href);
   const group = await page.getByRole("link", { name: /^Edit/ }).first().getAttribute("href");
   return [...found.values(), group.split("#")[0]];
-}
-
-/**
- * What keeps somebody from reading or using the page, by the rules of WCAG 2.2 AA that a program can look at.
- * A row that is on its way out of the live page is pale on purpose.
- */
-async function obstacles(page, place) {
-  await page.evaluate(AXE);
-  const { violations } = await page.evaluate(() => globalThis.axe.run({ include: ["html"], exclude: [".leaving"] }, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }));
-  return violations.map(({ id, help, nodes }) => `${place}: ${id}, ${help}: ${nodes.slice(0, 3).map((node) => `${node.html.slice(0, 160)} ${node.any.map((one) => one.message).join("; ").slice(0, 160)}`).join(" | ")}`);
 }
 
 /** Fonts are there, scripts have had a frame to draw in. */

@@ -1,14 +1,13 @@
 // From an empty server to the first call that is traced to its visit, by clicks alone: nothing but `user add` and `serve`
 // is typed into a terminal. SIPp is the carrier's caller and the target.
 import assert from "node:assert/strict";
-import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { mkdirSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
-import { spawn } from "node:child_process";
 import { after, before, test } from "node:test";
 import { launch, newPage } from "./browser.mjs";
+import { answering } from "./desk.mjs";
 import { dial } from "./dial.mjs";
 import { ROOT, Server } from "./program.mjs";
 
@@ -30,7 +29,7 @@ before(async () => {
   shop.listen(0, "127.0.0.1");
   await once(shop, "listening");
   site.host = `localhost:${shop.address().port}`;
-  desk = await answering();
+  desk = await answering(server.folder);
 });
 after(async () => {
   await browser?.close();
@@ -39,23 +38,6 @@ after(async () => {
   shop?.close();
   if (server) assert.equal(await server.stop(), 0, `the server ends without a fault:\n${server.output}`);
 });
-
-/** A telephone that answers every call: SIPp at a free port. */
-async function answering() {
-  const socket = createSocket("udp4");
-  socket.bind(0, "127.0.0.1");
-  await once(socket, "listening");
-  const { port } = socket.address();
-  socket.close();
-  await once(socket, "close");
-  const scenario = join(ROOT, "crates/bench/scenarios/callee.xml");
-  const process = spawn(globalThis.process.env.SIPP ?? "sipp", ["-sf", scenario, "-i", "127.0.0.1", "-p", String(port), "-nostdin"], {
-    cwd: server.folder,
-    stdio: "ignore",
-    env: { ...globalThis.process.env, TERM: "dumb" },
-  });
-  return { process, address: `sip:desk@127.0.0.1:${port}` };
-}
 
 const digits = (text) => text.replace(/\D/g, "");
 

@@ -26,7 +26,7 @@ use recent::Recent;
 pub use counts::AnsweredBefore;
 pub use limits::RateLimit;
 pub use nonces::SpendError;
-pub use places::{AccountPlaces, Deciding, Place};
+pub use places::{AccountPlaces, AgentSays, Deciding, Place};
 pub use pools::{LeaseOutcome, NewLease};
 pub use queues::Ticket;
 pub use ringfence_tracking::{Held, RecentLease};

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use parking_lot::{Mutex, MutexGuard};
-use ringfence_model::{AccountId, Caps, TargetGroupId, TargetId, Timestamp};
+use ringfence_model::{
+    AccountId, AgentState, BreakReason, Caps, TargetGroupId, TargetId, Timestamp,
+};
 use ringfence_routing::{Loads, Periods, Skip, full};
 
 use crate::counts::{AnsweredBefore, Counted, Counts};
@@ -28,6 +30,19 @@ impl Places {
 /// call take no room.
 #[derive(Debug, Default, Clone)]
 pub struct AccountPlaces(pub(crate) Arc<Mutex<Standing>>);
+
+/// What an agent says of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AgentSays {
+    /// How it stands.
+    pub state: AgentState,
+    /// Why, when on a break.
+    pub reason: Option<BreakReason>,
+    /// When it last said to be ready for calls.
+    pub ready_at: Option<Timestamp>,
+    /// When a call ended that it wraps up: a restart does not forget it.
+    pub ended_at: Option<Timestamp>,
+}
 
 /// How an account stands.
 #[derive(Debug, Default)]
@@ -51,6 +66,22 @@ impl AccountPlaces {
     pub fn restore(&self, periods: &Periods, before: &[AnsweredBefore]) {
         let Standing { loads, counts, .. } = &mut *self.0.lock();
         counts.restore(periods, before, loads);
+    }
+
+    /// Says how a target's agent stands; `None` for a target that has none. Whoever waits for somebody may look again.
+    pub fn set_agent(&self, target: TargetId, says: Option<AgentSays>) {
+        let mut standing = self.0.lock();
+        let Standing { loads, queues, .. } = &mut *standing;
+        let load = loads.targets.entry(target).or_default();
+        let before = (load.agent, load.break_reason, load.ready_at);
+        load.agent = says.map(|says| says.state);
+        load.break_reason = says.and_then(|says| says.reason);
+        load.ready_at = load.ready_at.max(says.and_then(|says| says.ready_at));
+        let ended = says.and_then(|says| says.ended_at);
+        load.last_ended_at = load.last_ended_at.max(ended);
+        if before != (load.agent, load.break_reason, load.ready_at) {
+            queues.changed();
+        }
     }
 
     /// Counts calls that rang at a target before the program began, and how many of them it answered.

@@ -159,9 +159,10 @@ mod tests {
     use super::*;
     use crate::places::{Place, Places};
     use futures::FutureExt;
-    use ringfence_model::{AccountId, Caps, TargetId, Timestamp};
+    use ringfence_model::{AccountId, AgentState, Caps, TargetId, Timestamp};
 
     const NOW: Timestamp = Timestamp::from_micros(1_000_000);
+    const SECOND: std::time::Duration = std::time::Duration::from_secs(1);
 
     fn group() -> TargetGroupId {
         TargetGroupId::new(NOW, 3)
@@ -289,6 +290,35 @@ mod tests {
         desk.callers[1].place = None;
         desk.settles();
         assert_eq!(desk.served, [1, 0, 2]);
+    }
+
+    #[test]
+    fn an_agent_who_says_something_new_has_the_first_look_and_one_who_repeats_it_wakes_nobody() {
+        let mut desk = Desk::new();
+        desk.enters(&[1]);
+        let busy = desk.take(target(1));
+        desk.settles();
+        let is_woken = |desk: &Desk| desk.callers[0].wake.notified().now_or_never().is_some();
+        let says = |state, ready_at| {
+            Some(crate::AgentSays {
+                state,
+                reason: None,
+                ready_at,
+                ended_at: None,
+            })
+        };
+        let available = says(AgentState::Available, Some(NOW));
+        for (told, wakes) in [
+            (says(AgentState::OnBreak, None), true),
+            (available, true),
+            (available, false),
+            (says(AgentState::Available, Some(NOW + SECOND)), true),
+            (None, true),
+        ] {
+            desk.places.set_agent(target(1), told);
+            assert_eq!(is_woken(&desk), wakes, "{told:?}");
+        }
+        drop(busy);
     }
 
     #[test]

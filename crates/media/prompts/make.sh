@@ -28,6 +28,10 @@ en press-1-to-accept 'You have a call. To take it, press one.'
 en not-a-choice 'That is not a choice. Please try again.'
 en closed 'We are closed at the moment. Please call again later.'
 en goodbye 'Thank you. Goodbye.'
+en agent-available 'You are available.'
+en agent-on-break 'You are on a break.'
+en agent-signed-out 'You are signed out.'
+en agent-as-before 'Nothing was changed.'
 
 de please-hold 'Einen Moment, bitte.'
 de all-busy 'Im Moment sind alle im Gespräch. Bitte bleiben Sie am Apparat.'
@@ -40,6 +44,10 @@ de press-1-to-accept 'Sie haben einen Anruf. Zum Annehmen drücken Sie die Eins.
 de not-a-choice 'Das steht nicht zur Wahl. Bitte versuchen Sie es noch einmal.'
 de closed 'Wir haben gerade geschlossen. Bitte rufen Sie später wieder an.'
 de goodbye 'Vielen Dank. Auf Wiederhören.'
+de agent-available 'Sie sind bereit.'
+de agent-on-break 'Sie haben Pause.'
+de agent-signed-out 'Sie sind abgemeldet.'
+de agent-as-before 'Es wurde nichts geändert.'
 
 for number in 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 30 40 50 60 70 80 90; do
     en "number-$number" "$number"

@@ -95,11 +95,22 @@ pub struct TargetProfile {
     /// When it takes calls; `None` is always.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hours: Option<Hours>,
-    /// Seconds of rest after each call.
+    /// Seconds of rest after each call, at most 3600.
     pub wrap_up: u32,
+    /// Its agent is put on a break when so many calls in a row rang there in vain, at most 100; 0 is never.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub break_after: u32,
     /// The trunk that carries its calls, for a target that is a number (`tel:`, RFC 3966).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trunk: Option<TrunkId>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands a reference over"
+)]
+const fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// What balancing knows of a target's place in a group.

@@ -2,6 +2,7 @@
 //!
 //! Nothing here does I/O, asks for the time or draws a random number; all of that comes in from outside.
 
+mod agent;
 mod audit;
 mod balance;
 mod call;
@@ -27,6 +28,7 @@ mod visit;
 mod webhook;
 mod worth;
 
+pub use agent::{Agent, AgentChange, AgentMeans, AgentState, BreakReason, agent_times};
 pub use audit::{Actor, ActorKind, AuditEntry, AuditFilter, AuditObject};
 pub use balance::{Caps, GroupProfile, LanguageUse, MemberProfile, Strategy, TargetProfile};
 pub use call::{

@@ -133,6 +133,8 @@ pub enum BoardNews {
         /// The call.
         id: CallId,
     },
+    /// An agent of this account stands otherwise, or there is another agent.
+    Agents(AccountId),
 }
 
 impl BoardNews {
@@ -140,7 +142,7 @@ impl BoardNews {
     pub fn account(&self) -> AccountId {
         match self {
             Self::Call(call) => call.account,
-            Self::Gone { account, .. } => *account,
+            Self::Gone { account, .. } | Self::Agents(account) => *account,
         }
     }
 }
@@ -201,6 +203,11 @@ impl Board {
             let account = call.account;
             self.tell(BoardNews::Gone { account, id });
         }
+    }
+
+    /// An agent of an account stands otherwise.
+    pub fn agents_changed(&self, account: AccountId) {
+        self.tell(BoardNews::Agents(account));
     }
 
     /// The account's calls under way, the oldest first.

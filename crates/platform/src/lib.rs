@@ -2,6 +2,7 @@
 
 pub mod account_edit;
 pub mod accounts;
+pub mod agents;
 pub mod api_keys;
 pub mod arrangement;
 pub mod audit;
@@ -92,6 +93,8 @@ pub struct Platform {
     pub page_looks: fence::PageLooks,
     /// Every account's phones, and where they are registered.
     pub phones: phones::Phones,
+    /// Who answers at targets, and whether they may be rung.
+    pub agents: agents::Agents,
     /// Failed sign-ins and one-time links.
     pub sign_ins: accounts::SignIns,
     /// This server among others over the same rows.
@@ -137,6 +140,7 @@ impl Platform {
             trunks: calls::Trunks::default(),
             page_looks: fence::PageLooks::new(own.clone()),
             phones: phones::Phones::default(),
+            agents: agents::Agents::default(),
             sign_ins: accounts::SignIns::new(),
             standing: servers::Standing::default(),
             stopping: CancellationToken::new(),

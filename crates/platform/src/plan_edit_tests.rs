@@ -18,6 +18,7 @@ fn draft(text: &str) -> PlanDraft {
         names: Names::default(),
         shape: Shape::default(),
         reach: Reach::default(),
+        agents: Vec::new(),
     };
     let holdings = Holdings::default();
     let (read, findings) = match read(text, "Main") {

@@ -4,11 +4,12 @@
 use std::collections::HashMap;
 
 use ringfence_model::{Account, CallPlan, E164, NumberState, PlanDocument, PlanId, Timestamp};
-use ringfence_routing::{CallFacts, Loads};
+use ringfence_routing::CallFacts;
 use ringfence_store::{PlanVersion, StoreError};
 use serde_json::json;
 
 use crate::Platform;
+use crate::agents::loads_of;
 use crate::arrangement::{self, ArrangementError, Holdings, Names, Own, PlanFindings};
 use crate::plan_templates::as_toml;
 use crate::plan_trial::{TriedStage, country_of, source_of, try_plan};
@@ -134,7 +135,7 @@ impl PlanStudy {
     }
 }
 
-/// Where a call would go through a document, with the account's targets and nobody busy.
+/// Where a call would go through a document, with the account's targets, nobody busy, and agents as they stand.
 pub(crate) fn tried(document: &PlanDocument, own: &Own, wish: &PlanTrial) -> Vec<TriedStage> {
     let facts = CallFacts {
         country: country_of(wish.caller.as_ref()),
@@ -147,7 +148,7 @@ pub(crate) fn tried(document: &PlanDocument, own: &Own, wish: &PlanTrial) -> Vec
     let stages = try_plan(
         document.clone(),
         &own.shape.destinations(),
-        &Loads::default(),
+        &loads_of(&own.agents),
         &facts,
         wish.at,
         1,

@@ -383,6 +383,9 @@ pub struct PlanTry {
     /// The name of a target that is full; may be said again
     #[arg(long, value_name = "TARGET")]
     pub busy: Vec<String>,
+    /// The name of a target whose agent is on a break; may be said again. All other agents are available
+    #[arg(long, value_name = "TARGET")]
+    pub on_break: Vec<String>,
     /// The keys that the caller presses at menus, one after the other
     #[arg(long, value_name = "KEYS", default_value = "")]
     pub press: String,

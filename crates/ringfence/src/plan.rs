@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use jiff::tz::TimeZone;
-use ringfence_model::{AccountId, E164, PlanDocument, TargetId, Timestamp};
+use ringfence_model::{AccountId, AgentState, E164, PlanDocument, TargetId, Timestamp};
 use ringfence_platform::arrangement::{
     Holdings, Names, PlanFile, PlanFindings, Reach, Shape, read_plan_file,
 };
@@ -89,6 +89,16 @@ pub fn try_call(wish: &PlanTry) -> anyhow::Result<()> {
     let mut loads = Loads::default();
     for busy in &wish.busy {
         fill(known.target(busy)?, &mut destinations, &mut loads);
+    }
+    for agent in &destinations.agents {
+        loads.targets.entry(*agent).or_default().agent = Some(AgentState::Available);
+    }
+    for on_break in &wish.on_break {
+        let target = known.target(on_break)?;
+        if !destinations.agents.contains(&target) {
+            bail!("expected --on-break with a target that has an agent, {on_break:?} has none");
+        }
+        loads.targets.entry(target).or_default().agent = Some(AgentState::OnBreak);
     }
     let at = match &wish.at {
         None => now(),

@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::identity;
 use crate::metrics::Metrics;
 
-/// Trunks and phones that were added or changed take effect within this time.
+/// Trunks, phones and agents that were added or changed take effect within this time.
 const TRUNKS_EVERY: Duration = Duration::from_secs(5);
 /// How often numbers are looked for whose quarantine is over.
 const QUARANTINES_EVERY: Duration = Duration::from_secs(30);
@@ -139,6 +139,7 @@ impl Server {
             .await
             .context("reading the trunks")?;
         platform.load_phones().await.context("reading the phones")?;
+        platform.load_agents().await.context("reading the agents")?;
         platform
             .restore_registrations(now())
             .await
@@ -309,6 +310,9 @@ async fn keep_trunks(platform: Arc<Platform>, directory: TrunkDirectory, stop: C
         }
         if let Err(error) = platform.load_phones().await {
             tracing::warn!("the phones stay as they were: {error}");
+        }
+        if let Err(error) = platform.load_agents().await {
+            tracing::warn!("the agents stay as they were: {error}");
         }
         if let Err(error) = platform.tend_registrations(now()).await {
             tracing::warn!("registrations that have ended are not cleared yet: {error}");

@@ -219,12 +219,7 @@ impl Look<'_> {
                 .profiles
                 .get(&target.id)
                 .unwrap_or(&no_profile);
-            let load = view
-                .loads
-                .targets
-                .get(&target.id)
-                .copied()
-                .unwrap_or_default();
+            let load = view.load(target.id);
             let tier = self.tier(view, profile, &wanted, target.id);
             let skip = match admitted(target, profile, &load, now) {
                 Err(skip) => Some(skip),

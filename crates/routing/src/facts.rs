@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use ringfence_model::{E164, Source, TargetGroupId, TargetId, Timestamp};
+use ringfence_model::{AgentState, BreakReason, E164, Source, TargetGroupId, TargetId, Timestamp};
 
 use crate::{Breaker, Destinations};
 
@@ -75,6 +75,10 @@ pub struct TargetLoad {
     pub breaker: Breaker,
     /// What its agent says, when it is an agent's.
     pub agent: Option<AgentState>,
+    /// Why its agent is on a break.
+    pub break_reason: Option<BreakReason>,
+    /// When its agent last said to be ready: a call that ended before leaves nothing to wrap up.
+    pub ready_at: Option<Timestamp>,
 }
 
 impl TargetLoad {
@@ -83,17 +87,6 @@ impl TargetLoad {
     pub(crate) fn idle_since(&self) -> Option<Timestamp> {
         self.last_ended_at.max(self.last_rung_at)
     }
-}
-
-/// What an agent says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AgentState {
-    /// Not at work.
-    SignedOut,
-    /// At work, but not to be rung.
-    Away,
-    /// To be rung.
-    Available,
 }
 
 /// How a group stands.
@@ -124,4 +117,15 @@ pub struct View<'a> {
     pub destinations: &'a Destinations,
     /// How it stands.
     pub loads: &'a Loads,
+}
+
+impl View<'_> {
+    /// How a target stands. One with an agent who has said nothing is signed out.
+    pub(crate) fn load(&self, target: TargetId) -> TargetLoad {
+        let mut load = self.loads.targets.get(&target).copied().unwrap_or_default();
+        if load.agent.is_none() && self.destinations.agents.contains(&target) {
+            load.agent = Some(AgentState::SignedOut);
+        }
+        load
+    }
 }

@@ -34,7 +34,7 @@ pub use breaker::{Admission, Breaker};
 pub use chance::Chance;
 pub use decision::{Decision, Instruction, PathEntry, RingMode, RingOptions, StepOutcome};
 pub use dialling::{Forbidden, may_dial};
-pub use facts::{AgentState, CallFacts, GroupLoad, Loads, TargetLoad, View};
+pub use facts::{CallFacts, GroupLoad, Loads, TargetLoad, View};
 pub use hours::{HoursProblem, HoursStatus, hours_problems, hours_status};
 pub use language::{is_range, speaks};
 pub use periods::{Period, Periods, periods};

@@ -22,6 +22,8 @@ pub struct Destinations {
     pub group_profiles: HashMap<TargetGroupId, GroupProfile>,
     /// Languages, caps, hours and trunks of targets.
     pub profiles: HashMap<TargetId, TargetProfile>,
+    /// Targets that have an agent: without a word of their agents, they are signed out.
+    pub agents: HashSet<TargetId>,
     /// Trunks by id.
     pub trunks: HashSet<TrunkId>,
     /// Names of prompts; `None` when they are not known, and then none is asked for.

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use ringfence_model::{Caps, Target, TargetProfile, Timestamp};
+use ringfence_model::{AgentState, BreakReason, Caps, Target, TargetProfile, Timestamp};
 
 use crate::breaker::Admission;
-use crate::facts::{AgentState, TargetLoad};
+use crate::facts::TargetLoad;
 use crate::hours::hours_status;
 
 /// Why a target is passed over, in words that are shown.
@@ -16,7 +16,7 @@ pub enum Skip {
     /// Its agent is not at work.
     SignedOut,
     /// Its agent is at work, but not to be rung.
-    Away,
+    OnBreak(Option<BreakReason>),
     /// It is a number, and nobody said which trunk carries its calls.
     NoTrunk,
     /// It takes no calls at this time.
@@ -56,8 +56,11 @@ impl fmt::Display for Skip {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Paused => f.write_str("paused"),
-            Self::SignedOut => f.write_str("signed out"),
-            Self::Away => f.write_str("away"),
+            Self::SignedOut => f.write_str("its agent is signed out"),
+            Self::OnBreak(None) => f.write_str("its agent is on a break"),
+            Self::OnBreak(Some(reason)) => {
+                write!(f, "its agent is on a break: {}", reason.meaning())
+            }
             Self::NoTrunk => f.write_str("a number without a trunk"),
             Self::OutsideHours(why) => write!(f, "outside hours: {why}"),
             Self::Concurrent { active, cap } => write!(f, "full: {active} of {cap} calls"),
@@ -88,8 +91,9 @@ pub fn admitted(
     }
     match load.agent {
         Some(AgentState::SignedOut) => return Err(Skip::SignedOut),
-        Some(AgentState::Away) => return Err(Skip::Away),
-        Some(AgentState::Available) | None => {}
+        Some(AgentState::OnBreak) => return Err(Skip::OnBreak(load.break_reason)),
+        // How long a wrap-up lasts is the profile's to say, below.
+        Some(AgentState::Available | AgentState::WrappingUp) | None => {}
     }
     if is_number(target) && profile.trunk.is_none() {
         return Err(Skip::NoTrunk);
@@ -109,6 +113,7 @@ pub fn admitted(
     // Without a rest nothing is asked of the clock: a call may have ended just after this one's moment was taken.
     if profile.wrap_up > 0
         && let Some(ended) = load.last_ended_at
+        && load.ready_at.is_none_or(|ready| ready < ended)
     {
         let until = ended + std::time::Duration::from_secs(profile.wrap_up.into());
         if now < until {

@@ -2,14 +2,14 @@
 
 mod world;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use proptest::prelude::*;
-use ringfence_model::{Caps, HourRange, Hours, LanguageUse, Strategy as Order, Week};
-use ringfence_routing::{
-    AgentState, Balanced, Breaker, CallFacts, Chance, MAX_CANDIDATES, Skip, balance,
+use ringfence_model::{
+    AgentState, BreakReason, Caps, HourRange, Hours, LanguageUse, Strategy as Order, Week,
 };
+use ringfence_routing::{Balanced, Breaker, CallFacts, Chance, MAX_CANDIDATES, Skip, balance};
 use world::{NOW, World, any_order, bits, group_id, number, target_id, trunk_id, words};
 
 fn balanced(world: &World, strategy: Order, seed: u64) -> Balanced {
@@ -242,7 +242,8 @@ fn each_reason_to_pass_a_target_over_is_told() {
     let cap = Some(2);
     world.target(1).enabled = false;
     world.load(2).agent = Some(AgentState::SignedOut);
-    world.load(3).agent = Some(AgentState::Away);
+    world.load(3).agent = Some(AgentState::OnBreak);
+    world.load(3).break_reason = Some(BreakReason::Meal);
     world.target(4).uri = "tel:+442079460123".into();
     world.profile(5).hours = Some(Hours {
         zone: "UTC".into(),
@@ -286,8 +287,8 @@ fn each_reason_to_pass_a_target_over_is_told() {
         told,
         [
             "paused",
-            "signed out",
-            "away",
+            "its agent is signed out",
+            "its agent is on a break: meal",
             "a number without a trunk",
             "outside hours: Mon 10:00 in UTC lies outside of 00:00-10:00",
             "full: 2 of 2 calls",
@@ -300,7 +301,7 @@ fn each_reason_to_pass_a_target_over_is_told() {
     );
     assert!(
         found.notes[0].starts_with(
-            "nobody of group \"G0\" can be rung; passed over: T1 (paused), T2 (signed out)"
+            "nobody of group \"G0\" can be rung; passed over: T1 (paused), T2 (its agent is signed out)"
         ),
         "{:?}",
         found.notes
@@ -319,6 +320,60 @@ fn a_number_with_a_trunk_an_available_agent_and_a_rested_one_ring() {
     let found = balanced(&world, Order::Priority, 1);
     assert_eq!(order(&found), [1, 2, 3]);
     assert_eq!(found.choices[0].trunk, Some(trunk_id(1)));
+}
+
+#[test]
+fn an_agent_who_is_ready_has_no_more_rest_and_one_who_said_so_before_the_call_has() {
+    let mut world = World::of(&[&[1, 2]]);
+    for target in [1, 2] {
+        world.profile(target).wrap_up = 30;
+        world.load(target).agent = Some(AgentState::Available);
+        world.load(target).last_ended_at = Some(NOW - Duration::from_secs(10));
+    }
+    world.load(1).ready_at = Some(NOW - Duration::from_secs(5));
+    world.load(2).ready_at = Some(NOW - Duration::from_secs(15));
+    let found = balanced(&world, Order::Priority, 1);
+    assert_eq!(order(&found), [1]);
+    assert_eq!(skips(&found)[&2], "wrapping up for another 20 s");
+}
+
+/// How an agent of a property stands: what it says, and how many seconds ago its call ended and it was ready.
+fn any_agent() -> impl Strategy<Value = (Option<AgentState>, Option<u64>, Option<u64>)> {
+    let state = proptest::option::of(proptest::sample::select(AgentState::ALL));
+    let ago = || proptest::option::of(0_u64..60);
+    (state, ago(), ago())
+}
+
+proptest! {
+    #[test]
+    fn only_who_is_available_and_rested_is_rung_whatever_the_strategy(
+        agents in proptest::collection::vec(any_agent(), 1..12),
+        strategy in any_order(),
+        seed in any::<u64>(),
+    ) {
+        let members: Vec<usize> = (1..).take(agents.len()).collect();
+        let mut world = World::of(&[&members]);
+        for (&target, (state, ended, ready)) in members.iter().zip(&agents) {
+            let ago = |seconds: &u64| NOW - Duration::from_secs(*seconds);
+            world.destinations.agents.insert(target_id(target));
+            world.profile(target).wrap_up = 30;
+            let load = world.load(target);
+            load.agent = *state;
+            load.last_ended_at = ended.as_ref().map(ago);
+            load.ready_at = ready.as_ref().map(ago);
+        }
+        let found = balanced(&world, strategy, seed);
+        let rung: BTreeSet<usize> = order(&found).into_iter().collect();
+        let passed = skips(&found);
+        for (target, (state, ended, ready)) in members.iter().zip(&agents) {
+            let here = matches!(state, Some(AgentState::Available | AgentState::WrappingUp));
+            let rests = ended.is_some_and(|ended| {
+                ended < 30 && ready.is_none_or(|ready| ready > ended)
+            });
+            prop_assert_eq!(rung.contains(target), here && !rests, "{} {:?}", target, state);
+            prop_assert_eq!(passed.contains_key(target), !here || rests);
+        }
+    }
 }
 
 #[test]

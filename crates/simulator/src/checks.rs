@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ringfence_routing::{AgentState, Choice};
+use ringfence_model::AgentState;
+use ringfence_routing::Choice;
 
 use crate::counts::reached;
 use crate::invariants::Invariant;
@@ -90,7 +91,10 @@ impl Simulation<'_> {
                 .unwrap_or_default();
             let enabled = self.world.destinations.targets[&choice.target].enabled;
             let full = reached(&caps, [load.active, load.hour, load.day, load.month]);
-            let here = !matches!(load.agent, Some(AgentState::SignedOut | AgentState::Away));
+            let here = !matches!(
+                load.agent,
+                Some(AgentState::SignedOut | AgentState::OnBreak)
+            );
             if !met.insert(choice.target) || !enabled || full || !here || choice.reason.is_empty() {
                 return Err(self.violation(
                     Invariant::DecisionsFitTheirFacts,

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use ringfence_model::{Caps, TargetGroupId, TargetId, Timestamp};
-use ringfence_routing::{AgentState, Destinations, Loads};
+use ringfence_model::{AgentState, Caps, TargetGroupId, TargetId, Timestamp};
+use ringfence_routing::{Destinations, Loads};
 
 use crate::simulation::Fault;
 
@@ -79,7 +79,10 @@ impl Counts {
         let at = self.at;
         let load = self.loads.targets.entry(target).or_default();
         let enabled = destinations.targets.get(&target)?.enabled
-            && !matches!(load.agent, Some(AgentState::SignedOut | AgentState::Away));
+            && !matches!(
+                load.agent,
+                Some(AgentState::SignedOut | AgentState::OnBreak)
+            );
         if !enabled && !self.ignores_pauses {
             return None;
         }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use ringfence_routing::{Admission, AgentState, Choice, StepOutcome};
+use ringfence_model::AgentState;
+use ringfence_routing::{Admission, Choice, StepOutcome};
 
 use crate::call::{Fate, Leg};
 use crate::invariants::Invariant;
@@ -79,7 +80,12 @@ impl Simulation<'_> {
         };
         // What is asked here is asked of the world, not of the table.
         let enabled = self.world.destinations.targets[&target].enabled;
-        if !enabled || matches!(before.agent, Some(AgentState::SignedOut | AgentState::Away)) {
+        if !enabled
+            || matches!(
+                before.agent,
+                Some(AgentState::SignedOut | AgentState::OnBreak)
+            )
+        {
             let detail = format!(
                 "{} rings, enabled {enabled}, {:?}",
                 choice.name, before.agent

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ringfence_model::{PlanDocument, Timestamp};
+use ringfence_model::{AgentState, PlanDocument, Timestamp};
 use ringfence_routing::{
-    AgentState, Chance, Decision, Instruction, Loads, MAX_STEPS_OF_A_CALL, StepOutcome, View, Walk,
+    Chance, Decision, Instruction, Loads, MAX_STEPS_OF_A_CALL, StepOutcome, View, Walk,
 };
 
 use crate::books::Books;
@@ -200,7 +200,7 @@ impl Simulation<'_> {
             Event::AgentTurns(target) => {
                 let states = [
                     AgentState::SignedOut,
-                    AgentState::Away,
+                    AgentState::OnBreak,
                     AgentState::Available,
                     AgentState::Available,
                 ];

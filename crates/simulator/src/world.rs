@@ -85,6 +85,7 @@ impl World {
             } else {
                 0
             },
+            break_after: 0,
             trunk: None,
         };
         let answers = random.below(90);

@@ -6,6 +6,7 @@
 //! after the commit; a row that does not exist is `Ok(None)` or `Ok(false)`, never an error.
 
 mod accounts;
+mod agents;
 mod ahead;
 mod answered;
 mod api_keys;
@@ -57,6 +58,7 @@ mod visit_events;
 mod webhooks;
 mod write;
 
+pub use agents::AgentSet;
 pub use answered::{AnsweredCount, RangCount};
 pub use attention::SiteVisits;
 pub use call_sums::SumsCheck;

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 
 use ringfence_model::{
     AccountId, GroupProfile, Phone, Target, TargetGroup, TargetGroupId, TargetGroupMember,
-    TargetId, TargetProfile,
+    TargetId, TargetProfile, Timestamp,
 };
 
 use crate::commit::Statement;
 use crate::row::Reader;
 use crate::value::{Value, args};
-use crate::{Db, StoreError, phones, profiles};
+use crate::{AgentSet, Db, StoreError, agents, phones, profiles};
 
 macro_rules! target_columns {
     () => {
@@ -68,15 +68,16 @@ pub enum PhoneChange {
 }
 
 impl Db {
-    /// Adds a target, or changes it when `known`, with its profile and phone, all in one transaction.
+    /// Adds a target, or changes it when `known`, with its profile, phone and agent, all in one transaction.
     ///
     /// # Errors
-    /// [`StoreError::Taken`] when another phone has its user.
+    /// [`StoreError::Taken`] when another phone has its user, or its agent answers at another target.
     pub async fn save_target(
         &self,
         target: &Target,
         profile: &TargetProfile,
         phone: &PhoneChange,
+        agent: AgentSet,
         known: bool,
     ) -> Result<(), StoreError> {
         let sql = if known { UPDATE_TARGET } else { ADD_TARGET };
@@ -89,9 +90,11 @@ impl Db {
             PhoneChange::Set(phone) => phones::set(phone),
             PhoneChange::Remove => phones::remove(target.account, target.id),
         });
+        statements.extend(agents::set(target.account, target.id, agent));
         self.run(statements).await.map(drop)
     }
-    /// Removes a target with its profile, phone and registrations; `false` when there is no such target.
+    /// Removes a target with its profile, phone, registrations and agent, who is signed out `at`; `false` when there is no
+    /// such target.
     ///
     /// # Errors
     /// [`StoreError::MissingParent`] while a group has it among its members.
@@ -99,8 +102,10 @@ impl Db {
         &self,
         account: AccountId,
         target: TargetId,
+        at: Timestamp,
     ) -> Result<bool, StoreError> {
         let mut statements = phones::remove(account, target);
+        statements.extend(agents::set(account, target, AgentSet::Is(None, at)));
         statements.push(profiles::forget_target(account, target));
         statements.push(Statement::new(REMOVE_TARGET, args![account, target]));
         let changed = self.run(statements).await?;

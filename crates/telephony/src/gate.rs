@@ -232,14 +232,6 @@ impl Gate {
         if request.method == Method::Register && self.phones.is_open() {
             return self.judge_register(request, flaw, way);
         }
-        if is_phone && message::is_new_invite(request) {
-            let why = "399 ringfence \"Phones take calls here, and make none yet\"";
-            return Judgement::Refuse {
-                code: 403,
-                reason: "phone_calls_out",
-                extra: vec![Header::Warning(why.to_owned().into())],
-            };
-        }
         let source = way.address.ip();
         let known = is_phone || self.trunks.contains(source);
         if !known && !self.is_expected(request) {
@@ -274,6 +266,10 @@ impl Gate {
                     extra: vec![Header::RetryAfter(seconds.to_string().into())],
                 };
             }
+            if is_phone {
+                // It may be at a trunk's address: whoever dials a feature code proves to be the phone.
+                return self.judge_proof(request, way);
+            }
             let accounts = self.trunks.challenged_at(source);
             if !accounts.is_empty() {
                 match self.guard.judge(request, source, &accounts) {
@@ -301,6 +297,11 @@ impl Gate {
         if self.is_retransmission(request) {
             return Judgement::Pass;
         }
+        self.judge_proof(request, way)
+    }
+
+    /// Whether a request proves a phone's password.
+    fn judge_proof(&self, request: &Request, way: Flow) -> Judgement {
         match self.door.judge(request, way) {
             Admission::Good => Judgement::Pass,
             Admission::Ask(challenges) => Judgement::Refuse {

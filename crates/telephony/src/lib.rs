@@ -42,7 +42,7 @@ pub use registered::{RegisteredTrunk, RegistrarAddress, WayOut};
 pub use registrar::{Binding, RegisterFailure, TrunkIdentity};
 pub use ringfence_media::RecordingReport;
 pub use seam::{
-    CallDecision, CallNotice, CallSetup, Flow, IncomingCall, InviteFacts, RecordingPlan,
+    CallDecision, CallNotice, CallSetup, Flow, IncomingCall, InviteFacts, Origin, RecordingPlan,
     TransferDecision, TransferRequest,
 };
 pub use server::Telephony;

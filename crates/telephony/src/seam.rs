@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use ringfence_callflow::{Call, Input, Output};
 use ringfence_media::RecordingReport;
-use ringfence_model::{CallEventKind, CallId, Party, RecordingId, Timestamp, TrunkId};
+use ringfence_model::{CallEventKind, CallId, Party, RecordingId, TargetId, Timestamp, TrunkId};
 use ringfence_routing::Candidate;
 use tokio::sync::{Notify, mpsc, oneshot};
 
@@ -23,8 +23,8 @@ pub struct IncomingCall {
 /// What is known of a call from its INVITE alone. Texts are as they came, at most 256 octets long.
 #[derive(Clone, PartialEq, Eq)]
 pub struct InviteFacts {
-    /// The trunk that it came in on, known by its address.
-    pub trunk: TrunkId,
+    /// Who it came from.
+    pub origin: Origin,
     /// ISO 3166-1 alpha-2: how that trunk writes numbers that lack a country code.
     pub country: Option<String>,
     /// Where it came from.
@@ -42,11 +42,31 @@ pub struct InviteFacts {
     pub received_at: Timestamp,
 }
 
+/// Who sends a new call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// A trunk, known by its address.
+    Trunk(TrunkId),
+    /// The phone of a target, registered where the call came from, with its password proved: it dials a feature code and
+    /// never somebody else.
+    Phone(TargetId),
+}
+
+impl Origin {
+    /// The trunk, if it is one.
+    pub const fn trunk(self) -> Option<TrunkId> {
+        match self {
+            Self::Trunk(trunk) => Some(trunk),
+            Self::Phone(_) => None,
+        }
+    }
+}
+
 /// Numbers masked, so that they never reach a log through `{:?}`.
 impl std::fmt::Debug for InviteFacts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("InviteFacts")
-            .field("trunk", &self.trunk)
+            .field("origin", &self.origin)
             .field("source", &self.source)
             .field("dialled", &ringfence_model::masked(&self.dialled))
             .field(

@@ -247,7 +247,36 @@ function live() {
           setTimeout(() => { row.remove(); settle(told); }, 600);
         }
       }
+      if (told.kind === 'agents') $('[data-live-agents]').innerHTML = told.html;
       settle(told);
+    });
+  };
+  connect();
+  addEventListener('pagehide', () => source.close());
+  addEventListener('pageshow', (event) => { if (event.persisted) connect(); });
+}
+
+// A part of a page that the server sends anew whenever it changes. Whoever is on one of its buttons stays there.
+
+function follow() {
+  const panel = $('[data-follow]');
+  if (!panel) return;
+  let source;
+  let again;
+  const connect = () => {
+    source = new EventSource(panel.dataset.follow);
+    source.addEventListener('error', () => {
+      if (source.readyState !== EventSource.CLOSED) return;
+      clearTimeout(again);
+      again = setTimeout(connect, 3000);
+    });
+    source.addEventListener('message', (event) => {
+      const told = JSON.parse(event.data);
+      skew = told.now - Date.now();
+      const on = panel.contains(document.activeElement) ? document.activeElement.value : undefined;
+      panel.innerHTML = told.html;
+      if (on) $(`button[value="${on}"]:not(:disabled)`, panel)?.focus({ preventScroll: true });
+      writeAges();
     });
   };
   connect();
@@ -447,6 +476,7 @@ copying();
 keys();
 charts();
 live();
+follow();
 for (const box of $$('[data-player]')) player(box).catch(() => { /* The plain player stands. */ });
 if ($('[data-since]') || $('[data-live]')) setInterval(writeAges, 1000);
 if ($('time[data-show="ago"]')) setInterval(writeTimes, 30000);

@@ -301,6 +301,7 @@ impl Platform {
             .await?;
         if changed {
             tracing::info!(%user, "a user was disabled");
+            self.sign_out_agent(known.account, user, now).await?;
             return Ok(());
         }
         Err(self.why_unchanged(&known).await?)

@@ -16,6 +16,10 @@ const MOST_HOLD_MINUTES: u32 = 10_080;
 
 /// The heaviest weight of a member.
 const MOST_WEIGHT: u32 = 10_000;
+/// Calls that ring in vain before an agent is put on a break.
+const MOST_IN_VAIN: u32 = 100;
+/// An hour of rest after a call, in seconds.
+const MOST_WRAP_UP: u32 = 3_600;
 /// Two years.
 const MOST_QUARANTINE_DAYS: u32 = 730;
 
@@ -394,6 +398,21 @@ fn of_target(target: &TargetPart, problems: &mut Vec<String>) {
             "`languages` expected languages such as de or de-AT, got {language:?}"
         ))
     }));
+    if target.wrap_up > MOST_WRAP_UP {
+        problems.push(of(format!(
+            "`wrap_up` expected 0 to {MOST_WRAP_UP} seconds, got {}",
+            target.wrap_up
+        )));
+    }
+    if target.break_after > MOST_IN_VAIN {
+        problems.push(of(format!(
+            "`break_after` expected 0 to {MOST_IN_VAIN} calls, got {}",
+            target.break_after
+        )));
+    }
+    if target.break_after > 0 && target.agent.is_none() {
+        problems.push(of("`break_after` is of use with `agent` alone".into()));
+    }
     let hours = target.hours.iter().flat_map(hours_problems);
     problems.extend(hours.map(|problem| of(format!("`hours`: {problem}"))));
 }

@@ -111,9 +111,15 @@ pub struct TargetPart {
     /// Seconds of rest after each call.
     #[serde(default)]
     pub wrap_up: u32,
+    /// Its agent is put on a break when so many calls in a row rang there in vain; 0 is never.
+    #[serde(default)]
+    pub break_after: u32,
     /// The name of the trunk that carries its calls, for a number.
     #[serde(default)]
     pub trunk: Option<String>,
+    /// The address of the user who answers there: it is rung while that user is available.
+    #[serde(default)]
+    pub agent: Option<String>,
 }
 
 /// `[[group]]`

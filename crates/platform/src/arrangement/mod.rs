@@ -1,6 +1,7 @@
 //! An account's trunks, targets, groups, plans, pools, numbers and sites as one document, applied as often as one likes:
 //! what is missing is made, what differs is changed, what the document does not name is left alone.
 
+mod agents;
 mod apply;
 mod check;
 mod document;
@@ -19,7 +20,7 @@ mod steps;
 use std::collections::BTreeMap;
 
 use futures::future::BoxFuture;
-use ringfence_model::{Account, PlanDocument, TargetId, Timestamp};
+use ringfence_model::{Account, Agent, PlanDocument, TargetId, Timestamp};
 use ringfence_store::StoreError;
 
 use crate::sites::SiteError;
@@ -95,7 +96,8 @@ impl Platform {
             let own = Holdings::of_account(&self.db, account.id, recordings).await?;
             let not_yet = shape.not_carried_out(arrangement, own);
             let logins = self.login_conflicts(account.id, arrangement, &names);
-            let problems = [findings.problems, not_yet, logins.await?].concat();
+            let agents = self.agent_problems(account.id, arrangement, &names);
+            let problems = [findings.problems, not_yet, logins.await?, agents.await?].concat();
             if !problems.is_empty() {
                 return Err(ArrangementError::Problems(problems));
             }
@@ -111,6 +113,7 @@ impl Platform {
             work.dialling(arrangement.dialling.as_ref()).await?;
             work.targets(&shape.targets).await?;
             work.phones(&arrangement.target, &names).await?;
+            work.agents(&arrangement.target, &names).await?;
             work.groups(&shape.groups).await?;
             work.prompts(&folder, &arrangement.prompt)
                 .map_err(ArrangementError::Prompts)?;
@@ -142,6 +145,8 @@ pub struct Own {
     pub shape: Shape,
     /// Where calls may go out to.
     pub reach: Reach,
+    /// Who answers at targets, and how they stand.
+    pub agents: Vec<Agent>,
 }
 
 impl Own {
@@ -197,11 +202,14 @@ pub async fn of_account(db: &ringfence_store::Db, account: &Account) -> Result<O
         let profile = groups.remove(&group.id).unwrap_or_default();
         shape.groups.push((group, profile));
     }
+    let agents = db.agents(id).await?;
+    shape.agents = agents.iter().map(|agent| agent.target).collect();
     let dialling = db.dialling(id).await?.unwrap_or_default();
     let reach = shape.reach(&dialling, &account.country);
     Ok(Own {
         names,
         shape,
         reach,
+        agents,
     })
 }

@@ -1,7 +1,7 @@
 //! An arrangement as records: names become identifiers, parts become trunks, targets, groups and plans. Pure: new
 //! identifiers are drawn by whoever asks.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use ringfence_model::{
@@ -31,6 +31,8 @@ pub struct Shape {
     pub trunks: Vec<(Trunk, Option<String>)>,
     /// Targets and what balancing knows of them.
     pub targets: Vec<(Target, TargetProfile)>,
+    /// Targets that have an agent.
+    pub agents: HashSet<TargetId>,
     /// Groups and how they spread their calls.
     pub groups: Vec<(TargetGroup, GroupProfile)>,
     /// Plans by name.
@@ -82,6 +84,10 @@ impl Arrangement {
         shape.targets = targets
             .filter_map(|part| target(part, account, names))
             .collect();
+        let with_agents = self.target.iter().filter(|part| part.agent.is_some());
+        shape.agents = with_agents
+            .filter_map(|part| names.targets.get(&part.name).copied())
+            .collect();
         let groups = self.group.iter();
         shape.groups = groups
             .filter_map(|part| group(part, account, names))
@@ -111,6 +117,7 @@ impl Shape {
             made.targets.insert(target.id, target.clone());
             made.profiles.insert(target.id, profile.clone());
         }
+        made.agents.clone_from(&self.agents);
         for (group, profile) in &self.groups {
             made.groups.insert(group.id, group.clone());
             made.group_profiles.insert(group.id, profile.clone());
@@ -120,6 +127,7 @@ impl Shape {
 
     /// Adds what another one has and this one has not.
     pub fn add(&mut self, other: Self) {
+        self.agents.extend(other.agents);
         for (trunk, route) in other.trunks {
             if self.trunks.iter().all(|(known, _)| known.id != trunk.id) {
                 self.trunks.push((trunk, route));
@@ -196,6 +204,7 @@ fn target(part: &TargetPart, account: AccountId, names: &Names) -> Option<(Targe
         caps: part.caps,
         hours: part.hours.clone(),
         wrap_up: part.wrap_up,
+        break_after: part.break_after,
         trunk: trunk.and_then(|name| names.trunks.get(name).copied()),
     };
     Some((target, profile))

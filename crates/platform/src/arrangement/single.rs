@@ -7,7 +7,7 @@ use ringfence_model::{
     Account, AccountId, AuditObject, Target, TargetId, TargetProfile, Timestamp,
 };
 use ringfence_routing::{Admission, hours_status};
-use ringfence_store::{PhoneChange, StoreError};
+use ringfence_store::{AgentSet, PhoneChange, StoreError};
 use serde_json::{Value, json};
 
 use super::{Arrangement, Own, TargetPart, TrunkPart, of_account};
@@ -149,6 +149,7 @@ impl Platform {
         let mut texts = document.problems();
         texts.extend(shape.check_plans(Some(&own.reach)).problems);
         texts.extend(self.login_conflicts(account.id, &document, &names).await?);
+        texts.extend(self.agent_problems(account.id, &document, &names).await?);
         problems.extend(texts.iter().map(|text| FieldProblem::of(text, &of)));
         let Some((target, profile)) = shape.targets.first().filter(|_| problems.is_empty()) else {
             return Err(PartError::Problems(problems));
@@ -165,13 +166,25 @@ impl Platform {
         if let Some((target, profile)) = &old {
             change = change.before(told(target, profile, &PhoneChange::Keep));
         }
-        let change = change.after(told(target, profile, &phone));
+        let part = &document.target[0];
+        let agent = self.agent_of(account.id, part, now).await?;
+        let mut after = told(target, profile, &phone);
+        if let Some(address) = &part.agent {
+            after["agent"] = json!(address);
+        }
+        let change = change.after(after);
         let saved = self
             .recorded(change)
-            .save_target(target, profile, &phone, old.is_some())
+            .save_target(target, profile, &phone, agent, old.is_some())
             .await;
         match saved {
             Ok(()) => {}
+            Err(StoreError::Taken(what)) if what.starts_with("agents") => {
+                return Err(PartError::Problems(vec![FieldProblem {
+                    field: "agent".into(),
+                    text: "`agent` answers at another target; a user answers at one".into(),
+                }]));
+            }
             Err(StoreError::Taken(_)) => {
                 return Err(PartError::Problems(vec![FieldProblem {
                     field: "phone".into(),
@@ -181,6 +194,7 @@ impl Platform {
             Err(error) => return Err(error.into()),
         }
         self.load_phones().await?;
+        self.load_agents().await?;
         Ok(id)
     }
 
@@ -212,7 +226,7 @@ impl Platform {
         target.enabled = !paused;
         let change = change.after(told(&target, &profile, &PhoneChange::Keep));
         let rows = self.recorded(change);
-        rows.save_target(&target, &profile, &PhoneChange::Keep, true)
+        rows.save_target(&target, &profile, &PhoneChange::Keep, AgentSet::Keep, true)
             .await?;
         Ok(())
     }
@@ -221,7 +235,12 @@ impl Platform {
     ///
     /// # Errors
     /// [`PartError::InGroups`], [`PartError::NotFound`], [`PartError::Store`].
-    pub async fn remove_target(&self, account: &Account, id: TargetId) -> Result<(), PartError> {
+    pub async fn remove_target(
+        &self,
+        account: &Account,
+        id: TargetId,
+        now: Timestamp,
+    ) -> Result<(), PartError> {
         let own = of_account(&self.db, account).await?;
         let (target, profile) = found(&own, id)?;
         let groups = groups_of(&own, id);
@@ -233,7 +252,8 @@ impl Platform {
             &profile,
             &PhoneChange::Keep,
         ));
-        match self.recorded(change).remove_target(account.id, id).await {
+        let rows = self.recorded(change);
+        match rows.remove_target(account.id, id, now).await {
             Ok(true) => {}
             Ok(false) => return Err(PartError::NotFound),
             // A group took it in meanwhile.
@@ -243,6 +263,7 @@ impl Platform {
             Err(error) => return Err(error.into()),
         }
         self.load_phones().await?;
+        self.load_agents().await?;
         Ok(())
     }
 

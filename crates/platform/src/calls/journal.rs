@@ -32,6 +32,12 @@ pub(super) struct Journal {
     /// Where its sound may go: the conversation, and a message.
     recordings: Vec<RecordingPlan>,
     notices: mpsc::Receiver<CallNotice>,
+    /// Targets at which nobody answered, and when that was over.
+    in_vain: Vec<(TargetId, Timestamp)>,
+    /// A side has hung up.
+    hung_up: bool,
+    /// When the conversation was over and its rest began.
+    talked_until: Option<Timestamp>,
     /// Others had failed when somebody answered, or several were rung and nobody did.
     failed_over: bool,
     ended: bool,
@@ -68,6 +74,9 @@ impl Journal {
             answered: None,
             recordings,
             notices,
+            in_vain: Vec::new(),
+            hung_up: false,
+            talked_until: None,
             failed_over: false,
             ended: false,
             run: call.server,
@@ -84,10 +93,12 @@ impl Journal {
                 self.note(notice, &mut writes);
             }
             self.write(writes).await;
+            self.tell_agents().await;
         }
         if !self.ended {
             let reason = "the call's driver stopped before the call was over";
             self.fail(reason).await;
+            self.tell_agents().await;
         }
         self.platform.board.ended(self.call);
     }
@@ -108,6 +119,21 @@ impl Journal {
         };
         self.note_event(crate::now(), kind, &mut writes);
         self.write(writes).await;
+    }
+
+    /// Whoever talked wraps up, once the conversation is over; who did not answer may be put on a break.
+    async fn tell_agents(&mut self) {
+        for (target, at) in std::mem::take(&mut self.in_vain) {
+            let told = self.platform.agent_did_not_answer(self.account, target, at);
+            told.await;
+        }
+        let Some((index, _)) = self.answered else {
+            return;
+        };
+        if let Some(at) = self.talked_until.take() {
+            let target = self.legs[index].target;
+            self.platform.agent_wraps_up(self.account, target, at).await;
+        }
     }
 
     /// Rows are idempotent, so the same batch is tried until the database takes it.
@@ -203,10 +229,15 @@ impl Journal {
                 leg, outcome, code, ..
             } => {
                 self.leg_ended(*leg, at, *outcome, *code, writes);
+                self.note_in_vain(*leg, *outcome, at);
             }
             CallEventKind::Answered { leg } => self.answered(*leg, at, writes),
             CallEventKind::RecordingStarted { recording } => {
                 self.recording_began(*recording, at, writes);
+            }
+            CallEventKind::HungUp { .. } => {
+                self.hung_up = true;
+                self.talked_until = Some(at);
             }
             CallEventKind::Ended {
                 disposition,
@@ -214,6 +245,9 @@ impl Journal {
                 ..
             } => {
                 self.ended = true;
+                if !self.hung_up {
+                    self.talked_until = Some(at);
+                }
                 if self.answered.is_none() {
                     self.failed_over = self.legs.len() > 1;
                 }
@@ -281,6 +315,21 @@ impl Journal {
         }
     }
 
+    /// A target at which nobody answered: at none of the places where its phone is registered.
+    fn note_in_vain(&mut self, leg: LegId, outcome: LegOutcome, at: Timestamp) {
+        let Some(open) = self.legs.iter().find(|open| open.id == leg) else {
+            return;
+        };
+        let target = open.target;
+        let rings_elsewhere = self
+            .legs
+            .iter()
+            .any(|open| open.target == target && !open.ended);
+        if outcome == LegOutcome::NoAnswer && !rings_elsewhere {
+            self.in_vain.push((target, at));
+        }
+    }
+
     fn leg_began(&mut self, open: OpenLeg, writes: &mut Vec<Write>) {
         writes.push(Write::LegBegun(Leg {
             id: open.id,
@@ -325,6 +374,7 @@ impl Journal {
     fn answered(&mut self, leg: LegId, at: Timestamp, writes: &mut Vec<Write>) {
         if let Some(index) = self.legs.iter().position(|open| open.id == leg) {
             self.answered = Some((index, at));
+            self.platform.agent_answered(self.legs[index].target);
             // Of those that rang at once, none has failed before.
             self.failed_over = self.legs.iter().any(|open| open.ended);
             writes.push(Write::CallAnswered {

@@ -25,7 +25,7 @@ use ringfence_model::{
 };
 use ringfence_store::{StoreError, Write};
 use ringfence_telephony::{
-    CallDecision, CallSetup, Flow, IncomingCall, InviteFacts, RecordingPlan,
+    CallDecision, CallSetup, Flow, IncomingCall, InviteFacts, Origin, RecordingPlan,
 };
 use ringfence_tracking::{Attribution, attribute};
 use tokio::sync::{mpsc, oneshot};
@@ -33,7 +33,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::board::{BoardCall, BoardState};
-use crate::{Platform, now, random};
+use crate::{Platform, agents, now, random};
 pub use facts::CallFacts;
 use journal::Journal;
 use planned::PlannedCall;
@@ -112,6 +112,9 @@ async fn decide(
     decision: oneshot::Sender<CallDecision>,
     calls: TaskTracker,
 ) {
+    if let Origin::Phone(phone) = facts.origin {
+        return agents::answer(&platform, phone, &facts, decision, &calls).await;
+    }
     match begin(&platform, &facts, now()).await {
         Ok((setup, journal)) => {
             let in_time = decision.send(CallDecision::Proceed(Box::new(setup)));

@@ -107,10 +107,15 @@ impl PlannedCall {
             deciding.time_has_passed();
         }
         waits.again = None;
-        waits.resting.retain(|_, until| *until > now);
         if !deciding.may_look(&waits.ticket) {
             return false;
         }
+        let targets = &deciding.loads().targets;
+        waits.resting.retain(|target, until| {
+            let ready = targets.get(target).and_then(|load| load.ready_at);
+            // An agent who has said to be ready since is there, whatever was before.
+            *until > now && ready.is_none_or(|ready| ready + RESTS_FOR <= *until)
+        });
         let mut bits = rand::random::<u64>;
         let view = View {
             facts: &self.about,

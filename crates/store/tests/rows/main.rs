@@ -8,6 +8,7 @@
 mod world;
 
 mod accounts;
+mod agents;
 mod api_keys;
 mod audit;
 mod call_sums;

@@ -30,6 +30,7 @@ async fn profiles_are_kept_and_changed(world: World) {
                 ..Caps::default()
             },
             wrap_up: 20,
+            break_after: 3,
             ..TargetProfile::default()
         };
         db.set_target_profile(account, tenant.target.id, &profile)

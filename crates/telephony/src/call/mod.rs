@@ -32,10 +32,11 @@ use tracing::{debug, info};
 use crate::dialog::Dialog;
 use crate::gate::ActiveCall;
 use crate::loops::Path;
+use crate::phones::Flow;
 use crate::server::Shared;
 use crate::session::{Limits, Session};
 use crate::wire::{self, Heard, Wire};
-use crate::{CallDecision, CallSetup, IncomingCall, InviteFacts};
+use crate::{CallDecision, CallSetup, IncomingCall, InviteFacts, Origin};
 use crate::{guard, message};
 use running::Running;
 
@@ -152,6 +153,14 @@ struct Objection {
     extra: Vec<Header>,
 }
 
+const fn object(code: u16, reason: &'static str) -> Objection {
+    Objection {
+        code,
+        reason,
+        extra: Vec::new(),
+    }
+}
+
 /// What an INVITE must have before anybody is asked about it.
 fn prepare(
     shared: &Shared,
@@ -159,11 +168,6 @@ fn prepare(
     connection: Option<&SipConnection>,
     received_at: Timestamp,
 ) -> Result<(InviteFacts, Dialog, Path), Objection> {
-    let object = |code, reason| Objection {
-        code,
-        reason,
-        extra: Vec::new(),
-    };
     let request = &invite.request;
     if message::max_forwards(request) == 0 {
         return Err(object(483, "too_many_hops"));
@@ -201,6 +205,10 @@ fn prepare(
     let source = connection
         .and_then(|connection| connection.get_remote_addr()?.get_socketaddr().ok())
         .ok_or_else(|| object(500, "no_source"))?;
+    let way = connection.and_then(|connection| Flow::of(connection.get_remote_addr()?));
+    if let Some(way) = way.filter(|way| shared.phones.flow(*way).is_some()) {
+        return prepare_of_phone(shared, invite, connection, way, received_at);
+    }
     let mut trunk = shared
         .trunks
         .find(source.ip())
@@ -228,13 +236,46 @@ fn prepare(
         .ok_or_else(|| object(482, "loop"))?;
     let (caller, caller_name) = message::caller(request).unzip();
     let facts = InviteFacts {
-        trunk: trunk.trunk,
+        origin: Origin::Trunk(trunk.trunk),
         country: trunk.country,
         source,
         sip_call_id: call_id,
         dialled,
         caller,
         caller_name: caller_name.flatten(),
+        received_at,
+    };
+    Ok((facts, dialog, path))
+}
+
+/// The same of a phone that registers here. Its password was proved at the gate; it is nobody's trunk, wherever it is.
+fn prepare_of_phone(
+    shared: &Shared,
+    invite: &Invite,
+    connection: Option<&SipConnection>,
+    way: Flow,
+    received_at: Timestamp,
+) -> Result<(InviteFacts, Dialog, Path), Objection> {
+    let request = &invite.request;
+    let target = guard::credentials(request)
+        .and_then(|credentials| shared.phones.target_on(&credentials.user, way))
+        .ok_or_else(|| object(403, "another_phone"))?;
+    let dialog = Dialog::incoming(request, invite.tag.clone(), connection, shared.config.nat)
+        .ok_or_else(|| object(400, "malformed"))?;
+    let uri = format!("<{}>", request.uri);
+    let dialled = message::user_part(&uri).ok_or_else(|| object(484, "no_number"))?;
+    let path = shared
+        .loops
+        .path(request, &dialled)
+        .ok_or_else(|| object(482, "loop"))?;
+    let facts = InviteFacts {
+        origin: Origin::Phone(target),
+        country: None,
+        source: way.address,
+        sip_call_id: message::call_id(request).unwrap_or_default().to_owned(),
+        dialled,
+        caller: None,
+        caller_name: None,
         received_at,
     };
     Ok((facts, dialog, path))

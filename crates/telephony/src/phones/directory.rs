@@ -186,6 +186,12 @@ impl PhoneDirectory {
         current.next().map(|(_, facts)| *facts)
     }
 
+    /// The target of a user's phone, when that is registered on a flow.
+    pub(crate) fn target_on(&self, user: &str, flow: Flow) -> Option<TargetId> {
+        let entry = self.find(user).filter(|_| self.is_on(user, flow))?;
+        Some(entry.phone.target)
+    }
+
     /// Whether a user's phone is registered on a flow.
     pub(crate) fn is_on(&self, user: &str, flow: Flow) -> bool {
         let now = Timestamp::from(SystemTime::now());

@@ -1,4 +1,4 @@
-//! Whose REGISTER is looked at further: before there is a transaction, and without telling who is known here.
+//! Whose REGISTER, and which phone's INVITE, is looked at further: before there is a transaction, and without telling who is known here.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -42,7 +42,7 @@ const COUNTED: usize = 20_000;
 /// A user that is longer is nobody's.
 const LONGEST_USER: usize = 64;
 
-/// What a REGISTER is worth.
+/// What a REGISTER or a phone's INVITE is worth.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Admission {
     /// It proves its phone's password.
@@ -87,7 +87,7 @@ impl Door {
             .is_banned(&neighbourhood(address), Instant::now())
     }
 
-    /// Judges a REGISTER that came this way.
+    /// Judges a REGISTER, or a phone's INVITE, that came this way.
     pub(crate) fn judge(&self, request: &Request, flow: Flow) -> Admission {
         self.judge_at(request, flow, Instant::now())
     }

@@ -249,7 +249,7 @@ async fn decide(
                 path: folder.join(format!("{call}.wav")),
             }),
             notices,
-            logins: vec![facts.trunk],
+            logins: facts.origin.trunk().into_iter().collect(),
             transfers: (!policy.no_transfers).then(|| transfers(policy.transfer_to.clone())),
         };
         decision

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
 use ringfence_model::{Disposition, Registration, TargetId, Timestamp};
-use ringfence_telephony::{Phone, PhoneSecret, TelephonyConfig};
+use ringfence_telephony::{Origin, Phone, PhoneSecret, TelephonyConfig};
 use ringfence_testing::sipp::Sipp;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::watch;
@@ -113,6 +113,55 @@ Content-Length: 0
             .sends(user, &format!("{headers}\n{proof}"))
     }
 
+    /// Dials, and acknowledges the refusal.
+    fn dials(mut self, number: &str, headers: &str, refused: u16) -> Self {
+        self.sequence += 1;
+        let sequence = self.sequence;
+        let request = |method: &str, kind: &str, length: &str| {
+            format!(
+                r#"{method} sip:{number}@[remote_ip]:[remote_port] SIP/2.0
+Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=z9hG4bK-[pid]-[call_number]-{sequence};rport
+From: <sip:ann@[remote_ip]>;tag=[pid]r[call_number]
+To: <sip:{number}@[remote_ip]>[peer_tag_param]
+Call-ID: [call_id]
+CSeq: {sequence} {method}
+{kind}Max-Forwards: 70
+Content-Length: {length}
+"#
+            )
+        };
+        let kind = format!("{HERE}\nContent-Type: application/sdp\n{headers}");
+        let invite = request("INVITE", &kind, "[len]").replace("[peer_tag_param]", "");
+        let auth = if refused == 401 {
+            r#" auth="true""#
+        } else {
+            ""
+        };
+        let step = format!(
+            r#"<send retrans="500"><![CDATA[
+
+{invite}
+v=0
+o=- 1 1 IN IP4 127.0.0.1
+s=-
+c=IN IP4 127.0.0.1
+t=0 0
+m=audio 9 RTP/AVP 0
+
+]]></send>
+<recv response="100" optional="true"></recv>
+<recv response="{refused}"{auth}></recv>
+<send><![CDATA[
+
+{}
+]]></send>
+"#,
+            request("ACK", "", "0")
+        );
+        self.steps.push_str(&step);
+        self
+    }
+
     fn sipp(self, server: &Server) -> Sipp {
         let names: Vec<&str> = self
             .steps
@@ -160,7 +209,7 @@ async fn a_phone_registers_asks_and_leaves() {
 }
 
 #[tokio::test]
-async fn a_phone_behind_nat_is_called_where_its_messages_come_from_and_may_not_call() {
+async fn a_phone_behind_nat_is_called_where_its_messages_come_from_and_calls_nobody() {
     // Where SIPp is called is known only once it has registered: the policy rings what it is told here.
     let place = ringfence_testing::baresip::free_ports();
     let uri = format!("sip:ann@{place};line=x1");
@@ -201,9 +250,10 @@ async fn a_phone_behind_nat_is_called_where_its_messages_come_from_and_may_not_c
     callee.finish().await.expect("the phone's side");
     assert_eq!(server.ended().await.ended(), (Disposition::Answered, None));
 
+    // It is registered at the address of a trunk, and is none for that.
     let calls_out = Script::caller()
         .invites("")
-        .hears_with(403, &[("Warning", "make none yet")])
+        .hears_with(401, &[("WWW-Authenticate", "ringfence")])
         .acknowledges();
     let calls_out = at(calls_out.sipp().remote(server.address, NUMBER));
     calls_out.run().await.expect("the phone's side");
@@ -312,4 +362,49 @@ async fn a_phones_stream_is_used_for_its_calls_and_a_strangers_is_taken_only_to_
         "{answer}"
     );
     assert_eq!(answer.matches("SIP/2.0 ").count(), 1, "{answer}");
+}
+
+/// How the phone of these tests proves itself.
+fn proof(password: &str) -> String {
+    format!("[authentication username=ann password=\"{password}\"]\n")
+}
+
+#[tokio::test]
+async fn a_phone_that_proves_its_password_dials_in_its_own_name_and_nobody_is_rung() {
+    let policy = Policy {
+        targets: Vec::new(),
+        ..Policy::default()
+    };
+    let (mut server, _kept) = server(policy, md5()).await;
+    let phone = Registers::new()
+        .proves("ann", PASSWORD, HERE)
+        .hears(200, "")
+        .dials("*45", "", 401)
+        .dials("*45", &proof(PASSWORD), 480);
+    phone.sipp(&server).run().await.expect("the phone's side");
+    let log = server.ended().await;
+    assert_eq!(log.facts.origin, Origin::Phone(target()));
+    assert_eq!(
+        (log.facts.dialled.as_str(), log.facts.caller),
+        ("*45", None)
+    );
+}
+
+#[tokio::test]
+async fn who_guesses_by_dialling_is_asked_again_and_counted_with_those_who_register() {
+    let (server, _kept) = server(Policy::default(), md5()).await;
+    let mut phone = Registers::new()
+        .proves("ann", PASSWORD, HERE)
+        .hears(200, "");
+    for guess in ["one", "two"] {
+        phone = phone.dials("*45", "", 401).dials("*45", &proof(guess), 401);
+    }
+    phone.sipp(&server).run().await.expect("the phone's side");
+    assert_eq!(server.telephony.active_calls(), 0);
+
+    // Whoever is not registered there hears nothing at all.
+    let stranger = Registers::new().dials("*45", "", 401).sipp(&server);
+    let stranger = stranger.at(Ipv4Addr::new(127, 0, 0, 8).into(), 0);
+    let stranger = stranger.within(Duration::from_secs(2));
+    stranger.run().await.expect_err("it is not answered");
 }

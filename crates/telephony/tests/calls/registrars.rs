@@ -223,7 +223,7 @@ async fn a_call_to_our_contact_is_for_whom_the_registrar_says() {
     caller.expect("the caller's side");
     let log = server.ended().await;
     assert_eq!(log.facts.dialled, NUMBER);
-    assert_eq!(log.facts.trunk, trunk(&server));
+    assert_eq!(log.facts.origin.trunk(), Some(trunk(&server)));
     // Whoever is not that trunk gets nowhere with its contact.
     server.trunks.replace_registered(Vec::new());
     let caller = Script::caller()

@@ -3,6 +3,7 @@
 //! Every answer is bound to the account of the key; what belongs to another account is not found. The `OpenAPI` 3.1
 //! document at `/v1/openapi.json` is made from the code that answers, and is committed as `docs/openapi.json`.
 
+mod agents;
 mod asking;
 mod audit;
 mod calls;
@@ -82,6 +83,8 @@ fn resources() -> OpenApiRouter<Api> {
         .routes(routes!(export::calls))
         .routes(routes!(visits::show))
         .routes(routes!(erasures::add))
+        .routes(routes!(agents::list))
+        .routes(routes!(agents::change))
         .routes(routes!(numbers::list))
         .routes(routes!(sites::list, sites::add))
         .routes(routes!(sites::add_host))

@@ -44,6 +44,7 @@ struct AuditPage {
 /// Actions that the filter offers: those that this version writes down.
 const ACTIONS: &[&str] = &[
     "account.change",
+    "agent.change",
     "api_key.add",
     "api_key.revoke",
     "campaign_key.add",

@@ -27,21 +27,21 @@ const MOST_WAITING: u32 = 200;
 /// Sources and tags that the menus offer.
 const MOST_SOURCES: usize = 30;
 
-struct RowView {
-    id: String,
-    state: StateWords,
-    caller: String,
-    below: String,
-    source: String,
-    campaign: String,
-    colour: &'static str,
-    target: String,
-    failed_over: bool,
-    talk: String,
+pub(super) struct RowView {
+    pub(super) id: String,
+    pub(super) state: StateWords,
+    pub(super) caller: String,
+    pub(super) below: String,
+    pub(super) source: String,
+    pub(super) campaign: String,
+    pub(super) colour: &'static str,
+    pub(super) target: String,
+    pub(super) failed_over: bool,
+    pub(super) talk: String,
     /// What was said of it: `Converted, 95 GBP`.
-    worth: String,
-    tags: String,
-    when: Moment,
+    pub(super) worth: String,
+    pub(super) tags: String,
+    pub(super) when: Moment,
 }
 
 #[derive(Template)]
@@ -126,7 +126,7 @@ fn worth_words(worth: &Worth, account: &Account) -> String {
     words.join(", ")
 }
 
-fn view(row: &CallRow, account: &Account, zone: &TimeZone) -> RowView {
+pub(super) fn view(row: &CallRow, account: &Account, zone: &TimeZone) -> RowView {
     let call = &row.call;
     let (source, campaign, colour) = match &call.source {
         Some(source) => (

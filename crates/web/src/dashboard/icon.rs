@@ -25,6 +25,9 @@ pub(super) fn icon(name: &str) -> Icon {
             r#"<circle cx="8" cy="8" r="6.5" stroke-width="1.8" stroke-dasharray="4.6 2.2"/><circle cx="8" cy="8" r="2.4" fill="currentColor" stroke="none"/>"#
         }
         "overview" => r#"<path d="M2.5 13.5v-5M6.2 13.5v-8M9.8 13.5v-6M13.5 13.5v-11"/>"#,
+        "agent" => {
+            r#"<path d="M3 9.500V8a5 5 0 0 1 10 0v1.500M3 8.800h1.800v3.700H4a1 1 0 0 1-1-1zM13 8.800h-1.800v3.700h.8a1 1 0 0 0 1-1zM12.500 12.300c-.4 1.200-1.700 1.700-3.500 1.700"/>"#
+        }
         "live" => {
             r#"<circle cx="8" cy="8" r="1.6" fill="currentColor" stroke="none"/><path d="M4.8 11.2a4.5 4.5 0 0 1 0-6.4M11.2 4.8a4.5 4.5 0 0 1 0 6.4M2.7 13.3a7.5 7.5 0 0 1 0-10.6M13.3 2.7a7.5 7.5 0 0 1 0 10.6"/>"#
         }

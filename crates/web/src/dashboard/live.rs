@@ -13,9 +13,10 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::Stream;
 use jiff::tz::TimeZone;
-use ringfence_model::{Account, AccountId, Party, Timestamp};
+use ringfence_model::{Account, AccountId, BreakReason, Party, Timestamp};
 use ringfence_platform::Platform;
 use ringfence_platform::accounts::Viewer;
+use ringfence_platform::agents::AgentStanding;
 use ringfence_platform::board::{BoardCall, BoardNews, BoardState};
 use ringfence_platform::now;
 use serde::Serialize;
@@ -23,12 +24,13 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{OwnedSemaphorePermit, broadcast};
 
 use super::App;
+use super::agent::words_of;
 use super::page::{Problem, Shell, render, zone};
 use super::session::{Reader, token_of};
 use super::words::{Moment, Show, Since, State as StateWords, caller, colour_of, counted, phone};
 
 /// How often a watcher's session is looked at again: who signed out learns nothing more.
-const CHECK_SESSION: Duration = Duration::from_secs(20);
+pub(super) const CHECK_SESSION: Duration = Duration::from_secs(20);
 
 struct Row {
     id: String,
@@ -53,6 +55,40 @@ struct LivePage {
     elsewhere: Option<String>,
     loaded: Moment,
     rows: Vec<Row>,
+    agents: Agents,
+}
+
+struct AgentRow {
+    name: String,
+    target: String,
+    state: StateWords,
+    reason: &'static str,
+    since: Since,
+}
+
+/// The account's agents, as a part of the page.
+#[derive(Template)]
+#[template(path = "live_agents.html")]
+struct Agents {
+    rows: Vec<AgentRow>,
+}
+
+impl Agents {
+    fn of(agents: &[AgentStanding], now: Timestamp) -> Self {
+        let row = |agent: &AgentStanding| AgentRow {
+            name: agent.name.clone(),
+            target: agent.target_name.clone(),
+            state: words_of(agent),
+            reason: agent.reason.map_or("", BreakReason::meaning),
+            since: Since {
+                at: agent.since,
+                now,
+            },
+        };
+        Self {
+            rows: agents.iter().map(row).collect(),
+        }
+    }
 }
 
 #[derive(Template)]
@@ -72,6 +108,7 @@ pub(super) async fn show(State(app): State<App>, reader: Reader) -> Result<Respo
         elsewhere: elsewhere(&app.platform),
         loaded: Moment::new(now, &zone, Show::Clock),
         rows: calls.iter().map(|call| row(call, account, now)).collect(),
+        agents: Agents::of(&app.platform.agents(account.id, now).await?, now),
     })
 }
 
@@ -181,6 +218,12 @@ enum Told {
     },
     /// A call is over.
     Gone { lead: String, now: i64, id: String },
+    /// How all agents stand.
+    Agents {
+        lead: String,
+        now: i64,
+        html: String,
+    },
 }
 
 #[derive(Serialize)]
@@ -195,14 +238,8 @@ pub(super) async fn events(
     reader: Reader,
     headers: axum::http::HeaderMap,
 ) -> Response {
-    let Ok(permit) = Arc::clone(&app.watchers).try_acquire_owned() else {
-        metrics::counter!("ringfence_dashboard_refused_total", "reason" => "too_many_watchers")
-            .increment(1);
-        return (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "too many pages watch live calls; try again later\n",
-        )
-            .into_response();
+    let Some(permit) = watch(&app) else {
+        return too_many_watch();
     };
     let news = app.platform.board.subscribe();
     let token = token_of(&headers).unwrap_or_default();
@@ -213,7 +250,30 @@ pub(super) async fn events(
         news,
         _permit: permit,
     };
-    let mut response = Sse::new(watcher.told())
+    streamed(watcher.told())
+}
+
+/// A place among the pages that watch, while there is one.
+pub(super) fn watch(app: &App) -> Option<OwnedSemaphorePermit> {
+    Arc::clone(&app.watchers).try_acquire_owned().ok()
+}
+
+/// The answer to a page that has no place among those that watch.
+pub(super) fn too_many_watch() -> Response {
+    metrics::counter!("ringfence_dashboard_refused_total", "reason" => "too_many_watchers")
+        .increment(1);
+    (
+        StatusCode::SERVICE_UNAVAILABLE,
+        "too many pages watch live news; try again later\n",
+    )
+        .into_response()
+}
+
+/// Events for as long as they come.
+pub(super) fn streamed(
+    events: impl Stream<Item = Result<Event, Infallible>> + Send + 'static,
+) -> Response {
+    let mut response = Sse::new(events)
         .keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
         .into_response();
     // Proxies that gather an answer before they hand it on are asked not to.
@@ -239,11 +299,30 @@ impl Watcher {
             check.tick().await;
             yield Ok(event(&self.all()));
             let stopping = self.platform.stopping.clone();
+            let (agents, mut changes_at) = self.agents().await;
+            // An account without agents has nothing to hear of them.
+            if !matches!(&agents, Told::Agents { html, .. } if html.trim().is_empty()) {
+                yield Ok(event(&agents));
+            }
             loop {
                 tokio::select! {
                     () = stopping.cancelled() => break,
+                    () = until(changes_at) => {
+                        let agents;
+                        (agents, changes_at) = self.agents().await;
+                        yield Ok(event(&agents));
+                    }
                     news = self.news.recv() => match news {
-                        Ok(news) if news.account() == self.account() => yield Ok(event(&self.one(&news))),
+                        Ok(BoardNews::Agents(account)) if account == self.account() => {
+                            let agents;
+                            (agents, changes_at) = self.agents().await;
+                            yield Ok(event(&agents));
+                        }
+                        Ok(news) if news.account() == self.account() => {
+                            if let Some(told) = self.one(&news) {
+                                yield Ok(event(&told));
+                            }
+                        }
                         Ok(_) => {}
                         Err(RecvError::Lagged(_)) => yield Ok(event(&self.all())),
                         Err(RecvError::Closed) => break,
@@ -273,10 +352,23 @@ impl Watcher {
         }
     }
 
-    fn one(&self, news: &BoardNews) -> Told {
+    /// How the agents stand, and when time alone changes that.
+    async fn agents(&self) -> (Told, Option<Timestamp>) {
+        let at = now();
+        let lead = lead(&self.platform.board.snapshot(self.account()));
+        let agents = self.platform.agents(self.account(), at).await;
+        // What cannot be read now is told with the next change.
+        let agents = agents.unwrap_or_default();
+        let html = Agents::of(&agents, at).render().unwrap_or_default();
+        let now = at.as_micros() / 1_000;
+        let changes_at = agents.iter().filter_map(|agent| agent.until).min();
+        (Told::Agents { lead, now, html }, changes_at)
+    }
+
+    fn one(&self, news: &BoardNews) -> Option<Told> {
         let lead = lead(&self.platform.board.snapshot(self.account()));
         let now = now().as_micros() / 1_000;
-        match news {
+        Some(match news {
             BoardNews::Call(call) => Told::Call {
                 lead,
                 now,
@@ -288,7 +380,8 @@ impl Watcher {
                 now,
                 id: id.to_string(),
             },
-        }
+            BoardNews::Agents(_) => return None,
+        })
     }
 
     fn row(&self, call: &BoardCall) -> ToldRow {
@@ -298,6 +391,13 @@ impl Watcher {
             id: call.id.to_string(),
             html,
         }
+    }
+}
+
+async fn until(at: Option<Timestamp>) {
+    match at {
+        Some(at) => tokio::time::sleep(at.since(now())).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -312,7 +412,7 @@ fn says(call: &BoardCall, account: &Account) -> String {
     }
 }
 
-fn event(told: &Told) -> Event {
+pub(super) fn event(told: &impl Serialize) -> Event {
     Event::default()
         .json_data(told)
         .unwrap_or_else(|_| Event::default().comment("unreadable"))

@@ -3,6 +3,7 @@
 //! Every page is bound to the account of its session; what belongs to another account is not found.
 
 mod account;
+mod agent;
 mod api_keys;
 mod assets;
 mod audit;
@@ -102,6 +103,8 @@ pub(crate) fn router(platform: Arc<Platform>) -> Router {
         )
         .route("/sign-out", post(sign_in::leave))
         .route("/theme", post(session::set_theme))
+        .route("/agent", get(agent::show).post(agent::change))
+        .route("/agent/events", get(agent::events))
         .route("/live", get(live::show))
         .route("/live/events", get(live::events))
         .route("/calls", get(calls::show))

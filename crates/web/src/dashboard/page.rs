@@ -15,8 +15,9 @@ use super::session::Reader;
 use crate::access::{self, Door};
 
 /// The places of the navigation.
-const PLACES: [(&str, &str, &str); 8] = [
+const PLACES: [(&str, &str, &str); 9] = [
     ("overview", "/", "Overview"),
+    ("agent", AGENT, "Agent"),
     ("live", "/live", "Live"),
     ("calls", "/calls", "Calls"),
     ("reports", "/reports", "Reports"),
@@ -25,6 +26,9 @@ const PLACES: [(&str, &str, &str); 8] = [
     ("routing", "/plans", "Routing"),
     ("sites", "/sites", "Sites"),
 ];
+
+/// The place of those who answer at a target.
+const AGENT: &str = "/agent";
 
 /// What belongs to the place Routing; templates read it.
 pub(super) const ROUTING: [(&str, &str); 4] = [
@@ -79,6 +83,7 @@ impl Shell {
             places
                 .iter()
                 .filter(|(_, href, _)| is_open(viewer, href))
+                .filter(|(_, href, _)| *href != AGENT || app.platform.is_agent(viewer.user.id))
                 .map(|&(icon, href, word)| Place {
                     icon,
                     href,

@@ -3,7 +3,8 @@
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use ringfence_model::{Caps, TargetId};
+use ringfence_model::{BreakReason, Caps, TargetId, Timestamp, User};
+use ringfence_platform::agents::AgentStanding;
 use ringfence_platform::arrangement::{
     FieldProblem, KnownTarget, Own, PartError, Secret, TargetPart, TargetStanding,
 };
@@ -11,11 +12,12 @@ use ringfence_platform::{now, phones};
 use serde::Deserialize;
 
 use super::App;
+use super::agent::words_of;
 use super::field::Wrong;
 use super::page::{Problem, Shell, render, unprocessable};
 use super::session::{Posted, Reader};
 use super::target_hours::{HoursFields, HoursSent};
-use super::words::counted;
+use super::words::{Since, State as StateWords, counted};
 
 /// The limits of a form, as they are called there and in the document.
 const LIMITS: [(&str, &str); 4] = [
@@ -42,6 +44,21 @@ struct Row {
     closed: Option<String>,
     broken: bool,
     calls: String,
+    agent: Option<RowAgent>,
+}
+
+/// Who answers there, and how it stands.
+struct RowAgent {
+    name: String,
+    state: StateWords,
+    reason: &'static str,
+    since: Since,
+}
+
+/// A user who may answer there.
+struct Choice {
+    email: String,
+    name: String,
 }
 
 /// The form, as it was sent when it failed.
@@ -56,9 +73,12 @@ struct Fields {
     languages: String,
     limits: Vec<Limit>,
     wrap_up: String,
+    break_after: String,
     hours: HoursFields,
     paused: bool,
     trunks: Vec<String>,
+    agent: String,
+    agents: Vec<Choice>,
     wrong: Wrong,
 }
 
@@ -72,7 +92,9 @@ fn at_its_field(problem: FieldProblem) -> FieldProblem {
         "languages" => "languages",
         "caps" => "caps",
         "wrap_up" => "wrap_up",
+        "break_after" => "break_after",
         "hours" => "hours",
+        "agent" => "agent",
         _ => "address",
     };
     FieldProblem {
@@ -132,6 +154,8 @@ pub(super) struct Sent {
     day: String,
     month: String,
     wrap_up: String,
+    break_after: String,
+    agent: String,
     #[serde(flatten)]
     hours: HoursSent,
     paused: Option<String>,
@@ -158,6 +182,7 @@ impl Sent {
         };
         let [concurrent, hour, day, month] = self.limits().map(|text| number("caps", text));
         let wrap_up = number("wrap_up", &self.wrap_up).unwrap_or_default();
+        let break_after = number("break_after", &self.break_after).unwrap_or_default();
         let typed = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
         let mut part = TargetPart {
             name: self.name.trim().to_owned(),
@@ -171,6 +196,8 @@ impl Sent {
             },
             hours,
             wrap_up,
+            break_after,
+            agent: typed(&self.agent),
             ..TargetPart::default()
         };
         match self.kind.as_str() {
@@ -267,7 +294,11 @@ pub(super) async fn remove(
 ) -> Result<Response, Problem> {
     let id: TargetId = target.parse().map_err(|_| Problem::NotFound)?;
     let reader = &posted.reader;
-    match app.platform.remove_target(&reader.viewer.account, id).await {
+    match app
+        .platform
+        .remove_target(&reader.viewer.account, id, now())
+        .await
+    {
         Ok(()) => Ok(Redirect::to("/targets?done=removed").into_response()),
         Err(error @ PartError::InGroups(_)) => {
             let wrong = format!("Nothing was removed: {error}.");
@@ -309,7 +340,10 @@ async fn page(
 ) -> Result<Response, Problem> {
     let account = &reader.viewer.account;
     let (targets, own) = app.platform.targets_and_trunks(account).await?;
-    let loads = app.platform.target_standings(account.id, now());
+    let at = now();
+    let loads = app.platform.target_standings(account.id, at);
+    let agents = app.platform.agents(account.id, at).await?;
+    let people = app.platform.possible_agents(account.id).await?;
     let form = match form {
         Form::Of(None) => {
             let hours = HoursSent::of(None, &account.time_zone);
@@ -317,18 +351,17 @@ async fn page(
                 hours,
                 ..Sent::default()
             };
-            fields(&empty, Vec::new(), &own)
+            fields(&empty, Vec::new(), &own, &people)
         }
         Form::Of(Some(id)) => {
             let mut targets = targets.iter();
             let known = targets.find(|known| known.target.id == id);
-            fields(
-                &sent_of(known.ok_or(Problem::NotFound)?, &own, &account.time_zone),
-                Vec::new(),
-                &own,
-            )
+            let mut sent = sent_of(known.ok_or(Problem::NotFound)?, &own, &account.time_zone);
+            let agent = agents.iter().find(|agent| agent.target == id);
+            sent.agent = agent.map(|agent| agent.email.clone()).unwrap_or_default();
+            fields(&sent, Vec::new(), &own, &people)
         }
-        Form::Sent(sent, wrong) => fields(&sent, wrong, &own),
+        Form::Sent(sent, wrong) => fields(&sent, wrong, &own, &people),
     };
     let paused = targets.iter().filter(|known| !known.target.enabled).count();
     let lead = match (targets.len(), paused) {
@@ -351,13 +384,21 @@ async fn page(
         wrong,
         targets: targets
             .iter()
-            .map(|known| row(known, load_of(known)))
+            .map(|known| {
+                let agent = agents.iter().find(|agent| agent.target == known.target.id);
+                row(known, load_of(known), agent, at)
+            })
             .collect(),
         form,
     })
 }
 
-fn row(known: &KnownTarget, load: TargetStanding) -> Row {
+fn row(
+    known: &KnownTarget,
+    load: TargetStanding,
+    agent: Option<&AgentStanding>,
+    at: Timestamp,
+) -> Row {
     let KnownTarget {
         target,
         profile,
@@ -384,6 +425,9 @@ fn row(known: &KnownTarget, load: TargetStanding) -> Row {
         caps.iter()
             .filter_map(|(most, per)| Some(format!("at most {} {per}", (*most)?))),
     );
+    if profile.wrap_up > 0 {
+        about.push(format!("rests {} s after a call", profile.wrap_up));
+    }
     if profile.hours.is_some() {
         about.push("has opening hours".into());
     }
@@ -394,13 +438,22 @@ fn row(known: &KnownTarget, load: TargetStanding) -> Row {
         about: about.join(", "),
         groups: groups.join(", "),
         paused: !target.enabled,
-        closed: known.closed(now()),
+        closed: known.closed(at),
         broken: load.held_back,
         calls: counted(load.calls.into(), "call", "calls"),
+        agent: agent.map(|agent| RowAgent {
+            name: agent.name.clone(),
+            state: words_of(agent),
+            reason: agent.reason.map_or("", BreakReason::meaning),
+            since: Since {
+                at: agent.since,
+                now: at,
+            },
+        }),
     }
 }
 
-fn fields(sent: &Sent, wrong: Vec<FieldProblem>, own: &Own) -> Fields {
+fn fields(sent: &Sent, wrong: Vec<FieldProblem>, own: &Own, people: &[User]) -> Fields {
     let kind = match sent.kind.as_str() {
         "phone" => "phone",
         "number" => "number",
@@ -423,9 +476,18 @@ fn fields(sent: &Sent, wrong: Vec<FieldProblem>, own: &Own) -> Fields {
             })
             .collect(),
         wrap_up: sent.wrap_up.clone(),
+        break_after: sent.break_after.clone(),
         hours: sent.hours.fields(),
         paused: sent.paused.is_some(),
         trunks: own.names.trunks.keys().cloned().collect(),
+        agent: sent.agent.clone(),
+        agents: people
+            .iter()
+            .map(|user| Choice {
+                email: user.email.clone(),
+                name: user.name.clone(),
+            })
+            .collect(),
         wrong: Wrong(wrong.into_iter().map(at_its_field).collect()),
     }
 }
@@ -462,6 +524,8 @@ fn sent_of(known: &KnownTarget, own: &Own, zone: &str) -> Sent {
         day: limit(profile.caps.day),
         month: limit(profile.caps.month),
         wrap_up: limit((profile.wrap_up > 0).then_some(profile.wrap_up)),
+        break_after: limit((profile.break_after > 0).then_some(profile.break_after)),
+        agent: String::new(),
         hours: HoursSent::of(profile.hours.as_ref(), zone),
         paused: (!target.enabled).then(|| "on".to_owned()),
     }

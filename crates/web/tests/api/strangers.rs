@@ -35,7 +35,10 @@ async fn no_endpoint_shows_or_changes_another_accounts_rows(engine: Engine) {
     let told = deliveries["items"][0].clone();
     assert_eq!(told["call_id"], again.to_string());
     let webhooks = own.get("/v1/webhooks").await;
+    let targets = world.platform.db.targets(world.account.id).await.unwrap();
+    let target = targets[0].id.to_string();
     let identifiers = [
+        ("{target}", target.as_str()),
         ("{webhook}", webhook.as_str()),
         ("{delivery}", told["id"].as_str().unwrap()),
         ("{call}", call.as_str()),
@@ -67,6 +70,7 @@ async fn no_endpoint_shows_or_changes_another_accounts_rows(engine: Engine) {
                 "/v1/webhooks" => {
                     json!({"url": "https://x.example.com/", "events": ["call.ended"]})
                 }
+                "/v1/agents/{target}" => json!({"state": "available"}),
                 "/v1/calls/{call}/worth" => json!({"lead": "converted"}),
                 "/v1/webhooks/{webhook}" => json!({"enabled": false}),
                 "/v1/webhooks/{webhook}/replay" => json!({"since": "2020-01-01T00:00:00Z"}),

@@ -108,12 +108,13 @@ pub fn location(answer: &Response) -> &str {
     answer.headers()[LOCATION].to_str().unwrap()
 }
 
-pub const PAGES: [&str; 21] = [
+pub const PAGES: [&str; 22] = [
     "/",
     "/?period=1h",
     "/?period=24h",
     "/?period=7d",
     "/?period=30d",
+    "/agent",
     "/live",
     "/calls",
     "/calls?outcome=missed&period=7d&source=Google+Ads&recorded=1&q=020",

@@ -5,6 +5,7 @@ use std::time::Duration;
 use reqwest::{Method, Response, StatusCode};
 use ringfence_model::{AuditFilter, KeyScope, Role, User, WebhookEvent};
 use ringfence_platform::now;
+use ringfence_store::AgentSet;
 use ringfence_testing::{Engine, on_both_engines};
 use ringfence_web::access::{Door, ROWS, Row};
 use serde_json::json;
@@ -32,6 +33,9 @@ impl Known {
         key.await.unwrap();
         let numbers = platform.db.numbers(account).await.unwrap();
         let targets = platform.db.targets(account).await.unwrap();
+        let agent = AgentSet::Is(Some(world.analyst.id), now());
+        let answers = platform.db.set_agent(account, targets[0].id, agent);
+        answers.await.unwrap();
         let groups = platform.db.target_groups(account).await.unwrap();
         let trunks = platform.db.trunks(account).await.unwrap();
         let plans = platform.db.plans(account).await.unwrap();
@@ -347,6 +351,7 @@ async fn every_endpoint_opens_to_its_keys_alone(engine: Engine) {
         let body = match row.path {
             "/v1/webhooks" => json!({"url": "https://x.example.com/", "events": ["call.ended"]}),
             "/v1/calls/{call}/worth" => json!({"lead": "converted", "value": "95"}),
+            "/v1/agents/{target}" => json!({"state": "available"}),
             "/v1/erasures" => json!({"visit_id": known.id("{visit}")}),
             "/v1/webhooks/{webhook}" => json!({"enabled": false}),
             "/v1/webhooks/{webhook}/replay" => json!({"since": "2020-01-01T00:00:00Z"}),
