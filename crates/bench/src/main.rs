@@ -8,9 +8,12 @@ mod media;
 mod process;
 mod program;
 mod report;
+mod reports;
 mod rows;
 mod sipp;
+mod sums_cost;
 mod tag;
+mod year;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -34,6 +37,8 @@ enum Bench {
     Media(media::Options),
     /// Pages of 100 KB looked at on one core, beside the bare HTML parse of the same text; then hostile pages
     Fence(fence::Options),
+    /// Reports, the call log and its file over a year of calls, beside the plain GROUP BY of the same rows
+    Reports(reports::Options),
 }
 
 /// What every bench takes.
@@ -59,5 +64,6 @@ fn main() -> anyhow::Result<()> {
         Bench::Calls(options) => calls::run(&options),
         Bench::Media(options) => media::run(&options),
         Bench::Fence(options) => fence::run(&options),
+        Bench::Reports(options) => reports::run(&options),
     }
 }

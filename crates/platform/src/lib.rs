@@ -30,6 +30,7 @@ mod registering;
 pub mod reports;
 pub mod retention;
 pub mod secrets;
+pub mod segments;
 pub mod servers;
 pub mod setup;
 pub mod sites;

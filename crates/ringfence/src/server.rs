@@ -12,6 +12,7 @@ use ringfence_media::{MediaConfig, MediaEngine};
 use ringfence_outbound::{Outbound, OutboundPolicy};
 use ringfence_platform::calls::{self, Recovered};
 use ringfence_platform::retention::{FilesRemoved, Retention};
+use ringfence_platform::segments::Look;
 use ringfence_platform::servers::Identity;
 use ringfence_platform::{Keys, Platform, Settings, now};
 use ringfence_store::Db;
@@ -30,6 +31,11 @@ const QUARANTINES_EVERY: Duration = Duration::from_secs(30);
 
 /// How often is looked for what is past its time, and for files of erased recordings that are still there.
 const RETENTION_EVERY: Duration = Duration::from_mins(15);
+
+/// How often is looked for days that a change took out of their segments.
+const CHANGED_DAYS_EVERY: Duration = Duration::from_mins(1);
+/// After so many of those looks, days that have ended are looked for.
+const ENDED_DAYS_AFTER: u32 = 60;
 
 /// How long HTTP requests may take to end once the server stops; live pages are cut before.
 const HTTP_PATIENCE: Duration = Duration::from_secs(5);
@@ -174,6 +180,7 @@ impl Server {
             plan.retention,
             stop.clone(),
         ));
+        tokio::spawn(seal_days(Arc::clone(&platform), stop.clone()));
         let webhooks = tokio::spawn(Arc::clone(&platform).send_webhooks());
         let standing = tokio::spawn(Arc::clone(&platform).keep_standing(plan.dead_after));
         tokio::spawn(metrics.clone().keep());
@@ -327,6 +334,24 @@ async fn end_quarantines(platform: Arc<Platform>, stop: CancellationToken) {
             Ok(0) => {}
             Ok(numbers) => tracing::info!(numbers, "quarantines are over"),
             Err(error) => tracing::warn!("quarantines go on for now: {error}"),
+        }
+    }
+}
+
+async fn seal_days(platform: Arc<Platform>, stop: CancellationToken) {
+    let mut beat = tokio::time::interval(CHANGED_DAYS_EVERY);
+    let mut looks = 0_u32;
+    while stop.run_until_cancelled(beat.tick()).await.is_some() {
+        let look = if u32::is_multiple_of(looks, ENDED_DAYS_AFTER) {
+            Look::All
+        } else {
+            Look::Changed
+        };
+        looks = looks.wrapping_add(1);
+        match platform.seal_days(look, now()).await {
+            Ok(0) => {}
+            Ok(days) => tracing::info!(days, "sealed days of calls for reports"),
+            Err(error) => tracing::warn!("days of calls are not sealed for now: {error}"),
         }
     }
 }

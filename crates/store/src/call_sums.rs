@@ -14,7 +14,7 @@ use crate::{Db, StoreError};
 
 /// In microseconds. Every zone of today is off UTC by whole quarters of an hour, so that its days are sums of them.
 pub(crate) const QUARTER: i64 = 900_000_000;
-const DAY: i64 = 86_400_000_000;
+pub(crate) const DAY: i64 = 86_400_000_000;
 
 macro_rules! sum_columns {
     () => {

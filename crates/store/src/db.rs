@@ -217,6 +217,20 @@ impl Db {
         self.row(sql, args, read).await
     }
 
+    /// What was acknowledged before, as it is now: what is read of it is of one instant, whatever is written meanwhile.
+    pub(crate) fn snapshot(&self) -> BoxFuture<'_, Result<Snapshot, StoreError>> {
+        Box::pin(async move {
+            self.settled().await?;
+            Ok(match self {
+                Self::Sqlite(sqlite) => Snapshot::Sqlite(sqlite.readers.begin().await?),
+                Self::Postgres(postgres) => {
+                    let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+                    Snapshot::Postgres(postgres.readers.begin_with(begin).await?)
+                }
+            })
+        })
+    }
+
     /// Waits until readers see what was acknowledged before, by whichever program.
     fn settled(&self) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async move {
@@ -257,6 +271,44 @@ impl Db {
             Self::Sqlite(sqlite) => &sqlite.writer,
             Self::Postgres(postgres) => &postgres.writer,
         }
+    }
+}
+
+/// A transaction that only reads.
+pub(crate) enum Snapshot {
+    Sqlite(sqlx::Transaction<'static, sqlx::Sqlite>),
+    Postgres(sqlx::Transaction<'static, sqlx::Postgres>),
+}
+
+impl Snapshot {
+    /// Every row that `sql` finds.
+    pub async fn rows<T>(
+        &mut self,
+        sql: &'static str,
+        args: Vec<Value>,
+        read: Read<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        match self.find(sql, args).await? {
+            Found::Sqlite(rows) => rows.iter().map(|row| read(&mut Reader::new(row))).collect(),
+            Found::Postgres(rows) => rows.iter().map(|row| read(&mut Reader::new(row))).collect(),
+        }
+    }
+
+    fn find(
+        &mut self,
+        sql: &'static str,
+        args: Vec<Value>,
+    ) -> BoxFuture<'_, Result<Found, StoreError>> {
+        Box::pin(async move {
+            Ok(match self {
+                Self::Sqlite(open) => {
+                    Found::Sqlite(sqlite_query(sql, args).fetch_all(&mut **open).await?)
+                }
+                Self::Postgres(open) => {
+                    Found::Postgres(postgres_query(sql, args).fetch_all(&mut **open).await?)
+                }
+            })
+        })
     }
 }
 

@@ -43,6 +43,7 @@ migrations! {
     34 "0034_erasure",
     36 "0036_call_worths",
     37 "0037_agents",
+    38 "0038_call_segments",
     40 "0040_servers",
     41 "0041_leases_of_numbers",
     43 "0043_account_currency",

@@ -8,7 +8,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use ringfence_model::{Account, Disposition, Lead, Money, Timestamp};
 use ringfence_platform::Platform;
-use ringfence_platform::call_log::{CallFilter, CallRow};
+use ringfence_platform::call_log::{CallCursor, CallFilter, CallRow};
 use ringfence_platform::reports::zone_of;
 
 /// Calls that are read at a time.
@@ -51,22 +51,25 @@ pub(crate) fn answer(platform: Arc<Platform>, account: &Account, filter: CallFil
         let local = time.to_jiff().to_zoned(zone.clone());
         local.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
     };
+    let filter = Arc::new(filter);
+    // On a task of its own, so that calls are read while the ones before them are written; one page ahead and no more.
+    let read = move |after: Option<CallCursor>| {
+        let (platform, filter) = (Arc::clone(&platform), Arc::clone(&filter));
+        tokio::spawn(async move {
+            let page = platform.call_log(account, &filter, after, AT_A_TIME).await;
+            page.map_err(std::io::Error::other)
+        })
+    };
     let lines = try_stream! {
         yield table(std::iter::once(COLUMNS.map(str::to_owned)))?;
-        let mut after = None;
-        loop {
-            let page = platform
-                .call_log(account, &filter, after, AT_A_TIME)
-                .await
-                .map_err(std::io::Error::other)?;
+        let mut reading = Some(read(None));
+        while let Some(page) = reading.take() {
+            let page = page.await??;
+            reading = page.next.map(|after| read(Some(after)));
             if page.rows.is_empty() {
                 break;
             }
             yield table(page.rows.into_iter().map(|row| line(row, money, &at)))?;
-            after = page.next;
-            if after.is_none() {
-                break;
-            }
         }
     };
     let lines: std::pin::Pin<Box<dyn futures::Stream<Item = std::io::Result<Bytes>> + Send>> =

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use ringfence_model::{Call, CallId, Disposition, NumberId, Source, SourceKind, Timestamp};
 use ringfence_store::{CallTotals, Db, Write};
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 
-use crate::world::{Tenant, World, at, caller, on_both_engines};
+use crate::world::{
+    Tenant, World, at, caller, draw_below as draw, execute, literal, on_both_engines,
+};
 
 on_both_engines! {
     every_report_of_a_month_is_what_counting_its_calls_gives
@@ -16,35 +17,6 @@ on_both_engines! {
 }
 
 const DAY: u64 = 86_400;
-
-/// What another program does to the rows, past the writer.
-async fn execute(world: &World, sql: &str) {
-    let sql = AssertSqlSafe(sql.to_owned());
-    let url = world.database.url();
-    if url.starts_with("sqlite:") {
-        let mut connection = SqliteConnection::connect(url).await.unwrap();
-        sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
-    } else {
-        let mut connection = PgConnection::connect(url).await.unwrap();
-        sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
-    }
-}
-
-/// An identifier as a literal of the engine.
-fn literal(world: &World, call: CallId) -> String {
-    let id = call.0.simple().to_string();
-    if world.database.url().starts_with("sqlite:") {
-        format!("x'{id}'")
-    } else {
-        format!("'{id}'")
-    }
-}
-
-/// 0 to `below`, drawn from the world's numbers so that a failure comes again.
-fn draw(world: &World, below: u64) -> u64 {
-    let drawn = u64::try_from(world.draw() >> 64).unwrap();
-    (drawn ^ (drawn >> 31)).wrapping_mul(0x9e37_79b9_7f4a_7c15) % below
-}
 
 fn drawn_call(world: &World, tenant: &Tenant, numbers: &[NumberId], started_at: Timestamp) -> Call {
     let sources = [

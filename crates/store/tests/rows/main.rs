@@ -11,6 +11,7 @@ mod accounts;
 mod agents;
 mod api_keys;
 mod audit;
+mod call_segments;
 mod call_sums;
 mod call_worths;
 mod calls;

@@ -13,6 +13,7 @@ use ringfence_model::{
 };
 use ringfence_store::Db;
 use ringfence_testing::TestDatabase;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 
 /// Runs each test's body once on SQLite and once on PostgreSQL.
 macro_rules! on_both_engines {
@@ -327,4 +328,52 @@ pub fn london(digits: u32) -> E164 {
 /// A fictitious caller, 0 to 99.
 pub fn caller(digits: u32) -> E164 {
     format!("+1212555{:04}", 100 + digits).parse().unwrap()
+}
+
+/// What another program does to the rows, past the writer.
+pub async fn execute(world: &World, sql: &str) {
+    let sql = AssertSqlSafe(sql.to_owned());
+    let url = world.database.url();
+    if url.starts_with("sqlite:") {
+        let mut connection = SqliteConnection::connect(url).await.unwrap();
+        sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+    } else {
+        let mut connection = PgConnection::connect(url).await.unwrap();
+        sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+    }
+}
+
+/// An identifier as a literal of the engine.
+pub fn literal(world: &World, call: CallId) -> String {
+    let id = call.0.simple().to_string();
+    if world.database.url().starts_with("sqlite:") {
+        format!("x'{id}'")
+    } else {
+        format!("'{id}'")
+    }
+}
+
+/// 0 to `below`, drawn from the world's numbers so that a failure comes again.
+pub fn draw_below(world: &World, below: u64) -> u64 {
+    let drawn = u64::try_from(world.draw() >> 64).unwrap();
+    (drawn ^ (drawn >> 31)).wrapping_mul(0x9e37_79b9_7f4a_7c15) % below
+}
+
+/// The number that a statement answers.
+pub async fn count(world: &World, sql: &str) -> i64 {
+    let sql = AssertSqlSafe(sql.to_owned());
+    let url = world.database.url();
+    if url.starts_with("sqlite:") {
+        let mut connection = SqliteConnection::connect(url).await.unwrap();
+        sqlx::query_scalar(sql)
+            .fetch_one(&mut connection)
+            .await
+            .unwrap()
+    } else {
+        let mut connection = PgConnection::connect(url).await.unwrap();
+        sqlx::query_scalar(sql)
+            .fetch_one(&mut connection)
+            .await
+            .unwrap()
+    }
 }
