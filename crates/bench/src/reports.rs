@@ -348,7 +348,7 @@ impl Asking<'_> {
         self.ask(
             "overview of a year, all of it".into(),
             Some(50.0),
-            |_| 1,
+            |()| 1,
             || async {
                 db.worth_by_source(account, from, to).await?;
                 db.call_totals(account, from, to).await?;
@@ -578,10 +578,7 @@ async fn export(db: &Db, year: &Year) -> anyhow::Result<File> {
             head.extend_from_slice(&buffer[..read.min(16)]);
         }
         octets += read as u64;
-        lines += buffer[..read]
-            .iter()
-            .filter(|octet| **octet == b'\n')
-            .count() as u64;
+        lines += buffer[..read].split(|octet| *octet == b'\n').count() as u64 - 1;
         reads += 1;
         if reads.is_multiple_of(64) {
             grown = grown.max(process::resident().saturating_sub(before));

@@ -168,6 +168,7 @@ fn story(number: &TrackingNumber, target: TargetId, nth: u64) -> Vec<Write> {
     let answered_at = started_at + Duration::from_secs(4);
     let ended_at = answered_at + Duration::from_secs(90 + nth);
     let call = Call {
+        server: None,
         id: CallId::new(started_at, random()),
         account,
         number: number.id,

@@ -138,7 +138,7 @@ fn hours() -> Vec<u64> {
     for day in OF_WEEKDAYS
         .iter()
         .cycle()
-        .take(DAYS.unsigned_abs() as usize)
+        .take(usize::try_from(DAYS).unwrap_or_default())
     {
         for hour in OF_HOURS {
             all += day * hour;
@@ -277,6 +277,7 @@ impl Maker {
         let talked = 5_000_000 + draw.below(40_000_000) * (1 + draw.below(4) * draw.below(8));
         let number = &self.numbers[draw.few_of(self.numbers.len())];
         Ok(Call {
+            server: None,
             id: CallId::new(started_at, draw.wide()),
             account: self.account,
             number: number.id,
@@ -343,7 +344,7 @@ fn of(nth: u64, all: u64, whole: u64) -> u64 {
     u64::try_from(share).unwrap_or_default()
 }
 
-/// Numbers from a seed (SplitMix64, Steele et al. 2014).
+/// Numbers from a seed (`SplitMix64`, Steele et al. 2014).
 struct Draw(u64);
 
 impl Draw {
@@ -367,7 +368,7 @@ impl Draw {
     fn few(&mut self, limit: u64) -> u64 {
         let shares = u128::from(self.next() >> 32) * u128::from(self.next() >> 32);
         let shares = (shares >> 32) * u128::from(self.next() >> 32);
-        u64::try_from(shares * u128::from(limit) >> 64).unwrap_or_default()
+        u64::try_from((shares * u128::from(limit)) >> 64).unwrap_or_default()
     }
 
     fn index(&mut self, length: usize) -> usize {

@@ -128,7 +128,7 @@ pub enum WorthError {
 pub struct Money(Currency);
 
 /// Whether people pay with it today.
-fn in_use(money: &Currency) -> bool {
+fn in_use(money: Currency) -> bool {
     !money.is_fund() && !money.is_special() && money.is_superseded().is_none()
 }
 
@@ -147,13 +147,18 @@ impl Money {
     pub fn of_country(country: &str) -> Self {
         let country: Option<Country> = country.parse().ok();
         let currencies = country.map(Currency::from_country).unwrap_or_default();
-        Self(currencies.into_iter().find(in_use).unwrap_or(Currency::EUR))
+        Self(
+            currencies
+                .into_iter()
+                .find(|money| in_use(*money))
+                .unwrap_or(Currency::EUR),
+        )
     }
 
     /// The money of a code in whatever letters; `None` for none that people pay with today.
     pub fn from_code(code: &str) -> Option<Self> {
         Currency::from_code(&code.trim().to_ascii_uppercase())
-            .filter(in_use)
+            .filter(|money| in_use(*money))
             .map(Self)
     }
 

@@ -73,16 +73,16 @@ impl Platform {
         }
         let (before, after) = (Money::of(account), Money::of(&changed));
         if before != after && self.db.has_values(account.id).await? {
-            if changed.money != account.money {
+            if changed.money == account.money {
+                // Another country, and nothing said of money: values stay what they were.
+                changed.money = Some(before);
+            } else {
                 let text = format!(
                     "calls have values in {} already, and nobody knows what they are in {}",
                     before.code(),
                     after.code()
                 );
                 problems.push(of_field("currency", text));
-            } else {
-                // Another country, and nothing said of money: values stay what they were.
-                changed.money = Some(before);
             }
         }
         if !problems.is_empty() {

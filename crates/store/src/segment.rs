@@ -109,8 +109,9 @@ pub(crate) struct Packer {
 
 #[derive(Debug, Default)]
 struct Words {
-    words: Vec<Vec<u8>>,
-    codes_of_words: HashMap<Vec<u8>, u32>,
+    dictionary: Vec<Vec<u8>>,
+    /// Of each word in the dictionary, one more than its place.
+    numbers: HashMap<Vec<u8>, u32>,
     /// 0 is none, else one more than the word's place.
     codes: Vec<u32>,
 }
@@ -127,15 +128,13 @@ impl Packer {
             talked: call.talk.is_some(),
             valued: call.value.is_some(),
         };
-        let code = match self.codes_of_outcomes.get(&outcome) {
-            Some(code) => *code,
-            None => {
-                let code = count(self.outcomes.len());
-                self.outcomes.push(outcome.clone());
-                self.codes_of_outcomes.insert(outcome, code);
-                code
-            }
-        };
+        let known = self.codes_of_outcomes.get(&outcome).copied();
+        let code = known.unwrap_or_else(|| {
+            let code = count(self.outcomes.len());
+            self.outcomes.push(outcome.clone());
+            self.codes_of_outcomes.insert(outcome, code);
+            code
+        });
         let talk = call.talk.unwrap_or_default();
         let value = call.value.unwrap_or_default();
         self.calls.push((code, call.quarter, talk, value));
@@ -180,8 +179,8 @@ impl Packer {
 
         for (column, words) in COLUMNS.iter().zip(&self.columns) {
             let mut part = begun(order.len());
-            number(&mut part, words.words.len() as u64);
-            for word in &words.words {
+            number(&mut part, words.dictionary.len() as u64);
+            for word in &words.dictionary {
                 number(&mut part, word.len() as u64);
                 part.extend_from_slice(word);
             }
@@ -200,15 +199,12 @@ impl Words {
     fn add(&mut self, word: Option<Vec<u8>>) {
         let code = match word {
             None => 0,
-            Some(word) => match self.codes_of_words.get(&word) {
-                Some(code) => *code,
-                None => {
-                    self.words.push(word.clone());
-                    let code = count(self.words.len());
-                    self.codes_of_words.insert(word, code);
-                    code
-                }
-            },
+            Some(word) => self.numbers.get(&word).copied().unwrap_or_else(|| {
+                self.dictionary.push(word.clone());
+                let code = count(self.dictionary.len());
+                self.numbers.insert(word, code);
+                code
+            }),
         };
         self.codes.push(code);
     }
@@ -326,12 +322,12 @@ pub(crate) fn outcomes(part: &[u8]) -> Result<Outcomes, Damaged> {
         return Err(Damaged::Calls);
     }
     let talks = rest.packed(talked, |number| number)?;
-    let values = rest.packed(valued, |number| number)?;
+    let worths = rest.packed(valued, |number| number)?;
     Ok(Outcomes {
         calls,
         runs,
         talks,
-        values,
+        values: worths,
     })
 }
 

@@ -97,7 +97,7 @@ impl Db {
         let last = last.as_micros() / DAY;
         // Division drops the remainder also before 1970.
         let first = (first.as_micros() / DAY).max(last - MOST_DAYS).max(1);
-        let looked_at = self.rows(LOOKED_AT, args![account, first], read_day);
+        let looked_at = self.rows(LOOKED_AT, args![account, first], read_int);
         let looked_at: HashSet<i64> = looked_at.await?.into_iter().collect();
         let days = (first..=last).rev();
         Ok(days.filter(|day| !looked_at.contains(day)).collect())
@@ -131,7 +131,7 @@ impl Db {
         ])
         .await?;
         if matches!(self, Self::Postgres(_)) {
-            let nobody = self.row(NOBODY_CHANGES, args![account, day], |row| row.int());
+            let nobody = self.row(NOBODY_CHANGES, args![account, day], read_int);
             if nobody.await? != Some(1) {
                 return Ok(SealedDay::Changed);
             }
@@ -142,12 +142,12 @@ impl Db {
         };
         let (statements, done) = match packed {
             None => (vec![sealed(APART, 0)], SealedDay::Apart),
-            Some(packer) => {
-                let calls = packer.calls();
+            Some(columns) => {
+                let calls = columns.calls();
                 let mut statements = vec![sealed(SEALED, calls)];
                 if calls > 0 {
                     // Sorting and packing a large day takes a while.
-                    let parts = tokio::task::spawn_blocking(move || packer.parts()).await;
+                    let parts = tokio::task::spawn_blocking(move || columns.parts()).await;
                     let parts =
                         parts.map_err(|error| StoreError::Unavailable(error.to_string()))?;
                     statements.extend(parts.into_iter().map(|(part, data)| {
@@ -186,7 +186,7 @@ impl Db {
     /// # Errors
     /// [`StoreError`] when rows cannot be read.
     pub async fn segment_days(&self, account: AccountId) -> Result<Vec<i64>, StoreError> {
-        self.rows(OF_ACCOUNT, args![account], read_day).await
+        self.rows(OF_ACCOUNT, args![account], read_int).await
     }
 
     /// Compares an account's segments with its calls, a day at a time, each with the calls of the same instant.
@@ -218,9 +218,7 @@ impl Db {
         const ONE: &str =
             "SELECT calls FROM call_segments WHERE account = $1 AND day = $2 AND state = 1";
         let mut snapshot = self.snapshot().await?;
-        let sealed = snapshot
-            .rows(ONE, args![account, day], |row| row.int())
-            .await?;
+        let sealed = snapshot.rows(ONE, args![account, day], read_int).await?;
         let Some(calls) = sealed.first() else {
             return Ok(None);
         };
@@ -369,7 +367,7 @@ fn read_ends(row: &mut Reader<'_>) -> Result<(Option<Timestamp>, Option<Timestam
     Ok((row.optional_time()?, row.optional_time()?))
 }
 
-fn read_day(row: &mut Reader<'_>) -> Result<i64, StoreError> {
+fn read_int(row: &mut Reader<'_>) -> Result<i64, StoreError> {
     row.int()
 }
 

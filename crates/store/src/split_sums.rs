@@ -278,8 +278,8 @@ impl Sums {
         let (mut ones, others) = (ones?, others?);
         if !is_whole {
             let counts: [bool; QUARTERS] = std::array::from_fn(|quarter| {
-                let began = begin + i64::try_from(quarter).unwrap_or_default() * QUARTER;
-                from.as_micros() <= began && began < to.as_micros()
+                let start = begin + i64::try_from(quarter).unwrap_or_default() * QUARTER;
+                from.as_micros() <= start && start < to.as_micros()
             });
             for (one, quarter) in ones.iter_mut().zip(&quarters) {
                 if !counts[usize::from(*quarter)] {

@@ -18,15 +18,15 @@ impl Platform {
         arrangement: &Arrangement,
         names: &Names,
     ) -> Result<Vec<String>, StoreError> {
-        let named = |part: &&TargetPart| part.agent.is_some();
-        if !arrangement.target.iter().any(|part| named(&part)) {
+        let has_agent = |part: &&TargetPart| part.agent.is_some();
+        if !arrangement.target.iter().any(|part| has_agent(&part)) {
             return Ok(Vec::new());
         }
         let users = self.db.users(account).await?;
         let agents = self.db.agents(account).await?;
         let mut at: HashMap<&str, &str> = HashMap::new();
         let mut problems = Vec::new();
-        for part in arrangement.target.iter().filter(named) {
+        for part in arrangement.target.iter().filter(has_agent) {
             let address = part.agent.as_deref().unwrap_or_default();
             let mut problem =
                 |text: String| problems.push(format!("target {:?}: `agent` {text}", part.name));

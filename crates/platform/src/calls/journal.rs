@@ -21,6 +21,10 @@ const RETRY_AFTER: Duration = Duration::from_millis(500);
 /// Notices that are written together.
 const TOGETHER: usize = 64;
 
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact about the call of its own, and they combine freely"
+)]
 pub(super) struct Journal {
     platform: Arc<Platform>,
     account: AccountId,

@@ -280,8 +280,9 @@ async fn every_split_of_a_month_is_what_its_calls_give_after_every_kind_of_chang
 }
 
 /// Whether any part of any day holds these octets.
-async fn parts_with(world: &World, word: &str) -> bool {
-    let hex: String = word.bytes().map(|octet| format!("{octet:02x}")).collect();
+async fn parts_with(world: &World, text: &str) -> bool {
+    let octets: Vec<String> = text.bytes().map(|octet| format!("{octet:02x}")).collect();
+    let hex = octets.concat();
     let sql = if world.database.url().starts_with("sqlite:") {
         format!("SELECT COUNT(*) FROM call_segment_parts WHERE instr(data, x'{hex}') > 0")
     } else {

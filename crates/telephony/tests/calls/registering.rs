@@ -119,7 +119,7 @@ Content-Length: 0
         let sequence = self.sequence;
         let request = |method: &str, kind: &str, length: &str| {
             format!(
-                r#"{method} sip:{number}@[remote_ip]:[remote_port] SIP/2.0
+                r"{method} sip:{number}@[remote_ip]:[remote_port] SIP/2.0
 Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=z9hG4bK-[pid]-[call_number]-{sequence};rport
 From: <sip:ann@[remote_ip]>;tag=[pid]r[call_number]
 To: <sip:{number}@[remote_ip]>[peer_tag_param]
@@ -127,7 +127,7 @@ Call-ID: [call_id]
 CSeq: {sequence} {method}
 {kind}Max-Forwards: 70
 Content-Length: {length}
-"#
+"
             )
         };
         let kind = format!("{HERE}\nContent-Type: application/sdp\n{headers}");

@@ -113,7 +113,7 @@ impl Shell {
         let mut shell = Self::new(app, reader, place);
         let below = shell.here.strip_prefix(list);
         if below.is_some_and(|below| below.starts_with('/')) {
-            shell.here = list.to_owned();
+            list.clone_into(&mut shell.here);
         }
         shell
     }
