@@ -155,7 +155,7 @@ async fn who_may_not_be_an_agent_is_told_beside_the_field(engine: Engine) {
     let first = agent(&world, &owner, "cem@example.com").await;
     for (email, said) in [
         ("cem@example.com", "answers at &quot;cem&quot; already"),
-        ("eve@example.com", "expected the address of a user"),
+        ("eve@example.com", "Expected the address of a user"),
     ] {
         let fields = [
             ("name", "Two"),
