@@ -2,18 +2,14 @@
 
 use ringfence_model::{AccountId, Call, SiteId, Timestamp};
 
+use crate::call_sums::Span;
 use crate::calls::{call_columns, read_call};
+use crate::overview_sums::{MISSED_AGAIN, OVERVIEW, read_overview};
 use crate::reports::read_hour;
 use crate::row::{Reader, read_count};
 use crate::value::args;
 use crate::{Db, HourCount, StoreError};
 
-const TO_CALL_BACK: &str = "SELECT COUNT(DISTINCT caller) FROM calls \
-    WHERE account = $1 AND started_at >= $2 AND started_at < $3 AND caller IS NOT NULL \
-    AND disposition IN ('missed', 'abandoned') \
-    AND NOT EXISTS (SELECT 1 FROM calls AS later WHERE later.account = calls.account \
-        AND later.caller = calls.caller AND later.started_at > calls.started_at \
-        AND later.answered_at IS NOT NULL)";
 /// Of each caller who waits, the last call.
 const CALLS_TO_RETURN: &str = concat!(
     "SELECT ",
@@ -58,10 +54,11 @@ impl Db {
         from: Timestamp,
         to: Timestamp,
     ) -> Result<u64, StoreError> {
-        let count = self
-            .written_row(TO_CALL_BACK, args![account, from, to], read_count)
-            .await?;
-        Ok(count.unwrap_or_default())
+        let span = Span::of(from, to).args(account);
+        let sums = self.written_row(OVERVIEW, span, read_overview).await?;
+        let again = args![account, from, to];
+        let again = self.written_row(MISSED_AGAIN, again, read_count).await?;
+        Ok(sums.unwrap_or_default().to_call_back + again.unwrap_or_default())
     }
 
     /// Of each of the [callers to call back](Self::callers_to_call_back) the last missed or abandoned call, newest

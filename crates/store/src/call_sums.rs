@@ -8,6 +8,7 @@ use ringfence_model::{AccountId, Timestamp};
 use rusqlite::OptionalExtension as _;
 
 use crate::commit::{Connection, Statement};
+use crate::overview_sums;
 use crate::row::{Reader, read_count};
 use crate::value::{Value, args};
 use crate::{Db, StoreError};
@@ -292,7 +293,13 @@ pub struct SumsCheck {
 pub(crate) async fn add_changes(connection: &mut Connection) -> Result<(), StoreError> {
     match connection {
         Connection::Sqlite(connection) => add_changes_to_sqlite(connection),
-        Connection::Postgres(_) => connection.execute(ADD_AT_ONCE, args![]).await.map(drop),
+        Connection::Postgres(_) => {
+            // First, for it locks what who makes sums anew locks first.
+            connection
+                .execute(overview_sums::ADD_AT_ONCE, args![])
+                .await?;
+            connection.execute(ADD_AT_ONCE, args![]).await.map(drop)
+        }
     }
 }
 
@@ -310,7 +317,7 @@ pub(crate) fn add_changes_to_sqlite(connection: &rusqlite::Connection) -> Result
             connection.prepare_cached(sql)?.execute(())?;
         }
     }
-    Ok(())
+    overview_sums::add_changes_to_sqlite(connection)
 }
 
 fn read_differing(row: &mut Reader<'_>) -> Result<(u64, Option<Timestamp>), StoreError> {
@@ -318,7 +325,7 @@ fn read_differing(row: &mut Reader<'_>) -> Result<(u64, Option<Timestamp>), Stor
 }
 
 impl Db {
-    /// Compares an account's sums with its calls. Each kind of sums is compared with the calls of the same instant, so
+    /// Compares an account's sums, and its callers, with its calls. Each kind of sums is compared with the calls of the same instant, so
     /// that nobody has to stop writing.
     ///
     /// # Errors
@@ -329,7 +336,7 @@ impl Db {
             calls: calls.unwrap_or_default(),
             ..SumsCheck::default()
         };
-        for sql in DIFFERING {
+        for sql in DIFFERING.into_iter().chain(overview_sums::DIFFERING) {
             let found = self
                 .written_row(sql, args![account], read_differing)
                 .await?;
@@ -340,7 +347,7 @@ impl Db {
         Ok(check)
     }
 
-    /// Makes an account's sums anew from its calls, in one transaction; what is written meanwhile waits, and is added.
+    /// Makes an account's sums and callers anew from its calls, in one transaction; what is written meanwhile waits, and is added.
     ///
     /// # Errors
     /// [`StoreError`] when rows cannot be written; the sums stay as they were then.
@@ -349,7 +356,8 @@ impl Db {
             Self::Sqlite(_) => None,
             Self::Postgres(_) => Some(Statement::new(LOCK, args![])),
         };
-        let rebuild = REBUILD.map(|sql| Statement::new(sql, args![account]));
+        let rebuild = REBUILD.into_iter().chain(overview_sums::REBUILD);
+        let rebuild = rebuild.map(|sql| Statement::new(sql, args![account]));
         self.run(lock.into_iter().chain(rebuild).collect()).await?;
         Ok(())
     }

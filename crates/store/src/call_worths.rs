@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use ringfence_model::{AccountId, CallId, Lead, SourceKind, Timestamp, Worth};
 
+use crate::call_sums::Span;
+use crate::overview_sums::WORTH_BY_SOURCE;
 use crate::row::{Reader, read_count};
 use crate::value::args;
 use crate::{Db, StoreError};
@@ -38,14 +40,6 @@ const OF_CALLS_IN_POSTGRES: &str = concat!(
     " FROM call_worths WHERE account = $1 \
      AND call IN (SELECT value::uuid FROM json_array_elements_text($2::json))"
 );
-/// A call that was converted was qualified too.
-const BY_SOURCE: &str = "SELECT calls.source_kind, calls.source_name, \
-    COUNT(CASE WHEN lead IN ('qualified', 'converted') THEN 1 END), \
-    COUNT(CASE WHEN lead = 'converted' THEN 1 END), \
-    CAST(COALESCE(SUM(value), 0) AS BIGINT) \
-    FROM call_worths JOIN calls ON calls.account = call_worths.account AND calls.id = call_worths.call \
-    WHERE call_worths.account = $1 AND call_worths.started_at >= $2 AND call_worths.started_at < $3 \
-    GROUP BY 1, 2 ORDER BY 5 DESC, 4 DESC, 2, 1";
 /// What calls are tagged with, the most used first.
 const TAGS: &str = "SELECT tags FROM call_worths WHERE account = $1 AND tags <> '' \
     ORDER BY started_at DESC LIMIT 1000";
@@ -139,17 +133,9 @@ impl Db {
         from: Timestamp,
         to: Timestamp,
     ) -> Result<Vec<SourceWorth>, StoreError> {
-        self.written_rows(BY_SOURCE, args![account, from, to], |row| {
-            let kind = row.optional_word(SourceKind::from_word)?;
-            let name = row.optional_text()?;
-            Ok(SourceWorth {
-                source: kind.zip(name),
-                qualified: row.number()?,
-                converted: row.number()?,
-                value: row.int()?,
-            })
-        })
-        .await
+        let span = Span::of(from, to).args(account);
+        self.written_rows(WORTH_BY_SOURCE, span, read_source_worth)
+            .await
     }
 
     /// Tags of the last thousand calls that have any: the most used first, at most `limit`.
@@ -190,6 +176,17 @@ pub(crate) fn as_kept(tag: &str) -> String {
 fn split(tags: &str) -> Vec<String> {
     let tags = tags.split(',').filter(|tag| !tag.is_empty());
     tags.map(str::to_owned).collect()
+}
+
+pub(crate) fn read_source_worth(row: &mut Reader<'_>) -> Result<SourceWorth, StoreError> {
+    let kind = row.optional_word(SourceKind::from_word)?;
+    let name = row.optional_text()?;
+    Ok(SourceWorth {
+        source: kind.zip(name),
+        qualified: row.number()?,
+        converted: row.number()?,
+        value: row.int()?,
+    })
 }
 
 fn read_tags(row: &mut Reader<'_>) -> Result<String, StoreError> {

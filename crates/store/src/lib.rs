@@ -31,6 +31,7 @@ mod migrations;
 mod number_states;
 mod numbers;
 mod operators;
+mod overview_sums;
 mod page_looks;
 mod page_reports;
 mod people;

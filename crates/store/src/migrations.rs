@@ -47,6 +47,7 @@ migrations! {
     40 "0040_servers",
     41 "0041_leases_of_numbers",
     43 "0043_account_currency",
+    52 "0052_callers",
 }
 
 pub(crate) async fn run(db: &Db) -> Result<(), StoreError> {

@@ -3,9 +3,11 @@
 
 use ringfence_model::{AccountId, Timestamp};
 
+use crate::call_worths::read_source_worth;
 use crate::reports::{read_hour, read_number, read_source, read_totals};
+use crate::row::read_count;
 use crate::value::args;
-use crate::{CallTotals, Db, HourCount, NumberCount, SourceCount, StoreError};
+use crate::{CallTotals, Db, HourCount, NumberCount, SourceCount, SourceWorth, StoreError};
 
 const TOTALS: &str = "SELECT COUNT(*), \
     COUNT(CASE WHEN disposition = 'answered' THEN 1 END), \
@@ -21,6 +23,27 @@ const TOTALS: &str = "SELECT COUNT(*), \
         AS BIGINT), \
     COUNT(CASE WHEN disposition = 'answered' THEN ended_at - answered_at END) \
     FROM calls WHERE account = $1 AND started_at >= $2 AND started_at < $3";
+const RECORDED: &str = "SELECT COUNT(*) FROM calls \
+    WHERE account = $1 AND started_at >= $2 AND started_at < $3 \
+    AND EXISTS (SELECT 1 FROM recordings WHERE recordings.account = calls.account \
+        AND recordings.call = calls.id AND recordings.state <> 'failed')";
+const FIRST_TIME_CALLERS: &str = "SELECT COUNT(DISTINCT caller) FROM calls \
+    WHERE account = $1 AND started_at >= $2 AND started_at < $3 AND caller IS NOT NULL \
+    AND NOT EXISTS (SELECT 1 FROM calls AS earlier WHERE earlier.account = calls.account \
+        AND earlier.caller = calls.caller AND earlier.started_at < $2)";
+const TO_CALL_BACK: &str = "SELECT COUNT(DISTINCT caller) FROM calls \
+    WHERE account = $1 AND started_at >= $2 AND started_at < $3 AND caller IS NOT NULL \
+    AND disposition IN ('missed', 'abandoned') \
+    AND NOT EXISTS (SELECT 1 FROM calls AS later WHERE later.account = calls.account \
+        AND later.caller = calls.caller AND later.started_at > calls.started_at \
+        AND later.answered_at IS NOT NULL)";
+/// A call that was converted was qualified too.
+const WORTH_BY_SOURCE: &str = "SELECT source_kind, source_name, \
+    COUNT(CASE WHEN lead IN ('qualified', 'converted') THEN 1 END), \
+    COUNT(CASE WHEN lead = 'converted' THEN 1 END), CAST(COALESCE(SUM(value), 0) AS BIGINT) \
+    FROM calls JOIN call_worths ON call_worths.account = calls.account AND call_worths.call = calls.id \
+    WHERE calls.account = $1 AND calls.started_at >= $2 AND calls.started_at < $3 \
+    GROUP BY 1, 2 ORDER BY 5 DESC, 4 DESC, COALESCE(source_name, ''), COALESCE(source_kind, '')";
 /// Division of whole numbers: both engines drop the remainder.
 const BY_HOUR: &str = "SELECT (started_at + $4) / 3600000000 * 3600000000 - $4, \
     COUNT(CASE WHEN disposition = 'answered' THEN 1 END), \
@@ -44,7 +67,7 @@ const BY_NUMBER: &str = "SELECT tracking_numbers.id, tracking_numbers.e164, \
     ORDER BY 4 DESC, 2, 1";
 
 impl Db {
-    /// [`Db::call_totals`] without sums, and without first-time callers and recorded calls.
+    /// [`Db::call_totals`] without sums.
     ///
     /// # Errors
     /// [`StoreError`] when rows cannot be read.
@@ -55,8 +78,44 @@ impl Db {
         to: Timestamp,
     ) -> Result<CallTotals, StoreError> {
         let args = args![account, from, to];
-        let totals = self.written_row(TOTALS, args, read_totals).await?;
-        Ok(totals.unwrap_or_default())
+        let totals = self.written_row(TOTALS, args.clone(), read_totals).await?;
+        let recorded = self.written_row(RECORDED, args.clone(), read_count).await?;
+        let first_time_callers = self.written_row(FIRST_TIME_CALLERS, args, read_count);
+        Ok(CallTotals {
+            recorded: recorded.unwrap_or_default(),
+            first_time_callers: first_time_callers.await?.unwrap_or_default(),
+            ..totals.unwrap_or_default()
+        })
+    }
+
+    /// [`Db::callers_to_call_back`] without sums.
+    ///
+    /// # Errors
+    /// [`StoreError`] when rows cannot be read.
+    pub async fn callers_to_call_back_one_by_one(
+        &self,
+        account: AccountId,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let args = args![account, from, to];
+        let count = self.written_row(TO_CALL_BACK, args, read_count).await?;
+        Ok(count.unwrap_or_default())
+    }
+
+    /// [`Db::worth_by_source`] without sums.
+    ///
+    /// # Errors
+    /// [`StoreError`] when rows cannot be read.
+    pub async fn worth_by_source_one_by_one(
+        &self,
+        account: AccountId,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<SourceWorth>, StoreError> {
+        let args = args![account, from, to];
+        self.written_rows(WORTH_BY_SOURCE, args, read_source_worth)
+            .await
     }
 
     /// [`Db::calls_by_hour`] without sums.

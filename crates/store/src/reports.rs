@@ -4,7 +4,8 @@
 use ringfence_model::{AccountId, E164, NumberId, SourceKind, TargetId, Timestamp};
 
 use crate::call_sums::{QUARTER, Span, parts};
-use crate::row::{Reader, read_count};
+use crate::overview_sums::{OVERVIEW, read_overview};
+use crate::row::Reader;
 use crate::value::args;
 use crate::{Db, StoreError};
 
@@ -17,14 +18,6 @@ const TOTALS: &str = concat!(
      CAST(COALESCE(SUM(talk), 0) AS BIGINT), CAST(COALESCE(SUM(talked), 0) AS BIGINT) FROM ",
     parts!("call_sums", "", "")
 );
-const RECORDED: &str = "SELECT COUNT(*) FROM calls \
-    WHERE account = $1 AND started_at >= $2 AND started_at < $3 \
-    AND EXISTS (SELECT 1 FROM recordings WHERE recordings.account = calls.account \
-        AND recordings.call = calls.id AND recordings.state <> 'failed')";
-const FIRST_TIME_CALLERS: &str = "SELECT COUNT(DISTINCT caller) FROM calls \
-    WHERE account = $1 AND started_at >= $2 AND started_at < $3 AND caller IS NOT NULL \
-    AND NOT EXISTS (SELECT 1 FROM calls AS earlier WHERE earlier.account = calls.account \
-        AND earlier.caller = calls.caller AND earlier.started_at < $2)";
 const BY_HOUR: &str = concat!(
     "SELECT (start + $8) / 3600000000 * 3600000000 - $8, CAST(SUM(answered) AS BIGINT), \
      CAST(SUM(missed) + SUM(abandoned) AS BIGINT), CAST(SUM(calls) AS BIGINT) FROM ",
@@ -179,15 +172,12 @@ impl Db {
         to: Timestamp,
     ) -> Result<CallTotals, StoreError> {
         let span = Span::of(from, to).args(account);
-        let totals = self.written_row(TOTALS, span, read_totals).await?;
-        let args = args![account, from, to];
-        let recorded = self.written_row(RECORDED, args.clone(), read_count).await?;
-        let first_time_callers = self
-            .written_row(FIRST_TIME_CALLERS, args, read_count)
-            .await?;
+        let totals = self.written_row(TOTALS, span.clone(), read_totals).await?;
+        let sums = self.written_row(OVERVIEW, span, read_overview).await?;
+        let sums = sums.unwrap_or_default();
         Ok(CallTotals {
-            first_time_callers: first_time_callers.unwrap_or_default(),
-            recorded: recorded.unwrap_or_default(),
+            first_time_callers: sums.first_time,
+            recorded: sums.recorded,
             ..totals.unwrap_or_default()
         })
     }

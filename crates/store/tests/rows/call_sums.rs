@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use ringfence_model::{Call, CallId, Disposition, NumberId, Source, SourceKind, Timestamp};
-use ringfence_store::{CallTotals, Db, Write};
+use ringfence_model::{
+    Call, CallId, Disposition, Lead, NumberId, Recording, RecordingState, Source, SourceKind,
+    Timestamp, Worth,
+};
+use ringfence_store::{Db, Write};
 
 use crate::world::{
-    Tenant, World, at, caller, draw_below as draw, execute, literal, on_both_engines,
+    Tenant, World, at, caller, count, draw_below as draw, execute, literal, on_both_engines,
 };
 
 on_both_engines! {
@@ -14,6 +17,7 @@ on_both_engines! {
     a_wrong_sum_is_found_and_made_anew
     calls_from_before_there_were_sums_are_counted_by_the_migration
     two_programs_add_to_the_same_sums
+    a_caller_is_known_only_while_a_call_has_the_number
 }
 
 const DAY: u64 = 86_400;
@@ -28,7 +32,10 @@ fn drawn_call(world: &World, tenant: &Tenant, numbers: &[NumberId], started_at: 
     let draw = |below: usize| usize::try_from(draw(world, below as u64)).unwrap();
     Call {
         number: numbers[draw(numbers.len())],
-        caller: Some(caller(u32::try_from(draw(40)).unwrap())),
+        caller: Some(draw(40)).filter(|who| *who > 0).map(|who| {
+            // Some call often, many once or twice.
+            caller(u32::try_from(if who < 8 { who } else { draw(100) }).unwrap())
+        }),
         source: sources[draw(sources.len())].map(|(kind, name)| Source {
             kind,
             name: name.into(),
@@ -104,10 +111,59 @@ async fn month(world: &World, tenant: &Tenant) -> Vec<CallId> {
                     db.write(vec![write]).await.unwrap();
                 }
             }
+            if draw(world, 3) == 0 {
+                recorded(world, &call).await;
+            }
+            if draw(world, 3) == 0 {
+                said(world, &call).await;
+            }
             calls.push(call.id);
         }
     }
     calls
+}
+
+/// One recording or two, some of which fail.
+async fn recorded(world: &World, call: &Call) {
+    for _ in 0..=draw(world, 2) {
+        let recording = world.recording(call);
+        let open = Write::RecordingOpened(recording.clone());
+        world.db.write(vec![open]).await.unwrap();
+        let closed = Write::RecordingClosed {
+            account: call.account,
+            recording: recording.id,
+            duration_ms: 1,
+            size: 1,
+            sha256: None,
+            state: [RecordingState::Closed, RecordingState::Failed]
+                [usize::try_from(draw(world, 2)).unwrap()],
+        };
+        world.db.write(vec![closed]).await.unwrap();
+    }
+    let failed = Write::RecordingOpened(Recording {
+        state: RecordingState::Failed,
+        ..world.recording(call)
+    });
+    world.db.write(vec![failed]).await.unwrap();
+}
+
+/// Something, and then perhaps something else.
+async fn said(world: &World, call: &Call) {
+    let leads = [
+        None,
+        Some(Lead::Unqualified),
+        Some(Lead::Qualified),
+        Some(Lead::Converted),
+    ];
+    for _ in 0..=draw(world, 2) {
+        let worth = Worth {
+            lead: leads[usize::try_from(draw(world, 4)).unwrap()],
+            value: (draw(world, 2) == 0).then(|| i64::try_from(draw(world, 900)).unwrap()),
+            tags: vec!["quote".into()],
+            ..Worth::none(call.account, call.id, call.started_at)
+        };
+        world.db.set_worth(&worth).await.unwrap();
+    }
 }
 
 /// Every report by sums and by counting, for spans that begin and end anywhere.
@@ -124,11 +180,13 @@ async fn compare(world: &World, tenant: &Tenant) {
     for (from, to) in spans {
         let counted = db.call_totals_one_by_one(account, from, to).await.unwrap();
         let summed = db.call_totals(account, from, to).await.unwrap();
-        let summed = CallTotals {
-            first_time_callers: 0,
-            ..summed
-        };
         assert_eq!(summed, counted, "{from:?} to {to:?}");
+        let summed = db.callers_to_call_back(account, from, to).await.unwrap();
+        let counted = db.callers_to_call_back_one_by_one(account, from, to).await;
+        assert_eq!(summed, counted.unwrap(), "{from:?} to {to:?}");
+        let summed = db.worth_by_source(account, from, to).await.unwrap();
+        let counted = db.worth_by_source_one_by_one(account, from, to).await;
+        assert_eq!(summed, counted.unwrap(), "{from:?} to {to:?}");
         let summed = db.calls_by_source(account, from, to).await.unwrap();
         let counted = db.calls_by_source_one_by_one(account, from, to).await;
         assert_eq!(summed, counted.unwrap(), "{from:?} to {to:?}");
@@ -152,6 +210,8 @@ async fn every_report_of_a_month_is_what_counting_its_calls_gives(world: World) 
     let calls = month(&world, &tenant).await;
     compare(&world, &tenant).await;
 
+    let whole = db_totals(&world, &tenant).await;
+    assert!(whole.0 > 20 && whole.1 > 5 && whole.2 > 20, "{whole:?}");
     let corrections = [
         "disposition = 'voicemail', ended_at = started_at + 5",
         "source_kind = 'referral', source_name = 'example.com'",
@@ -160,14 +220,32 @@ async fn every_report_of_a_month_is_what_counting_its_calls_gives(world: World) 
         "answered_at = started_at, ended_at = started_at + 7000000, disposition = 'answered'",
         "ended_at = NULL, disposition = NULL",
         "caller = NULL, campaign = 'erased', keyword = NULL",
+        "caller = '+12125550101'",
+        "disposition = 'missed'",
+        "disposition = 'abandoned', answered_at = NULL",
+        "answered_at = started_at",
     ];
     for (nth, call) in calls.iter().enumerate().filter(|(nth, _)| nth % 3 == 0) {
         let call = literal(&world, *call);
-        let sql = match corrections.get(nth / 3 % 8) {
+        let sql = match corrections.get(nth / 3 % (corrections.len() + 1)) {
             Some(change) => format!("UPDATE calls SET {change} WHERE id = {call}"),
-            None => format!("DELETE FROM calls WHERE id = {call}"),
+            None => format!(
+                "DELETE FROM recordings WHERE call = {call}; DELETE FROM calls WHERE id = {call}"
+            ),
         };
         execute(&world, &sql).await;
+    }
+    for (nth, call) in calls.iter().enumerate().filter(|(nth, _)| nth % 5 == 0) {
+        let call = literal(&world, *call);
+        let sql = [
+            format!("UPDATE recordings SET state = 'closed' WHERE call = {call}"),
+            format!("UPDATE recordings SET state = 'failed' WHERE call = {call}"),
+            format!("UPDATE recordings SET state = 'erased' WHERE call = {call}"),
+            format!("DELETE FROM recordings WHERE call = {call} AND state = 'closed'"),
+            format!("DELETE FROM call_worths WHERE call = {call}"),
+            format!("UPDATE call_worths SET lead = NULL, value = 7 WHERE call = {call}"),
+        ];
+        execute(&world, &sql[nth / 5 % sql.len()]).await;
     }
     // What was done past the writer is added with the next call, of whichever account.
     let call = world.call(&other, at(0));
@@ -181,6 +259,14 @@ async fn every_report_of_a_month_is_what_counting_its_calls_gives(world: World) 
     assert_eq!(totals.unwrap().calls, 1, "another account's sums stay");
 }
 
+/// First-time callers, callers to call back and recorded calls of all.
+async fn db_totals(world: &World, tenant: &Tenant) -> (u64, u64, u64) {
+    let (db, account, ever) = (&world.db, tenant.account, (at(0), at(60 * DAY)));
+    let totals = db.call_totals(account, ever.0, ever.1).await.unwrap();
+    let waiting = db.callers_to_call_back(account, ever.0, ever.1).await;
+    (totals.first_time_callers, waiting.unwrap(), totals.recorded)
+}
+
 async fn a_wrong_sum_is_found_and_made_anew(world: World) {
     let tenant = world.tenant(1).await;
     let call = world.call(&tenant, at(1_000));
@@ -189,10 +275,13 @@ async fn a_wrong_sum_is_found_and_made_anew(world: World) {
         ended(&call, Disposition::Missed, 1),
     ];
     world.db.write(writes).await.unwrap();
+    said(&world, &call).await;
     for sql in [
         "UPDATE call_sums SET missed = missed + 1 WHERE width = 900",
         "DELETE FROM call_sums_by_source WHERE width = 86400",
         "UPDATE call_sums_by_number SET talk = 1 WHERE width = 900",
+        "UPDATE overview_sums SET to_call_back = 0 WHERE width = 86400",
+        "UPDATE worth_sums SET value = 1 WHERE width = 900",
     ] {
         world.db.call(tenant.account, call.id).await.unwrap();
         execute(&world, sql).await;
@@ -221,6 +310,7 @@ async fn calls_from_before_there_were_sums_are_counted_by_the_migration(world: W
     execute(
         &world,
         "DELETE FROM call_sums; DELETE FROM call_sums_by_source; DELETE FROM call_sums_by_number; \
+         DELETE FROM callers; DELETE FROM overview_sums; DELETE FROM worth_sums; \
          INSERT INTO call_sums_due SELECT id FROM accounts",
     )
     .await;
@@ -257,4 +347,38 @@ async fn two_programs_add_to_the_same_sums(world: World) {
     let check = world.db.check_call_sums(tenant.account).await.unwrap();
     assert_eq!((check.calls, check.differing), (60, 0));
     second.close().await;
+}
+
+async fn a_caller_is_known_only_while_a_call_has_the_number(world: World) {
+    let tenant = world.tenant(1).await;
+    let known = async || count(&world, "SELECT COUNT(*) FROM callers").await;
+    let call = |who, seconds| Call {
+        caller: Some(caller(who)),
+        ..world.call(&tenant, at(seconds))
+    };
+    let calls = [call(1, 10), call(1, 2 * DAY), call(2, 20)];
+    for call in &calls {
+        let writes = vec![
+            Write::CallBegun(Box::new(call.clone())),
+            ended(call, Disposition::Missed, 1),
+        ];
+        world.db.write(writes).await.unwrap();
+    }
+    assert_eq!(db_totals(&world, &tenant).await, (2, 2, 0));
+    assert_eq!(known().await, 2);
+    let whose = [calls[0].id];
+    let erased = world.db.erase_calls(tenant.account, &whose, at(9 * DAY));
+    assert_eq!(erased.await.unwrap(), 1);
+    // Who called before and was erased is new with the call that is left.
+    let second_day = world.db.call_totals(tenant.account, at(DAY), at(3 * DAY));
+    assert_eq!(second_day.await.unwrap().first_time_callers, 1);
+    let whose = [calls[1].id, calls[2].id];
+    let erased = world.db.erase_calls(tenant.account, &whose, at(9 * DAY));
+    assert_eq!(erased.await.unwrap(), 2);
+    assert_eq!(db_totals(&world, &tenant).await, (0, 0, 0));
+    assert_eq!(known().await, 0);
+    assert_eq!(
+        count(&world, "SELECT COUNT(*) FROM caller_changes").await,
+        0
+    );
 }

@@ -216,10 +216,11 @@ async fn columns_with(world: &World, tenant: &Tenant, text: &str) -> Vec<String>
 }
 
 /// The columns in which [`told`] leaves a number.
-const WHERE_TOLD: [&str; 10] = [
+const WHERE_TOLD: [&str; 11] = [
     "call_events.kind",
     "call_worths.note",
     "call_worths.tags",
+    "callers.caller",
     "calls.caller",
     "calls.reason",
     "calls.sip_call_id",
