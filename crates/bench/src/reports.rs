@@ -333,7 +333,11 @@ impl Asking<'_> {
             None,
             |_| 1,
             || async { Ok(db.callers_to_call_back(account, from, to).await?) },
-            none_plain(),
+            Some(|| async {
+                Ok(db
+                    .callers_to_call_back_one_by_one(account, from, to)
+                    .await?)
+            }),
         )
         .await?;
         self.ask(
@@ -341,7 +345,7 @@ impl Asking<'_> {
             None,
             Vec::len,
             || async { Ok(db.worth_by_source(account, from, to).await?) },
-            none_plain(),
+            Some(|| async { Ok(db.worth_by_source_one_by_one(account, from, to).await?) }),
         )
         .await?;
         // All of them, once after the other, as the page asks.
