@@ -3,10 +3,10 @@
 //! The corpus counts words and calls; the detector sees where they stand. What it cannot know from counts is guessed to
 //! the page's disadvantage on both sides, so figures from here are rougher than those from pages.
 
-use ringfence_fence::look::SignalKind;
 #[allow(clippy::enum_glob_use, reason = "the file is a table of most of them")]
 use ringfence_fence::look::SignalKind::*;
 use ringfence_fence::look::model::{SHORT_LETTERS, number_parameter, word_strength};
+use ringfence_fence::look::{Known, SignalKind, score_of};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -16,7 +16,7 @@ use anyhow::Context;
 type Counts = BTreeMap<String, f64>;
 
 /// A page of the corpus.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 pub struct Record {
     /// Its name in the corpus.
     pub id: String,
@@ -28,6 +28,9 @@ pub struct Record {
     /// Its family or site.
     pub cluster: String,
     text_chars: f64,
+    tags: Counts,
+    links: Counts,
+    forms: Counts,
     attrs: Counts,
     events: Counts,
     script_identifiers: Counts,
@@ -48,7 +51,7 @@ pub struct Record {
     linked_scripts: Option<LinkedScripts>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 struct LinkedScripts {
     events: Counts,
     script_identifiers: Counts,
@@ -92,6 +95,56 @@ impl Record {
         self.words(&mut note);
         self.rest(&mut note);
         found
+    }
+
+    /// The page as it is found without its own script files.
+    #[must_use]
+    pub fn alone(&self) -> Self {
+        Self {
+            linked_scripts: None,
+            ..self.clone()
+        }
+    }
+
+    /// What the rules and the model together say of it, 0 to 1; without `worded`, as if nothing that is said were
+    /// understood.
+    pub fn score(&self, worded: bool) -> f64 {
+        let words = [
+            ThreatWords,
+            CallWords,
+            HoldWords,
+            ScanWords,
+            BrandOffDomain,
+            RemoteTool,
+        ];
+        let signals = self
+            .strengths()
+            .into_iter()
+            .filter(|(kind, _)| worded || !words.contains(kind));
+        score_of(signals, self.known())
+    }
+
+    fn known(&self) -> Known {
+        let of = |counts: &Counts, name: &str| counts.get(name).copied().unwrap_or(0.0);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "small counts"
+        )]
+        let count = |counts: &Counts, name: &str| of(counts, name) as u32;
+        Known {
+            canvas: self.tags.contains_key("canvas") || self.names("getContext"),
+            exit_full_screen: self.api("exit_fullscreen") > 0.0 || self.names("ullscreenElement"),
+            stops_sound: self.names(".pause"),
+            writes_back: self.tags.contains_key("textarea") || self.attrs.contains_key("autofocus"),
+            bare_sounds: if self.attrs.contains_key("controls") {
+                0
+            } else {
+                count(&self.audio, "elements")
+            },
+            inputs: count(&self.forms, "input"),
+            call_links: count(&self.links, "tel"),
+        }
     }
 
     fn api(&self, name: &str) -> f64 {

@@ -2,7 +2,7 @@
 
 use crate::corpus::Record;
 use crate::fit::{Example, fitted};
-use crate::{Specimen, held_out, lock_pages, ordinary_pages, second_look};
+use crate::{Specimen, held_out, lock_pages, ordinary_pages, second_look, third_look};
 use ringfence_fence::look::Verdict;
 use ringfence_fence::look::model::Weights;
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,11 +22,34 @@ pub fn written(records: &[Record]) -> String {
     judged(&known, &mut text);
     text.push_str("### Pages written before the rules were looked at\n\nNothing was fitted to these, but the rules were mended after the first look at them: see above what that first look found.\n\n");
     judged(&held_out::specimens(), &mut text);
-    let (back, open): (Vec<Specimen>, Vec<Specimen>) = second_look::specimens()
+    looked(
+        "The second set",
+        "Two thirds of the sorts: the rules were mended after the first look at them.",
+        second_look::specimens(),
+        &mut text,
+    );
+    looked(
+        "The third set",
+        "Two thirds of the sorts: the rules were mended after the first look at them.",
+        third_look::specimens(),
+        &mut text,
+    );
+    text.push_str("### In languages that the lexicon does not have\n\nThe lock pages of both sets above in Polish, Turkish and Finnish: what is found is found by locks and sound.\n\n");
+    let unknown: Vec<Specimen> = lock_pages::unknown_languages()
         .into_iter()
-        .partition(second_look::held_back);
-    text.push_str("### The second set\n\nTwo thirds of the sorts: the rules were mended after the first look at them.\n\n");
-    judged(&open, &mut text);
+        .chain(held_out::unknown_languages())
+        .collect();
+    judged(&unknown, &mut text);
+    corpus(records, &mut text);
+    text
+}
+
+/// A set of which a third is held back: that part is only counted.
+fn looked(title: &str, said: &str, specimens: Vec<Specimen>, text: &mut String) {
+    let (back, open): (Vec<Specimen>, Vec<Specimen>) =
+        specimens.into_iter().partition(second_look::held_back);
+    let _ = write!(text, "### {title}\n\n{said}\n\n");
+    judged(&open, text);
     text.push_str("The third of the sorts that is held back, for which nothing was mended, and all of them as they are found when nothing beside the page was saved:\n\n");
     let mut rows = BTreeMap::new();
     for (name, pages) in [("held back", &back), ("open", &open)] {
@@ -40,15 +63,7 @@ pub fn written(records: &[Record]) -> String {
             add(row, page.alone().look().verdict);
         }
     }
-    table(&mut text, "class", &rows);
-    text.push_str("### In languages that the lexicon does not have\n\nThe lock pages of both sets above in Polish, Turkish and Finnish: what is found is found by locks and sound.\n\n");
-    let unknown: Vec<Specimen> = lock_pages::unknown_languages()
-        .into_iter()
-        .chain(held_out::unknown_languages())
-        .collect();
-    judged(&unknown, &mut text);
-    corpus(records, &mut text);
-    text
+    table(text, "class", &rows);
 }
 
 fn add(row: &mut Row, verdict: Verdict) {
@@ -191,6 +206,34 @@ fn corpus(records: &[Record], text: &mut String) {
     text.push_str("### The corpus\n\nThe model alone (rules need the page itself), fitted without the family or the tenth of the sites that it judges. The corpus has four families of lock pages that were chosen by their locks, so this flatters.\n\n");
     table(text, "left out", &rows);
     table(text, "language", &languages);
+    rules(records, text);
+}
+
+/// What model and rules together say of it, with words and by structure alone, with script files and without.
+fn rules(records: &[Record], text: &mut String) {
+    text.push_str("Model and rules together, with the committed weights (fitted to these pages too), read from the corpus's counts as far as they tell it; by structure alone no word of a page counts:\n\n");
+    let mut rows: BTreeMap<String, Row> = BTreeMap::new();
+    for record in records {
+        let class = if record.scam() {
+            "lock page"
+        } else {
+            "ordinary"
+        };
+        let bare = record.alone();
+        for (name, score) in [
+            ("all", record.score(true)),
+            ("by structure alone", record.score(false)),
+            ("without its script files", bare.score(true)),
+            (
+                "by structure alone, without its script files",
+                bare.score(false),
+            ),
+        ] {
+            let row = rows.entry(format!("{class}, {name}")).or_default();
+            add(row, Verdict::of(score));
+        }
+    }
+    table(text, "read", &rows);
 }
 
 fn verdict(weights: &Weights, example: &Example) -> Verdict {

@@ -8,6 +8,7 @@ pub mod held_out;
 pub mod lock_pages;
 pub mod ordinary_pages;
 pub mod second_look;
+pub mod third_look;
 
 use ringfence_fence::look::{Linked, LinkedKind, Look, Page, look};
 use url::Url;

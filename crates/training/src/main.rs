@@ -3,7 +3,9 @@
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use ringfence_fence::look::{Linked, LinkedKind, Page, Verdict, look, model, references};
-use ringfence_training::{corpus, figures, fit, held_out, lock_pages, ordinary_pages, second_look};
+use ringfence_training::{
+    corpus, figures, fit, held_out, lock_pages, ordinary_pages, second_look, third_look,
+};
 use std::path::{Path, PathBuf};
 
 #[derive(Parser)]
@@ -21,7 +23,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Score each page of the corpus
+    /// Score each page of the corpus: by the model, then by the rules too (R), with no word understood (S), and both
+    /// without its own script files (r, s)
     Corpus,
     /// Fit the weights and write them
     Fit {
@@ -41,6 +44,8 @@ enum Task {
     Unknown,
     /// Count the second look's pages, with what belongs to them and alone; misses are listed but for those held back
     Second,
+    /// The same for the third look
+    Third,
     /// Look at pages in files, each with the scripts, frames and styles that it names and that are there
     Look {
         pages: Vec<PathBuf>,
@@ -63,8 +68,13 @@ fn main() -> anyhow::Result<()> {
                 let strengths = record.strengths();
                 let strength = |kind| strengths.get(&kind).copied().unwrap_or(0.0);
                 let score = model::Weights::committed().score(&model::features(strength));
+                let alone = record.alone();
                 println!(
-                    "{score:.4} L{:.1} A{:.1} {} {} {} {} {} {strengths:.2?}",
+                    "{score:.4} R{:.3} S{:.3} r{:.3} s{:.3} L{:.1} A{:.1} {} {} {} {} {} {strengths:.2?}",
+                    record.score(true),
+                    record.score(false),
+                    alone.score(true),
+                    alone.score(false),
                     model::locks(&strength),
                     model::alarm(&strength),
                     if record.scam() { "scam" } else { "ordinary" },
@@ -101,7 +111,8 @@ fn main() -> anyhow::Result<()> {
                 .into_iter()
                 .chain(held_out::unknown_languages()),
         ),
-        Task::Second => second(),
+        Task::Second => counted(second_look::specimens()),
+        Task::Third => counted(third_look::specimens()),
         Task::Look {
             pages,
             linked,
@@ -207,11 +218,9 @@ fn pages(folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Counts of the second look: open and held back, with what belongs to a page and without.
-fn second() {
-    let (back, open): (Vec<_>, Vec<_>) = second_look::specimens()
-        .into_iter()
-        .partition(second_look::held_back);
+/// Counts of a look: open and held back, with what belongs to a page and without.
+fn counted(specimens: Vec<ringfence_training::Specimen>) {
+    let (back, open): (Vec<_>, Vec<_>) = specimens.into_iter().partition(second_look::held_back);
     judged(open.iter().cloned());
     for (name, pages) in [("open", &open), ("held back", &back)] {
         for scam in [true, false] {

@@ -9,7 +9,7 @@ use crate::Specimen;
 use crate::held_out::{Words, made};
 use std::fmt::Write;
 
-const LANGUAGES: usize = 9;
+pub(crate) const LANGUAGES: usize = 9;
 
 /// All of them; lock pages each in three of nine languages, each time in other words.
 pub fn specimens() -> Vec<Specimen> {
@@ -38,21 +38,30 @@ pub fn specimens() -> Vec<Specimen> {
 
 /// Whether this sort is held back: it may be counted, and never looked at one by one.
 pub fn held_back(specimen: &Specimen) -> bool {
-    let name = format!("{} | {}", specimen.kind, specimen.name);
+    sort_held_back(&specimen.kind, &specimen.name)
+}
+
+pub(crate) fn sort_held_back(kind: &str, name: &str) -> bool {
+    let name = format!("{kind} | {name}");
     let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, octet| {
         (hash ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3)
     });
     hash.is_multiple_of(3)
 }
 
-fn sections(text: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn sections(text: &str) -> impl Iterator<Item = &str> {
     text.trim_start_matches("=== ").split("\n=== ")
 }
 
-fn specimen(section: &str, words: &Words<'_>) -> Option<Specimen> {
+/// Class, kind, name and body of a section.
+pub(crate) fn parted(section: &str) -> Option<([&str; 3], &str)> {
     let (head, body) = section.split_once('\n')?;
     let mut fields = head.splitn(3, " | ");
-    let (class, kind, name) = (fields.next()?, fields.next()?, fields.next()?);
+    Some(([fields.next()?, fields.next()?, fields.next()?], body))
+}
+
+fn specimen(section: &str, words: &Words<'_>) -> Option<Specimen> {
+    let ([class, kind, name], body) = parted(section)?;
     let body = body
         .replace("{{library}}", &library())
         .replace("{{helpers}}", &functions(60))
@@ -72,7 +81,7 @@ fn library() -> String {
     )
 }
 
-fn functions(count: usize) -> String {
+pub(crate) fn functions(count: usize) -> String {
     (0..count).fold(String::new(), |mut text, at| {
         let _ = write!(
             text,
@@ -82,7 +91,7 @@ fn functions(count: usize) -> String {
     })
 }
 
-fn boxes() -> String {
+pub(crate) fn boxes() -> String {
     (0..90).fold(String::new(), |mut text, at| {
         let _ = write!(
             text,
@@ -93,7 +102,7 @@ fn boxes() -> String {
     })
 }
 
-fn styles() -> String {
+pub(crate) fn styles() -> String {
     (0..160).fold(String::new(), |mut text, at| {
         let _ = write!(
             text,
@@ -103,7 +112,7 @@ fn styles() -> String {
     })
 }
 
-const SHOP: &str = "<header><a href=/>Garden &amp; Home</a> <a href=/tools>Tools</a> <a href=/seeds>Seeds</a> <a href=/cart>Cart (0)</a></header>\
+pub(crate) const SHOP: &str = "<header><a href=/>Garden &amp; Home</a> <a href=/tools>Tools</a> <a href=/seeds>Seeds</a> <a href=/cart>Cart (0)</a></header>\
 <section><h2>New this spring</h2><p>Trowels, forks and watering cans for small gardens. Free delivery from 40.</p>\
 <ul><li>Ash trowel, 14.90<li>Seed box, 22.00<li>Rain gauge, 9.50</ul></section>\
 <section><h2>From our kitchen</h2><p>Plum cake: beat four eggs with sugar, fold in flour, lay halved plums on top and bake for fifty minutes.</p></section>\

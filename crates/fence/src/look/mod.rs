@@ -13,6 +13,7 @@ mod octets;
 mod place;
 mod reading;
 mod references;
+mod rules;
 mod script;
 mod signal;
 mod style;
@@ -22,6 +23,7 @@ mod verdict;
 pub use fingerprint::{Fingerprint, Fuzzy};
 pub use place::{Place, Source};
 pub use references::{REFERENCES_MAX, References, references};
+pub use rules::{Known, score_of};
 pub use signal::{Signal, SignalKind};
 
 use url::Url;
@@ -159,7 +161,7 @@ pub fn look(page: &Page<'_>) -> Look {
         }
     }
     let phones = verdict::words(&mut evidence, page.url);
-    let score = verdict::score(&evidence);
+    let score = rules::score(&evidence);
     let missing = evidence.facts.script_references > 0 || evidence.facts.frames > 0;
     Look {
         verdict: Verdict::of(score),

@@ -280,6 +280,9 @@ impl Reader<'_> {
                         trust: self.trust,
                     });
                 }
+                "contenteditable" => {
+                    self.evidence.facts.writes_back |= !value.eq_ignore_ascii_case("false");
+                }
                 "href" | "src" | "action" | "data" => self.address(element, value),
                 _ if name.starts_with("on")
                     && !value.is_empty()
@@ -403,7 +406,9 @@ impl Reader<'_> {
             && ["loop", "playsinline"]
                 .iter()
                 .all(|name| element.attribute(name).is_some());
-        if (element.name == "audio" || filmed) && element.attribute("controls").is_none() {
+        // Controls that nobody sees stop nothing.
+        let controls = element.attribute("controls").is_some() && !unseen(element);
+        if (element.name == "audio" || filmed) && !controls {
             self.evidence.facts.bare_sounds += 1;
             self.evidence.facts.bare_loops += u32::from(element.attribute("loop").is_some());
         }
@@ -413,7 +418,7 @@ impl Reader<'_> {
         let repeats = element.attribute("loop").is_some();
         let strength = match element.name {
             "video" => 0.3,
-            _ if element.attribute("controls").is_some() => 0.5,
+            _ if controls => 0.5,
             _ if repeats => 1.0,
             _ => 0.9,
         };
@@ -515,6 +520,18 @@ impl Reader<'_> {
                 .is_ok_and(|width| width >= 600);
         facts.large_images += u32::from(wide);
     }
+}
+
+fn unseen(element: &Element<'_>) -> bool {
+    let style = element
+        .attribute("style")
+        .unwrap_or_default()
+        .to_ascii_lowercase()
+        .replace(' ', "");
+    element.attribute("hidden").is_some()
+        || ["display:none", "visibility:hidden", "opacity:0;", "width:0"]
+            .iter()
+            .any(|rule| style.contains(rule))
 }
 
 /// Programs of a server that were left in the source: a number that they take from the address.

@@ -1,5 +1,6 @@
 //! Scripts read as tokens: which locks, alarms and disguises they hold. Nothing is ever run.
 
+mod bundle;
 mod hosts;
 mod keys;
 mod layers;
@@ -16,6 +17,8 @@ mod words;
 pub(super) use hosts::class_of_host;
 pub(super) use literal::{data_page, percent_decoded, revealed};
 pub use texts::number_parameter;
+
+use std::ops::Range;
 
 use lexer::{ARROW, Kind, Token, tokens};
 use library::is_library;
@@ -75,9 +78,17 @@ pub(super) fn read(script: &Script<'_>, evidence: &mut Evidence) {
     let text = &script.text[..end];
     evidence.facts.script_octets += end;
     let tokens = tokens(text);
-    let script = &if tokens.len() > LIBRARY_TOKENS {
+    // A page's own code may be bundled with much else; under a library's name or licence it is the library's.
+    let bundled = tokens.len() > LIBRARY_TOKENS && script.trust > LIBRARY_TRUST;
+    let dense = if bundled {
+        bundle::locked(&tokens, text)
+    } else {
+        0..0
+    };
+    let own_trust = script.trust;
+    let script = &if bundled {
         Script {
-            trust: script.trust.min(LIBRARY_TRUST),
+            trust: LIBRARY_TRUST,
             ..script.clone()
         }
     } else {
@@ -87,6 +98,8 @@ pub(super) fn read(script: &Script<'_>, evidence: &mut Evidence) {
         text,
         tokens: &tokens,
         script,
+        dense,
+        own_trust,
         evidence,
         chain: [Word::Other; 4],
         keys: keys::Keys::default(),
@@ -139,6 +152,9 @@ struct Reading<'a, 'b> {
     text: &'a str,
     tokens: &'a [Token],
     script: &'a Script<'a>,
+    /// Where in a large script the page's own locks lie together, and what counts there.
+    dense: Range<usize>,
+    own_trust: f64,
     evidence: &'b mut Evidence,
     /// The last names of a dotted path, the newest last.
     chain: [Word; 4],
@@ -243,7 +259,12 @@ impl Reading<'_, '_> {
     }
 
     fn note(&mut self, kind: SignalKind, strength: f64, at: usize) {
-        let strength = strength * self.script.trust;
+        let trust = if self.dense.contains(&at) {
+            self.own_trust
+        } else {
+            self.script.trust
+        };
+        let strength = strength * trust;
         // A place counts lines from the top: it is looked for only where it is kept.
         if self.evidence.seen(kind, strength) {
             return;

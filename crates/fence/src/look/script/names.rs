@@ -153,6 +153,8 @@ impl Reading<'_, '_> {
             }
             Kind::Name(Word::Return) => near.get(by + 1).is_some_and(|next| {
                 matches!(next.kind, Kind::Text | Kind::Name(Word::False | Word::True))
+                    // `return !0`, as compressed scripts have it.
+                    || by < 12 && (next.kind == Kind::Number || next.is(b'!'))
             }),
             // `onbeforeunload = () => 1`
             Kind::Sign(ARROW) if by < 8 => near.get(by + 1).is_some_and(|next| {
@@ -336,7 +338,11 @@ impl Reading<'_, '_> {
             Kind::Text => matches!(token.of(self.text), "body" | "html" | "*"),
             _ => false,
         });
-        if root && listener {
+        // `addEventListener('click', …)` without an owner is the window's.
+        let bare = at > 1
+            && self.tokens[at - 2].kind == Kind::Name(Word::AddListener)
+            && !(at > 2 && self.tokens[at - 3].is(b'.'));
+        if (root || bare) && listener {
             self.marks.gesture.get_or_insert(at);
         }
     }
