@@ -10,6 +10,7 @@ use ringfence_model::{
 };
 use uuid::Uuid;
 
+use crate::bulk::json;
 use crate::call_worths::as_kept;
 use crate::row::Reader;
 use crate::value::args;
@@ -60,29 +61,62 @@ const CALL: &str = concat!(
     call_columns!(),
     " FROM calls WHERE account = $1 AND id = $2"
 );
-/// A part that is not set lets every call through; the index on `(account, started_at, id)` gives order and place.
-const CALLS: &str = concat!(
-    "SELECT ",
-    call_columns!(),
-    " FROM calls WHERE account = $1 AND started_at >= $2 AND started_at < $3 \
-     AND (started_at, id) < ($4, $5) \
-     AND ($6 IS NULL OR disposition = $6) \
-     AND ($7 IS NULL OR source_name = $7) \
-     AND ($8 IS NULL OR number = $8) \
-     AND ($9 IS NULL OR target = $9) \
-     AND ($10 IS NULL OR caller LIKE $10) \
-     AND ($11 IS NULL OR dialled = $11) \
-     AND (NOT $12 OR EXISTS (SELECT 1 FROM recordings WHERE recordings.account = calls.account \
-          AND recordings.call = calls.id AND recordings.state IN ('open', 'closed', 'recovered'))) \
-     AND ($13 IS NULL OR LOWER(COALESCE(caller, '') || ' ' || dialled || ' ' || \
-          COALESCE(source_name, '') || ' ' || COALESCE(campaign, '') || ' ' || \
-          COALESCE(keyword, '') || ' ' || COALESCE(reason, '')) LIKE LOWER($13) ESCAPE '!') \
-     AND ($14 IS NULL OR EXISTS (SELECT 1 FROM call_worths WHERE call_worths.account = calls.account \
-          AND call_worths.call = calls.id AND lead = $14)) \
-     AND ($15 IS NULL OR EXISTS (SELECT 1 FROM call_worths WHERE call_worths.account = calls.account \
-          AND call_worths.call = calls.id AND REPLACE(tags, $15, '') <> tags)) \
-     ORDER BY started_at DESC, id DESC LIMIT $16"
+/// A part that is not set lets every call through; the index on `(account, started_at, id)` gives order and place. Where a
+/// number or callers are given, the index on them finds their calls without looking at others.
+macro_rules! page_of_calls {
+    ($calls:literal, $number:literal, $caller:literal) => {
+        concat!(
+            "SELECT ",
+            call_columns!(),
+            " FROM ",
+            $calls,
+            " WHERE account = $1 AND started_at >= $2 AND started_at < $3 \
+             AND (started_at, id) < ($4, $5) \
+             AND ($6 IS NULL OR disposition = $6) \
+             AND ($7 IS NULL OR source_name = $7) \
+             AND ",
+            $number,
+            " AND ($9 IS NULL OR target = $9) AND ",
+            $caller,
+            " AND ($11 IS NULL OR dialled = $11) \
+             AND (NOT $12 OR EXISTS (SELECT 1 FROM recordings WHERE recordings.account = calls.account \
+                  AND recordings.call = calls.id AND recordings.state IN ('open', 'closed', 'recovered'))) \
+             AND ($13 IS NULL OR LOWER(COALESCE(caller, '') || ' ' || dialled || ' ' || \
+                  COALESCE(source_name, '') || ' ' || COALESCE(campaign, '') || ' ' || \
+                  COALESCE(keyword, '') || ' ' || COALESCE(reason, '')) LIKE LOWER($13) ESCAPE '!') \
+             AND ($14 IS NULL OR EXISTS (SELECT 1 FROM call_worths WHERE call_worths.account = calls.account \
+                  AND call_worths.call = calls.id AND lead = $14)) \
+             AND ($15 IS NULL OR EXISTS (SELECT 1 FROM call_worths WHERE call_worths.account = calls.account \
+                  AND call_worths.call = calls.id AND REPLACE(tags, $15, '') <> tags)) \
+             ORDER BY started_at DESC, id DESC LIMIT $16"
+        )
+    };
+}
+const CALLS: &str = page_of_calls!(
+    "calls",
+    "($8 IS NULL OR number = $8)",
+    "($10 IS NULL OR caller LIKE $10)"
 );
+/// SQLite would take the index that gives the order, and pass every other number's calls.
+const CALLS_OF_NUMBER_IN_SQLITE: &str = page_of_calls!(
+    "calls INDEXED BY calls_number",
+    "number = $8",
+    "($10 IS NULL OR caller LIKE $10)"
+);
+const CALLS_OF_NUMBER_IN_POSTGRES: &str =
+    page_of_calls!("calls", "number = $8", "($10 IS NULL OR caller LIKE $10)");
+/// Callers are handed in as one text, a JSON array.
+const CALLS_OF_CALLERS_IN_SQLITE: &str = page_of_calls!(
+    "calls INDEXED BY calls_caller",
+    "($8 IS NULL OR number = $8)",
+    "caller IN (SELECT value FROM json_each($10))"
+);
+const CALLS_OF_CALLERS_IN_POSTGRES: &str = page_of_calls!(
+    "calls",
+    "($8 IS NULL OR number = $8)",
+    "caller = ANY (ARRAY(SELECT json_array_elements_text($10::json)))"
+);
+const CALLERS: &str = "SELECT caller FROM callers WHERE account = $1 AND caller LIKE $2 LIMIT $3";
 const OPEN_CALLS: &str = concat!(
     "SELECT ",
     call_columns!(),
@@ -113,6 +147,9 @@ const OPEN_RECORDINGS: &str = concat!(
     recording_columns!(),
     " FROM recordings WHERE state = 'open' ORDER BY started_at, id"
 );
+
+/// Callers whose calls are looked up by their numbers, at most.
+const MOST_CALLERS: u32 = 100;
 
 /// Calls on a page of the call log at most.
 const MOST_ON_A_PAGE: u32 = 1000;
@@ -213,21 +250,44 @@ impl Db {
             started_at: Timestamp::from_micros(i64::MAX),
             id: CallId(Uuid::max()),
         });
+        let to = filter.to.unwrap_or(Timestamp::from_micros(i64::MAX));
+        // Said once more for SQLite, which would begin at the end of the span and pass every call before the place.
+        let to = to
+            .as_micros()
+            .min(after.started_at.as_micros().saturating_add(1));
+        let digits = filter.caller_contains.as_deref().and_then(digits_pattern);
+        let callers = match &digits {
+            Some(digits) => self.callers_with(account, digits).await?,
+            None => None,
+        };
+        let sql = match (&callers, self) {
+            (Some(callers), _) if callers.is_empty() => {
+                return Ok(CallPage {
+                    calls: Vec::new(),
+                    next: None,
+                });
+            }
+            (Some(_), Self::Sqlite(_)) => CALLS_OF_CALLERS_IN_SQLITE,
+            (Some(_), Self::Postgres(_)) => CALLS_OF_CALLERS_IN_POSTGRES,
+            (None, Self::Sqlite(_)) if filter.number.is_some() => CALLS_OF_NUMBER_IN_SQLITE,
+            (None, Self::Postgres(_)) if filter.number.is_some() => CALLS_OF_NUMBER_IN_POSTGRES,
+            (None, _) => CALLS,
+        };
+        let caller = match callers {
+            Some(callers) => Some(json(&callers)?),
+            None => digits,
+        };
         let args = args![
             account,
             filter.from.unwrap_or(Timestamp::from_micros(i64::MIN)),
-            filter.to.unwrap_or(Timestamp::from_micros(i64::MAX)),
+            to,
             after.started_at,
             after.id,
             filter.disposition.map(Disposition::as_str),
             filter.source.as_deref(),
             filter.number,
             filter.target,
-            filter
-                .caller_contains
-                .as_deref()
-                .and_then(digits_pattern)
-                .as_deref(),
+            caller.as_deref(),
             filter.dialled.as_ref(),
             filter.only_recorded,
             filter.text.as_deref().and_then(text_pattern).as_deref(),
@@ -235,7 +295,7 @@ impl Db {
             filter.tag.as_deref().map(as_kept).as_deref(),
             limit + 1,
         ];
-        let mut calls = self.written_rows(CALLS, args, read_call).await?;
+        let mut calls = self.written_rows(sql, args, read_call).await?;
         let more = calls.len() > limit as usize;
         calls.truncate(limit as usize);
         let next = calls.last().filter(|_| more).map(|last| CallCursor {
@@ -243,6 +303,17 @@ impl Db {
             id: last.id,
         });
         Ok(CallPage { calls, next })
+    }
+    /// Callers of an account whose number is like that; `None` when they are many: some of their calls are found soon
+    /// by going through all calls then.
+    async fn callers_with(
+        &self,
+        account: AccountId,
+        digits: &str,
+    ) -> Result<Option<Vec<String>>, StoreError> {
+        let args = args![account, digits, MOST_CALLERS + 1];
+        let found = self.written_rows(CALLERS, args, read_caller).await?;
+        Ok(Some(found).filter(|found| found.len() <= MOST_CALLERS as usize))
     }
     /// Every call of every account that has not ended, oldest first: what a start has to close.
     ///
@@ -328,6 +399,10 @@ fn text_pattern(text: &str) -> Option<String> {
     Some(pattern)
 }
 
+fn read_caller(row: &mut Reader<'_>) -> Result<String, StoreError> {
+    row.text()
+}
+
 pub(crate) fn read_call(row: &mut Reader<'_>) -> Result<Call, StoreError> {
     Ok(Call {
         id: CallId(row.uuid()?),
@@ -402,4 +477,50 @@ pub(crate) fn read_recording(row: &mut Reader<'_>) -> Result<Recording, StoreErr
         sha256: row.optional_bytes()?,
         state: row.word(RecordingState::from_word)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How SQLite would go through the rows of a statement.
+    fn plan(sql: &str) -> String {
+        let connection = rusqlite::Connection::open_in_memory().unwrap();
+        for (_, _, text) in crate::migrations::SQLITE {
+            connection.execute_batch(text).unwrap();
+        }
+        let explained = format!("EXPLAIN QUERY PLAN {sql}");
+        let mut statement = connection.prepare(&explained).unwrap();
+        let mut rows = statement.raw_query();
+        let mut steps = Vec::new();
+        while let Some(row) = rows.next().unwrap() {
+            steps.push(row.get::<_, String>(3).unwrap());
+        }
+        steps.join("; ")
+    }
+
+    #[test]
+    fn a_page_begins_at_its_place_and_a_number_and_a_caller_are_found_by_their_index() {
+        for (sql, index) in [
+            (CALLS, "calls_started_at (account=? AND started_at>? AND "),
+            (
+                CALLS_OF_NUMBER_IN_SQLITE,
+                "calls_number (account=? AND number=? AND started_at>? AND started_at<?)",
+            ),
+            (
+                CALLS_OF_CALLERS_IN_SQLITE,
+                "calls_caller (account=? AND caller=? AND started_at>? AND started_at<?)",
+            ),
+        ] {
+            let plan = plan(sql);
+            assert!(plan.starts_with("SEARCH calls USING INDEX"), "{plan}");
+            assert!(plan.contains(index), "{plan}");
+            assert!(
+                !plan.contains("FOR ORDER BY") || sql == CALLS_OF_CALLERS_IN_SQLITE,
+                "{plan}"
+            );
+        }
+        let plan = plan(CALLERS);
+        assert_eq!(plan, "SEARCH callers USING PRIMARY KEY (account=?)");
+    }
 }

@@ -7,13 +7,13 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use crate::{Db, StoreError};
 
 /// A version, its name and its text.
-type Text = (i64, &'static str, &'static str);
+pub(crate) type Text = (i64, &'static str, &'static str);
 
 /// Each version's text for both engines, from files of the same name. Versions have numbers of their own, so that two
 /// changes that are made side by side do not move each other.
 macro_rules! migrations {
     ($($version:literal $name:literal,)*) => {
-        const SQLITE: &[Text] =
+        pub(crate) const SQLITE: &[Text] =
             &[$(($version, $name, include_str!(concat!("../migrations/sqlite/", $name, ".sql"))),)*];
         const POSTGRES: &[Text] =
             &[$(($version, $name, include_str!(concat!("../migrations/postgres/", $name, ".sql"))),)*];

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use ringfence_model::{
-    Call, CallEvent, CallEventKind, Confidence, Disposition, Leg, LegOutcome, Party, Recording,
-    RecordingState, Source, SourceKind,
+    Call, CallEvent, CallEventKind, CallId, Confidence, Disposition, Leg, LegOutcome, Party,
+    Recording, RecordingState, Source, SourceKind,
 };
 use ringfence_store::{CallFilter, RangCount, Write};
 
@@ -18,6 +18,7 @@ on_both_engines! {
     a_recording_is_opened_and_closed
     each_part_of_the_filter_picks_its_calls
     a_filter_that_fits_no_call_finds_none
+    digits_of_many_callers_find_the_same_as_those_of_few
     letters_that_mean_something_to_like_stand_for_themselves
 }
 
@@ -427,6 +428,64 @@ async fn a_filter_that_fits_no_call_finds_none(world: World) {
         ..any()
     };
     assert_eq!(count(&world, &tenant, blank).await, 3);
+}
+
+async fn digits_of_many_callers_find_the_same_as_those_of_few(world: World) {
+    let tenant = world.tenant(1).await;
+    let other = world.number(tenant.account, 2);
+    world.db.add_numbers(vec![other.clone()]).await.unwrap();
+    // More numbers than are looked up one by one: +1 212 555 01xx and some in London.
+    let mut calls = Vec::new();
+    for nth in 0..130_u32 {
+        let caller = if nth < 100 { caller(nth) } else { london(nth) };
+        for call in 0..2 {
+            calls.push(Call {
+                caller: Some(caller.clone()),
+                number: if nth == 7 { other.id } else { tenant.number.id },
+                ..world.call(&tenant, at(u64::from(nth % 50 + 1_000 * call)))
+            });
+        }
+    }
+    let begun = |call: &Call| Write::CallBegun(Box::new(call.clone()));
+    world
+        .db
+        .write(calls.iter().map(begun).collect())
+        .await
+        .unwrap();
+    calls.sort_by_key(|call| std::cmp::Reverse((call.started_at, call.id)));
+    for digits in ["0", "2125550107", "794601", "12125550", "55501 0", "107"] {
+        for number in [None, Some(other.id), Some(tenant.number.id)] {
+            let filter = CallFilter {
+                caller_contains: Some(digits.into()),
+                number,
+                ..CallFilter::default()
+            };
+            let wanted: String = digits.chars().filter(char::is_ascii_digit).collect();
+            let fits = |call: &&Call| {
+                let caller = call
+                    .caller
+                    .as_ref()
+                    .is_some_and(|caller| caller.as_str().contains(&wanted));
+                caller && number.is_none_or(|number| call.number == number)
+            };
+            let expected: Vec<CallId> = calls.iter().filter(fits).map(|call| call.id).collect();
+            // Page by page, also where many began at once.
+            let (mut found, mut after) = (Vec::new(), None);
+            loop {
+                let page = world
+                    .db
+                    .calls(tenant.account, &filter, after, 7)
+                    .await
+                    .unwrap();
+                found.extend(page.calls.iter().map(|call| call.id));
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+            assert_eq!(found, expected, "{digits}, {number:?}");
+        }
+    }
 }
 
 async fn letters_that_mean_something_to_like_stand_for_themselves(world: World) {
