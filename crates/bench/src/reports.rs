@@ -65,7 +65,7 @@ pub struct Options {
     #[arg(long)]
     unsealed: bool,
     /// Calls that are written to tell what sums and segments cost each; 0 leaves it out
-    #[arg(long, default_value_t = 20_000)]
+    #[arg(long, default_value_t = 6_000)]
     written: u64,
 }
 

@@ -338,6 +338,16 @@ fn caller(draw: &mut Draw) -> anyhow::Result<E164> {
     digits.parse().with_context(|| digits.clone())
 }
 
+/// One of 82,000 callers.
+///
+/// # Errors
+/// When what was drawn is no number: a mistake of this program.
+pub fn some_caller() -> anyhow::Result<E164> {
+    let drawn = ringfence_platform::random() & u128::from(u64::MAX);
+    let mut draw = Draw(u64::try_from(drawn).unwrap_or_default());
+    caller(&mut draw)
+}
+
 /// `nth` of `all`, as a share of `whole`.
 fn of(nth: u64, all: u64, whole: u64) -> u64 {
     let share = u128::from(nth) * u128::from(whole) / u128::from(all.max(1));
