@@ -112,7 +112,11 @@ fn main() -> anyhow::Result<()> {
                 .chain(held_out::unknown_languages()),
         ),
         Task::Second => counted(second_look::specimens()),
-        Task::Third => counted(third_look::specimens()),
+        Task::Third => {
+            counted(third_look::specimens());
+            println!("in languages that the lexicon does not have:");
+            counted(third_look::unknown_languages());
+        }
         Task::Look {
             pages,
             linked,

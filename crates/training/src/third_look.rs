@@ -37,6 +37,18 @@ pub fn specimens() -> Vec<Specimen> {
     all
 }
 
+/// The lock pages in languages that the lexicon does not have.
+pub fn unknown_languages() -> Vec<Specimen> {
+    let texts: Vec<Words<'_>> = crate::lock_pages::UNKNOWN
+        .lines()
+        .map(Words::read)
+        .collect();
+    sections(include_str!("../pages/third_locks.txt"))
+        .enumerate()
+        .filter_map(|(at, section)| specimen(section, |_| &texts[at % texts.len()]))
+        .collect()
+}
+
 /// `words` chooses what is said, by whether the sort is held back.
 fn specimen<'a>(section: &str, words: impl FnOnce(bool) -> &'a Words<'a>) -> Option<Specimen> {
     let ([class, kind, name], body) = parted(section)?;

@@ -83,6 +83,22 @@ fn short_forms_and_unseen_controls_are_read() {
     assert!(sound("") <= 0.5);
 }
 
+/// A pointer that many boxes hide is hidden; a sound that a script makes plays where it starts by
+/// itself.
+#[test]
+fn pointers_and_sounds_of_kits_are_read() {
+    let boxes = |count: usize| "<div style='cursor: none'></div>".repeat(count);
+    let hidden = |count| {
+        strength(
+            &format!("<title>x</title>{}", boxes(count)),
+            SignalKind::CursorHidden,
+        )
+    };
+    assert!(hidden(1) <= 0.5 && hidden(3) >= 1.0);
+    let made = "<title>x</title><script>var s=document.createElement('audio');s.src='a.mp3';s.loop=true;s.autoplay=true</script>";
+    assert!(strength(made, SignalKind::AudioFromScript) >= 0.9);
+}
+
 /// A field to write into is no way out where a page threatens, asks on leaving in full screen, and keys are dead.
 #[test]
 fn a_writing_area_does_not_save_a_page_that_locks_everything() {

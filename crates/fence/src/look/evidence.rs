@@ -78,6 +78,8 @@ pub(super) struct Facts {
     pub writes_page: bool,
     /// Parameters read from the address that hold a number.
     pub number_parameter: Option<(f64, Place)>,
+    /// Elements that hide the pointer over themselves.
+    pub hidden_pointers: u32,
     /// Sounds without anything to stop them by.
     pub bare_sounds: u32,
     /// Its own scripts stop a sound.

@@ -213,7 +213,7 @@ fn whole(evidence: &Evidence, locks: f64, alarm: f64) -> f64 {
     // sound without end: a false chat has a field too.
     let threat = strength(ThreatWords);
     let named = numbered(evidence);
-    let plainly = endless && full && asks && locks >= if threat >= 0.3 { 3.4 } else { 4.4 };
+    let plainly = endless && full && asks && locks >= if threat >= 0.3 { 3.4 } else { 4.3 };
     let meant = !facts.writes_back || named || plainly;
     let pictured = strength(TextInImages) >= 0.6;
     // Held by a teacher or in a hall, a screen may chime once, and names neither a threat nor a number.
@@ -227,7 +227,9 @@ fn whole(evidence: &Evidence, locks: f64, alarm: f64) -> f64 {
     let enough = if facts.exit_full_screen { 3.3 } else { 2.9 };
     let surely = endless && full && shut && locks >= enough
         || full && floods && hinted && !facts.exit_full_screen
-        || endless && asks && floods
+        || endless && shut && floods
+        // A frame as large as the window, its scripts missing.
+        || endless && shut && strength(FrameShell) >= 1.0
         || endless && full && strength(PhoneFromQuery) >= 0.8 && locks >= 1.0
         || full && shut && strength(DecodedLayer) >= 0.8 && locks >= 2.0
         || !facts.exit_full_screen
@@ -241,9 +243,18 @@ fn whole(evidence: &Evidence, locks: f64, alarm: f64) -> f64 {
                 || endless && grabs && asks && hinted
                 || endless && full && shut && (threat >= 0.3 || hinted && named)
                 || endless && traps && strength(FullScreen) >= 0.6);
+    // Each a little less plain than it might be, but all of them, under a sound without end.
+    let faintly = endless
+        && !facts.exit_full_screen
+        && strength(FullScreen) >= 0.5
+        && strength(LeaveBlocked) >= 0.4
+        && strength(KeysBlocked) >= 0.3
+        && (strength(CursorHidden) >= 0.9
+            && (named || pictured || hinted || strength(GestureTrap) >= 0.9)
+            || threat >= 0.3 && named);
     if !meant {
         0.0
-    } else if surely {
+    } else if surely || faintly {
         0.8
     } else if full
         && !facts.exit_full_screen

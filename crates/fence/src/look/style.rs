@@ -9,6 +9,9 @@ const STYLE_MAX: usize = 1024 * 1024;
 /// Octets of a rule that are looked at.
 const RULE_MAX: usize = 2048;
 
+/// Elements that hide the pointer over themselves from which on it is hidden everywhere.
+const HIDDEN_POINTERS: u32 = 3;
+
 /// A style sheet.
 pub(super) fn read(
     text: &str,
@@ -89,11 +92,11 @@ pub(super) fn attribute(
     if let Some((_, after)) = lower.split_once("cursor")
         && value(after).is_some_and(hides)
     {
-        evidence.note(
-            SignalKind::CursorHidden,
-            if root { 1.0 } else { 0.5 },
-            place,
-        );
+        // One element may be a film or a board; kits write it on every box.
+        evidence.facts.hidden_pointers += 1;
+        let whole = root || evidence.facts.hidden_pointers >= HIDDEN_POINTERS;
+        let strength = if whole { 1.0 } else { 0.5 };
+        evidence.note(SignalKind::CursorHidden, strength, place);
     }
 }
 

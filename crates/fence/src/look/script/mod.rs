@@ -122,6 +122,8 @@ struct Marks {
     gesture: Option<usize>,
     plays: Option<usize>,
     new_audio: bool,
+    /// Something is stopped: a sound, or the pictures of a show.
+    pauses: bool,
     repeats: bool,
     return_value: bool,
     reads_address: bool,

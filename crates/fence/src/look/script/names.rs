@@ -58,6 +58,10 @@ impl Reading<'_, '_> {
             }
             Word::Repeat | Word::AutoPlay | Word::Ended => {
                 self.marks.repeats |= self.assigned(at);
+                // A sound that a script makes and that starts by itself needs no `play()`.
+                if word == Word::AutoPlay && self.marks.new_audio && self.assigned(at) {
+                    self.marks.plays.get_or_insert(at);
+                }
             }
             Word::Speak => self.note(SignalKind::Speech, 1.0, at),
             Word::Eval if self.called(at) => self.evaluates(at),
@@ -83,10 +87,8 @@ impl Reading<'_, '_> {
             Word::Muted if self.lets_out(at) => {
                 self.marks.unmutes.get_or_insert(at);
             }
-            Word::Pause | Word::Muted
-                if self.script.trust >= 1.0 && at > 0 && self.tokens[at - 1].is(b'.') =>
-            {
-                self.evidence.facts.stops_sound = true;
+            Word::Pause | Word::Muted if at > 0 && self.tokens[at - 1].is(b'.') => {
+                self.marks.pauses = true;
             }
             Word::Button if self.right_button(at) => {
                 self.note(SignalKind::MenuBlocked, 0.8, at);

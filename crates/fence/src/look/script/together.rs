@@ -3,6 +3,9 @@
 use super::super::signal::SignalKind;
 use super::Reading;
 
+/// Tokens of a script that may do nothing but stop a sound.
+const SHORT: usize = 400;
+
 impl Reading<'_, '_> {
     /// What several marks say together.
     pub(super) fn finish(mut self) {
@@ -78,7 +81,10 @@ impl Reading<'_, '_> {
                 *known = Some((weight, place));
             }
         }
+        // What stops pictures that change is long, and plays nothing.
+        let sounds = marks.plays.is_some() || marks.new_audio || self.tokens.len() < SHORT;
         let facts = &mut self.evidence.facts;
+        facts.stops_sound |= marks.pauses && own && sounds;
         facts.reads_address |= marks.reads_address && own;
         facts.writes_page |= marks.writes;
         facts.exit_full_screen |= marks.exit_full_screen && own;
