@@ -18,6 +18,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("node", "nodejs"),
     ("npm", "npm"),
     ("psql", "postgresql-client"),
+    ("redis-server", "redis-server"),
 ];
 
 /// Debian keeps the server's programs away from the search path, a folder for each version.

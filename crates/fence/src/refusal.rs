@@ -84,6 +84,8 @@ refusals! {
     Withdrawn = "withdrawn", "no number is shown to this visit any more; write to the operator of this server";
     /// The lease could not be made durable.
     Unavailable = "unavailable", "the lease could not be stored, so no number is shown; try again shortly";
+    /// What servers share of leases does not answer. Like `unavailable` it leaves a number that is shown where it is.
+    LeasesUnavailable = "unavailable_leases", "what this server shares with others of who has which number does not answer, so no number is shown; try again shortly";
     /// Enough is kept of what the page told of this visit.
     EnoughTold = "enough_told", "50 events and tags of this visit are kept, and this one is not";
     /// The body is no JSON of the expected form.

@@ -43,7 +43,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use ringfence_live::{Live, LiveLimits, RateLimit};
+use ringfence_live::{Live, LiveLimits, RateLimit, Valkey};
 use ringfence_model::Timestamp;
 use ringfence_outbound::Outbound;
 use ringfence_store::Db;
@@ -115,8 +115,25 @@ impl Platform {
         settings: Settings,
         keys: Keys,
     ) -> BoxFuture<'static, Result<Arc<Self>, ringfence_store::StoreError>> {
+        Self::start_sharing(db, outbound, settings, keys, None)
+    }
+
+    /// The same, with leases and spent tokens where other servers over the same PostgreSQL see them.
+    ///
+    /// # Errors
+    /// When the rows cannot be read.
+    pub fn start_sharing(
+        db: Db,
+        outbound: Outbound,
+        settings: Settings,
+        keys: Keys,
+        valkey: Option<Valkey>,
+    ) -> BoxFuture<'static, Result<Arc<Self>, ringfence_store::StoreError>> {
         Box::pin(async move {
-            let platform = Self::beside(db, outbound, settings, keys);
+            if valkey.is_some() {
+                db.guard_leases();
+            }
+            let platform = Self::over(db, outbound, settings, keys, valkey);
             platform.db.keep_journal().await?;
             visits::restore(&platform, now()).await?;
             calls::answered_before::restore(&platform, now()).await?;
@@ -127,14 +144,29 @@ impl Platform {
     /// The use cases for a command that does its work and ends, perhaps beside a server over the same rows: it keeps no
     /// journal, which is the server's, and reads no leases back, for it shows no numbers.
     pub fn beside(db: Db, outbound: Outbound, settings: Settings, keys: Keys) -> Arc<Self> {
+        Self::over(db, outbound, settings, keys, None)
+    }
+
+    fn over(
+        db: Db,
+        outbound: Outbound,
+        settings: Settings,
+        keys: Keys,
+        valkey: Option<Valkey>,
+    ) -> Arc<Self> {
+        let live = Live::with_limits(LiveLimits {
+            per_prefix: RateLimit {
+                per_minute: settings.number_requests_per_minute,
+                burst: settings.number_requests_per_minute.saturating_mul(2),
+            },
+            ..LiveLimits::default()
+        });
+        let live = match valkey {
+            Some(valkey) => live.over(valkey),
+            None => live,
+        };
         Arc::new_cyclic(|own| Self {
-            live: Live::with_limits(LiveLimits {
-                per_prefix: RateLimit {
-                    per_minute: settings.number_requests_per_minute,
-                    burst: settings.number_requests_per_minute.saturating_mul(2),
-                },
-                ..LiveLimits::default()
-            }),
+            live,
             board: board::Board::new(),
             tag_facts: visits::TagFacts::new(),
             call_facts: calls::CallFacts::default(),

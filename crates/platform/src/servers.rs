@@ -161,7 +161,7 @@ impl Platform {
 
     /// Whether leases may be others' than this server knows of.
     pub(crate) fn shares_leases(&self) -> bool {
-        self.db.is_shared() && self.standing.has_others()
+        self.live.valkey().is_some() || (self.db.is_shared() && self.standing.has_others())
     }
 
     async fn check_name(
@@ -196,7 +196,11 @@ impl Platform {
             stopped_at: None,
             closed_at: None,
         };
-        self.db.add_server(&server, &self.keys.mark, "own").await?;
+        let leases = match self.live.valkey() {
+            Some(_) => "shared",
+            None => "own",
+        };
+        self.db.add_server(&server, &self.keys.mark, leases).await?;
         let known = self.db.servers(now - SHOWN_FOR).await?;
         self.standing.known.store(Arc::new(known));
         self.standing.begins(Here {

@@ -10,6 +10,7 @@ mod follow_up;
 mod open_pages;
 mod placing;
 mod refusals;
+mod sharing;
 mod silence;
 mod swap;
 mod told;
@@ -18,11 +19,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use ringfence_fence::{
-    AddressPrefix, Admission, HostFacts, PageHost, RequestFacts, TOKEN_LIFE, TokenFacts,
+    AddressPrefix, Admission, HostFacts, PageHost, RequestFacts, TOKEN_LIFE, Token, TokenFacts,
     VISIT_CREDENTIAL_LIFE, VisitCredential, admit, agreed_host, origin_host,
 };
 use ringfence_live::{RecentLease, SpendError};
-use ringfence_model::{Duration, LeaseId, SiteId, Timestamp, TrackingNumber};
+use ringfence_model::{AccountId, Duration, LeaseId, SiteId, Timestamp, TrackingNumber};
 use ringfence_store::StoreError;
 use ringfence_tracking::{PAGE_URL_MAX, RECENT_MAX, shortened};
 use url::Url;
@@ -54,15 +55,19 @@ const USER_AGENT_MAX: usize = 512;
 /// # Errors
 /// When the rows cannot be read.
 pub async fn restore(platform: &Platform, now: Timestamp) -> Result<(), StoreError> {
+    if platform.live.valkey().is_some() {
+        // Each account is built where servers share it, when somebody asks for it.
+        return Ok(());
+    }
     let remembered = REMEMBERED.max(platform.settings.late_call_window);
     let leases = platform.db.live_leases(now - remembered).await?;
     platform.live.restore(&leases);
     let nonces = platform.db.begun_leases(now - TOKEN_LIFE).await?;
     for (lease, spent_at) in &nonces {
         // Already spent is as good; full means that more are remembered than a start can need.
-        let _ = platform
+        platform
             .live
-            .spend(lease.0.into_bytes(), *spent_at + TOKEN_LIFE, now);
+            .restore_spent(lease.0.into_bytes(), *spent_at + TOKEN_LIFE, now);
     }
     let live = leases.iter().filter(|lease| lease.expires_at > now).count();
     tracing::info!(
@@ -316,19 +321,15 @@ impl Platform {
             Admission::Token(token) => {
                 let visit = new_visit(site, &page, request, now);
                 let pool = site.pool_of(&visit).ok_or(Refusal::NoPool)?;
-                self.live
-                    .spend(token.nonce, token.expires_at, now)
-                    .map_err(|error| match error {
-                        SpendError::Spent => Refusal::TokenSpent,
-                        SpendError::Full => Refusal::Unavailable,
-                    })?;
+                self.spend(site.account, &token, now).await?;
                 let lease = LeaseId(Uuid::from_bytes(token.nonce));
                 self.watch_network(site, request.address, lease, now)
                     .await?;
                 let shown = self.begin_visit(pool, visit, token.nonce, now).await;
                 if shown.is_err() {
                     // Nothing came of it: the browser may try once more.
-                    self.live.unspend(token.nonce);
+                    // When that fails, the browser asks for another token.
+                    self.live.unspend(site.account, token.nonce).await.ok();
                     self.tag_facts.silences.lock().withdraw(site.id, lease);
                 }
                 (pool, shown?)
@@ -358,6 +359,29 @@ impl Platform {
 }
 
 impl Platform {
+    async fn spend(
+        &self,
+        account: AccountId,
+        token: &Token,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        let spend = || async {
+            match self
+                .live
+                .spend(account, token.nonce, token.expires_at, now)
+                .await
+            {
+                Err(SpendError::Live(error)) => Err(error),
+                spent => Ok(spent),
+            }
+        };
+        match self.shared(account, now, spend).await? {
+            Ok(()) => Ok(()),
+            Err(SpendError::Spent) => Err(Refusal::TokenSpent),
+            Err(SpendError::Full | SpendError::Live(_)) => Err(Refusal::Unavailable),
+        }
+    }
+
     /// A page of a new account is looked at before it shows its first number; other pages now and then.
     async fn see_page_first(
         &self,

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub use load::load;
 pub use reference::reference;
 pub use values::{
-    DatabaseUrl, KeepFor, Level, LogFormat, Network, PortRange, PublicUrl, ServerName,
+    DatabaseUrl, KeepFor, Level, LiveUrl, LogFormat, Network, PortRange, PublicUrl, ServerName,
     SessionInterval,
 };
 
@@ -71,6 +71,8 @@ pub struct Config {
     pub server: ThisServer,
     /// `[database]`
     pub database: Database,
+    /// `[live]`
+    pub live: SharedLive,
     /// `[http]`
     pub http: Http,
     /// `[tag]`
@@ -99,6 +101,7 @@ impl Default for Config {
             data_folder: "ringfence-data".into(),
             server: ThisServer::default(),
             database: Database::default(),
+            live: SharedLive::default(),
             http: Http::default(),
             tag: Tag::default(),
             fence: Fence::default(),
@@ -131,6 +134,7 @@ impl Config {
         Self::TOP,
         ThisServer::SECTION,
         Database::SECTION,
+        SharedLive::SECTION,
         Http::SECTION,
         Tag::SECTION,
         Fence::SECTION,
@@ -189,6 +193,20 @@ section! {
         url: Option<DatabaseUrl> = None;
         /// A file that holds the URL instead, so that its password is not in this one.
         url_file: Option<PathBuf> = None;
+    }
+}
+
+section! {
+    /// Where several servers over one PostgreSQL share who has which number. See docs/cluster.md.
+    SharedLive "live" {
+        /// The URL of a Valkey (or Redis 7): `redis://USER:PASSWORD@HOST:6379/0`, or `rediss://…` with TLS, whose
+        /// certificate the system has to believe. The same for all servers. Without it: this server alone answers number
+        /// requests.
+        url: Option<LiveUrl> = None;
+        /// A file that holds the URL instead, so that its password is not in this one.
+        url_file: Option<PathBuf> = None;
+        /// Milliseconds. No number request waits longer for an answer of Valkey; the page then keeps its own number.
+        patience: NonZeroU32 = at_least_one(250);
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! It changes nothing that lasts: a database that does not exist is not made, a folder's trial file is removed.
 
+mod live;
 mod machine;
 mod rows;
 
@@ -83,6 +84,7 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
     findings.extend(machine::ports(config).await);
     findings.extend(machine::limits(config));
     findings.extend(machine::public_url(config));
+    findings.extend(live::valkey(config).await);
     findings.extend(rows::database(config).await);
     findings
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
+use ringfence_live::Valkey;
 use ringfence_media::MediaConfig;
 use ringfence_outbound::OutboundPolicy;
 use ringfence_platform::Settings;
@@ -73,6 +74,7 @@ pub fn plan(config: &Config) -> anyhow::Result<ServerPlan> {
         name: config.server.name.as_ref().map(ToString::to_string),
         dead_after: Duration::from_secs(config.server.dead_after.get().into()),
         database_url: config.database_url(),
+        valkey: valkey(config)?,
         master_key: master_key::load_or_make(&config.key_file())?,
         http: config.http.listen,
         settings: Settings {
@@ -134,6 +136,19 @@ pub fn plan(config: &Config) -> anyhow::Result<ServerPlan> {
             ..OutboundPolicy::default()
         },
     })
+}
+
+/// The Valkey that the configuration names.
+///
+/// # Errors
+/// When its URL is none.
+pub fn valkey(config: &Config) -> anyhow::Result<Option<Valkey>> {
+    let Some(url) = &config.live.url else {
+        return Ok(None);
+    };
+    let patience = Duration::from_millis(config.live.patience.get().into());
+    let valkey = Valkey::new(&url.0, patience).context("live.url")?;
+    Ok(Some(valkey))
 }
 
 /// Resolves at the next SIGINT or SIGTERM.

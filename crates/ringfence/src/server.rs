@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use ringfence_live::Valkey;
 use ringfence_media::{MediaConfig, MediaEngine};
 use ringfence_outbound::{Outbound, OutboundPolicy};
 use ringfence_platform::calls::{self, Recovered};
@@ -59,6 +60,8 @@ pub struct ServerPlan {
     pub dead_after: Duration,
     /// `sqlite:PATH` or `postgres://…`
     pub database_url: String,
+    /// Where leases are shared with other servers.
+    pub valkey: Option<Valkey>,
     /// The 32 octets that every signing key is derived from.
     pub master_key: [u8; 32],
     /// Where the dashboard and the tag listen.
@@ -126,7 +129,11 @@ impl Server {
             .context("bringing the tables to this version")?;
         let outbound = Outbound::new(plan.outbound);
         let keys = Keys::from_master(&plan.master_key);
-        let platform = Platform::start(db, outbound, plan.settings, keys)
+        anyhow::ensure!(
+            plan.valkey.is_none() || db.is_shared(),
+            "expected PostgreSQL, for live.url is set and several servers cannot share SQLite; set database.url, or leave live.url out"
+        );
+        let platform = Platform::start_sharing(db, outbound, plan.settings, keys, plan.valkey)
             .await
             .context("reading what was leased")?;
         let recovered = join(&platform, identity, plan.dead_after).await?;

@@ -15,6 +15,7 @@ use crate::calls::{
     call_columns, call_columns_of_no_server, event_columns, leg_columns, recording_columns,
 };
 use crate::commit::Connection;
+use crate::lease_guard::LeaseGuard;
 use crate::leases::{lease_columns, visit_columns};
 use crate::value::{Value, args};
 use crate::{StoreError, Write};
@@ -122,6 +123,8 @@ impl<'w> Rows<'w> {
     }
 
     pub async fn write(self, connection: &mut Connection) -> Result<(), StoreError> {
+        let guard = LeaseGuard::of(connection, self.leases.values().copied(), &self.changes);
+        guard.lock_numbers(connection).await?;
         let visits: Vec<&Visit> = self.visits.into_values().collect();
         VISITS.insert(connection, &visits, visit_values).await?;
         let leases: Vec<&Lease> = self.leases.into_values().collect();
@@ -137,7 +140,7 @@ impl<'w> Rows<'w> {
         for write in self.changes {
             change(connection, write).await?;
         }
-        Ok(())
+        guard.check(connection).await
     }
 }
 

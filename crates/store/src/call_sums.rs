@@ -293,7 +293,7 @@ pub struct SumsCheck {
 pub(crate) async fn add_changes(connection: &mut Connection) -> Result<(), StoreError> {
     match connection {
         Connection::Sqlite(connection) => add_changes_to_sqlite(connection),
-        Connection::Postgres(_) => {
+        Connection::Postgres(..) => {
             // First, for it locks what who makes sums anew locks first.
             connection
                 .execute(overview_sums::ADD_AT_ONCE, args![])

@@ -5,6 +5,7 @@
 //! alone and costs the others one more transaction, not one each.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use ringfence_model::{AuditEntry, E164};
@@ -90,6 +91,8 @@ pub(crate) struct Writer {
     ahead: Option<Ahead>,
     /// What is written down with the statements of this handle.
     entries: Arc<[AuditEntry]>,
+    /// Whether PostgreSQL is asked that no number has two live leases, see [`lease_guard`](crate::lease_guard).
+    guards_leases: Arc<AtomicBool>,
 }
 
 pub(crate) enum Request {
@@ -119,18 +122,27 @@ impl Writer {
             queue,
             ahead: Some(ahead),
             entries: Arc::default(),
+            guards_leases: Arc::default(),
         })
     }
 
     /// Starts the task that writes to PostgreSQL. It ends by itself when every [`Writer`] is gone.
     pub fn to_postgres(pool: PgPool) -> Self {
         let (queue, requests) = mpsc::channel(QUEUE);
-        tokio::spawn(work(Source::Postgres(pool), requests));
+        let guards_leases = Arc::new(AtomicBool::new(false));
+        let source = Source::Postgres(pool, Arc::clone(&guards_leases));
+        tokio::spawn(work(source, requests));
         Self {
             queue,
             ahead: None,
             entries: Arc::default(),
+            guards_leases,
         }
+    }
+
+    /// Has PostgreSQL asked from now on that no number has two live leases.
+    pub fn guard_leases(&self) {
+        self.guards_leases.store(true, Ordering::Relaxed);
     }
 
     pub async fn writes(&self, writes: Vec<Write>) -> Result<(), StoreError> {
@@ -308,7 +320,7 @@ pub(crate) enum Source {
         connection: Option<rusqlite::Connection>,
         checkpoints: Checkpoints,
     },
-    Postgres(PgPool),
+    Postgres(PgPool, Arc<AtomicBool>),
 }
 
 impl Source {
@@ -320,7 +332,9 @@ impl Source {
                 Some(connection) => connection,
                 None => file.open()?,
             }),
-            Self::Postgres(pool) => Connection::Postgres(pool.acquire().await?),
+            Self::Postgres(pool, guards_leases) => {
+                Connection::Postgres(pool.acquire().await?, guards_leases.load(Ordering::Relaxed))
+            }
         })
     }
 
@@ -352,7 +366,7 @@ impl Source {
                 *connection = None;
                 checkpoints.stop();
             }
-            Self::Postgres(pool) => pool.close().await,
+            Self::Postgres(pool, _) => pool.close().await,
         }
     }
 
@@ -360,7 +374,9 @@ impl Source {
     /// a row's key up by any index that begins with `account`, which is all rows of it: the first minute of a new
     /// database was ten times slower than the next. SQLite knows better without looking.
     async fn look_at_new_tables(&mut self) {
-        let Self::Postgres(pool) = self else { return };
+        let Self::Postgres(pool, _) = self else {
+            return;
+        };
         let pool = &*pool;
         let looked = async {
             let new: i64 = sqlx::query_scalar(NEW_TABLES).fetch_one(pool).await?;
@@ -380,7 +396,8 @@ pub(crate) type Outcome = Result<Vec<u64>, StoreError>;
 
 pub(crate) enum Connection {
     Sqlite(rusqlite::Connection),
-    Postgres(PoolConnection<sqlx::Postgres>),
+    /// And whether it is asked that no number has two live leases.
+    Postgres(PoolConnection<sqlx::Postgres>, bool),
 }
 
 impl Connection {
@@ -391,7 +408,7 @@ impl Connection {
     ) -> Result<u64, StoreError> {
         Ok(match self {
             Self::Sqlite(connection) => sqlite::execute(connection, sql, &args)?,
-            Self::Postgres(connection) => postgres_query(sql, args)
+            Self::Postgres(connection, _) => postgres_query(sql, args)
                 .execute(&mut **connection)
                 .await?
                 .rows_affected(),
@@ -476,7 +493,7 @@ impl Connection {
         let sql = match self {
             // Takes the write lock at once: waiting for it later could fail without waiting.
             Self::Sqlite(_) => "BEGIN IMMEDIATE",
-            Self::Postgres(_) => "BEGIN",
+            Self::Postgres(..) => "BEGIN",
         };
         self.execute(sql, Vec::new()).await?;
         Ok(())
@@ -493,7 +510,7 @@ impl Connection {
         };
         // SQLite rolls back by itself when the disk is full, and a lost connection cannot: begin afresh.
         if self.execute("ROLLBACK", Vec::new()).await.is_err()
-            && let Self::Postgres(connection) = self
+            && let Self::Postgres(connection, _) = self
         {
             connection.close_on_drop();
         }

@@ -18,6 +18,11 @@ pub enum StoreError {
     /// Another unique value is taken: a user's e-mail, a site's key, a row's own identifier, ….
     #[error("expected a value that is not in use, but {0} is taken")]
     Taken(String),
+    /// A tracking number has another lease at that time: what gave this one out did not know of it.
+    #[error(
+        "expected a tracking number without a lease at that time, but it has one; nothing was written"
+    )]
+    NumberLeased,
     /// A row points to one that does not exist in its account.
     #[error("expected an identifier of the same account, but {0}")]
     MissingParent(String),

@@ -40,6 +40,12 @@ const LIVE_LEASES: &str = concat!(
     lease_columns!(),
     " FROM leases WHERE expires_at > $1 ORDER BY started_at, id"
 );
+/// The same of one account.
+const LIVE_LEASES_OF_ACCOUNT: &str = concat!(
+    "SELECT ",
+    lease_columns!(),
+    " FROM leases WHERE account = $1 AND expires_at > $2 ORDER BY started_at, id"
+);
 /// The newest of a number's, however long ago they ended.
 const LEASES_OF_NUMBER: &str = concat!(
     "SELECT ",
@@ -100,6 +106,25 @@ impl Db {
     /// [`StoreError`] when rows cannot be read.
     pub async fn live_leases(&self, now: Timestamp) -> Result<Vec<Lease>, StoreError> {
         self.written_rows(LIVE_LEASES, args![now], read_lease).await
+    }
+    /// [`live_leases`](Self::live_leases) of one account.
+    ///
+    /// # Errors
+    /// [`StoreError`] when rows cannot be read.
+    pub async fn live_leases_of_account(
+        &self,
+        account: AccountId,
+        now: Timestamp,
+    ) -> Result<Vec<Lease>, StoreError> {
+        let args = args![account, now];
+        self.written_rows(LIVE_LEASES_OF_ACCOUNT, args, read_lease)
+            .await
+    }
+    /// From now on a lease is only written, or moved on, when its number has no other lease at that time; else
+    /// [`StoreError::NumberLeased`]. For servers that share their leases over one PostgreSQL: whatever they share it by,
+    /// rows have the last word. Does nothing over SQLite, which one server has.
+    pub fn guard_leases(&self) {
+        self.writer().guard_leases();
     }
     /// The last leases of a number that began at or before `at`, the newest first, at most `limit`.
     ///

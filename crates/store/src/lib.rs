@@ -26,6 +26,7 @@ mod error;
 mod invitations;
 mod journal;
 mod known;
+mod lease_guard;
 mod leases;
 mod migrations;
 mod number_states;

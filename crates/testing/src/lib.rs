@@ -1,4 +1,4 @@
-//! For tests only: an empty database of either engine, which goes away with its [`TestDatabase`], and telephones.
+//! For tests only: an empty database of either engine, which goes away with its [`TestDatabase`], a Valkey, and telephones.
 //!
 //! It must not be a dependency of anything that ships, only a dev-dependency.
 
@@ -7,6 +7,7 @@ mod ports;
 pub mod sipp;
 
 mod cluster;
+mod valkey;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
@@ -17,6 +18,8 @@ use sqlx::{AssertSqlSafe, Connection as _};
 use tempfile::TempDir;
 
 use cluster::Cluster;
+
+pub use valkey::TestValkey;
 
 /// Makes two tests of each `async fn(Engine)` that is named: `sqlite::NAME` and `postgres::NAME`.
 #[macro_export]

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use arc_swap::ArcSwapOption;
 use parking_lot::{Mutex, RwLock};
 use ringfence_fence::{Signer, Silences, WithdrawnVisits};
+use ringfence_live::LiveError;
 use ringfence_model::{
     AccountId, Duration, E164, NumberId, NumberState, PoolId, PoolWish, SiteId, Timestamp,
     TrackingNumber, Visit,
@@ -19,6 +20,7 @@ use ringfence_tracking::{ChoiceFacts, choose};
 
 use super::campaign_keys::CampaignKeys;
 use super::refusals::Refusals;
+use super::sharing::leased_of;
 use super::swap::targets_of;
 use super::told::Reports;
 use crate::Platform;
@@ -110,6 +112,8 @@ pub(super) struct PoolFacts {
     pub numbers: HashMap<NumberId, Arc<ShownNumber>>,
     /// The overflow number is a campaign's fixed one, and no sign that others are lacking.
     pub fixed: bool,
+    /// Leases know its numbers.
+    told: bool,
 }
 
 impl PoolFacts {
@@ -368,19 +372,19 @@ impl Platform {
             .map(|number| (number.id, shown(number)))
             .collect();
         // In the order of their digits, so that a pool is used in an order that people expect.
-        let order: Vec<NumberId> = all
-            .iter()
-            .map(|number| number.id)
-            .filter(|id| numbers.contains_key(id))
-            .collect();
+        let order = leased_of(&pool, all);
         // Setting a pool of many thousands takes milliseconds in which nobody leases.
         let unchanged = before.is_some_and(|before| {
             before.id == pool.id
+                && before.told
                 && before.numbers.len() == numbers.len()
                 && order.iter().all(|id| before.numbers.contains_key(id))
         });
+        let mut told = true;
         if !unchanged {
-            self.live.set_pool(pool.id, &order, now);
+            let set = self.live.set_pool(account, pool.id, &order, now).await;
+            // Who finds the account unbuilt builds it, with this pool's rows. Other facts are of use without leases.
+            told = !matches!(set, Err(LiveError::Away));
         }
         Ok(Some(PoolFacts {
             id: pool.id,
@@ -388,6 +392,7 @@ impl Platform {
             overflow,
             numbers,
             fixed: false,
+            told,
         }))
     }
 }
@@ -403,9 +408,10 @@ fn fixed(pool: PoolId, number: &TrackingNumber) -> Option<PoolFacts> {
         overflow: Some(Arc::new(ShownNumber::of(number))),
         numbers: HashMap::new(),
         fixed: true,
+        told: true,
     })
 }
 
-const fn is_usable(number: &TrackingNumber) -> bool {
+pub(super) const fn is_usable(number: &TrackingNumber) -> bool {
     matches!(number.state, NumberState::Available | NumberState::Assigned)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ringfence_fence::{Refusal, VisitCredential};
 use ringfence_model::{Duration, LeaseId, NumberId, SiteId, Timestamp};
-use ringfence_store::Write;
+use ringfence_store::{StoreError, Write};
 use ringfence_tracking::shortened;
 
 use super::facts::{PoolFacts, SiteFacts};
@@ -135,25 +135,29 @@ impl Platform {
         let (pool, number, expires_at) = if credential.overflow {
             self.overflow_end(site, credential, now).await?
         } else {
-            self.holding(site, credential.visit)
-                .and_then(|pool| {
-                    let end = now + pool.hold;
-                    let (visit, lease) = (credential.visit, credential.lease);
-                    let held = self.live.extend(pool.id, visit, lease, end)?;
-                    Some((pool, held))
-                })
-                .filter(|(_, held)| held.expires_at > now)
-                .map(|(pool, held)| (pool, held.number, held.expires_at))
-                .ok_or(Refusal::LeaseExpired)?
+            let (visit, lease) = (credential.visit, credential.lease);
+            let pool = self.holding(site, visit, now).await?;
+            let pool = pool.ok_or(Refusal::LeaseExpired)?;
+            let (account, end) = (site.account, now + pool.hold);
+            let extend = || self.live.extend(account, pool.id, visit, lease, end);
+            let held = self.shared(account, now, extend).await?;
+            let held = held.filter(|held| held.expires_at > now);
+            let held = held.ok_or(Refusal::LeaseExpired)?;
+            (pool, held.number, held.expires_at)
         };
-        self.db
-            .write(vec![Write::LeaseExtended {
-                account: site.account,
-                lease: credential.lease,
-                expires_at,
-            }])
-            .await
-            .map_err(|error| unavailable(&error))?;
+        let extended = Write::LeaseExtended {
+            account: site.account,
+            lease: credential.lease,
+            expires_at,
+        };
+        match self.db.write(vec![extended]).await {
+            Ok(()) => {}
+            Err(StoreError::NumberLeased) => {
+                self.distrust_shared(site.account).await;
+                return Err(Refusal::LeaseExpired);
+            }
+            Err(error) => return Err(unavailable(&error)),
+        }
         self.live
             .remember_extended(number, credential.lease, expires_at);
         Ok(BeatAnswer {
@@ -208,10 +212,13 @@ impl Platform {
             }
         } else {
             let (visit, lease) = (credential.visit, credential.lease);
-            let held = self
-                .holding(site, visit)
-                .and_then(|pool| self.live.release(pool.id, visit, lease, now));
-            if let Some(held) = held {
+            let account = site.account;
+            // What is shared may be away: its number is free when the lease would have ended.
+            let Ok(Some(pool)) = self.holding(site, visit, now).await else {
+                return Ok(());
+            };
+            let release = || self.live.release(account, pool.id, visit, lease, now);
+            if let Ok(Some(held)) = self.shared(account, now, release).await {
                 self.live.remember_ended(held.number, lease, now);
             }
         }

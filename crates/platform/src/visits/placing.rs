@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use ringfence_fence::{Refusal, VisitCredential};
 use ringfence_live::{Held, LeaseOutcome, NewLease, RecentLease};
-use ringfence_model::{Lease, LeaseId, Timestamp, Visit, VisitId, VisitorId};
-use ringfence_store::Write;
+use ringfence_model::{AccountId, Lease, LeaseId, Timestamp, Visit, VisitId, VisitorId};
+use ringfence_store::{StoreError, Write};
 use uuid::Uuid;
 
 use super::facts::{PoolFacts, ShownNumber, SiteFacts};
@@ -26,8 +26,9 @@ impl Platform {
         let lease = placed.lease(pool, &visit);
         let shown = Shown::of(&placed, &lease, &visit);
         let recent = recent(&lease, &visit);
+        let account = lease.account;
         let writes = vec![Write::Visit(Box::new(visit)), Write::Lease(Box::new(lease))];
-        self.written(writes, pool, &placed, recent).await?;
+        self.written(writes, account, pool, &placed, recent).await?;
         Ok(shown)
     }
 
@@ -50,7 +51,8 @@ impl Platform {
         };
         // A rule that changed meanwhile takes no number away from who is looking at it.
         let pool = self
-            .holding(site, visit.id)
+            .holding(site, visit.id, now)
+            .await?
             .or_else(|| site.pool_of(&visit))
             .ok_or(Refusal::NoPool)?;
         let id = LeaseId::new(now, random());
@@ -58,6 +60,7 @@ impl Platform {
         let lease = placed.lease(pool, &visit);
         let shown = Shown::of(&placed, &lease, &visit);
         let recent = recent(&lease, &visit);
+        let account = lease.account;
         let mut writes = vec![Write::Visit(Box::new(visit))];
         if let Placed::Kept { .. } = placed {
             let extended = Write::LeaseExtended {
@@ -73,18 +76,23 @@ impl Platform {
         } else {
             writes.push(Write::Lease(Box::new(lease)));
         }
-        self.written(writes, pool, &placed, recent).await?;
+        self.written(writes, account, pool, &placed, recent).await?;
         Ok((pool, shown))
     }
 
     /// The pool from which a visit holds a number, or held it last when nobody has been given it since.
-    pub(super) fn holding<'s>(
+    pub(super) async fn holding<'s>(
         &self,
         site: &'s SiteFacts,
         visit: VisitId,
-    ) -> Option<&'s Arc<PoolFacts>> {
-        let pool = self.live.holding(site.pools().map(|pool| pool.id), visit)?;
-        site.pools().find(|known| known.id == pool)
+        now: Timestamp,
+    ) -> Result<Option<&'s Arc<PoolFacts>>, Refusal> {
+        let account = site.account;
+        let pools = || site.pools().map(|pool| pool.id);
+        let held = self
+            .shared(account, now, || self.live.holding(account, pools(), visit))
+            .await?;
+        Ok(held.and_then(|held| site.pools().find(|known| known.id == held)))
     }
 
     /// Takes a number for a visit: its own, one that is free, or the pool's overflow number.
@@ -108,11 +116,15 @@ impl Platform {
                 number: Arc::clone(number),
             });
         }
-        match self.live.lease(pool.id, &new) {
+        let account = visit.account;
+        let leased = self
+            .shared(account, now, || self.live.lease(account, pool.id, &new))
+            .await?;
+        match leased {
             LeaseOutcome::New(held) => match self.shown_number(pool, visit, &held).await {
                 Ok(number) => Ok(Placed::New { held, number }),
                 Err(refusal) => {
-                    self.live.take_back(pool.id, &held);
+                    self.take_back(account, pool, &held).await;
                     Err(refusal)
                 }
             },
@@ -152,10 +164,16 @@ impl Platform {
             .ok_or(Refusal::Unavailable)
     }
 
+    async fn take_back(&self, account: AccountId, pool: &PoolFacts, held: &Held) {
+        // An error means that the number rests until the lease would have ended.
+        self.live.take_back(account, pool.id, held).await.ok();
+    }
+
     /// Waits until the writes are durable; a lease that cannot be is taken back.
     async fn written(
         &self,
         writes: Vec<Write>,
+        account: AccountId,
         pool: &PoolFacts,
         placed: &Placed,
         recent: RecentLease,
@@ -169,9 +187,13 @@ impl Platform {
                 metrics::counter!("ringfence_numbers_shown_total", "lease" => kind).increment(1);
                 Ok(())
             }
+            Err(StoreError::NumberLeased) => {
+                self.distrust_shared(account).await;
+                Err(Refusal::LeasesUnavailable)
+            }
             Err(error) => {
                 if let Placed::New { held, .. } = placed {
-                    self.live.take_back(pool.id, held);
+                    self.take_back(account, pool, held).await;
                 }
                 Err(unavailable(&error))
             }

@@ -3,12 +3,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use serde::Deserialize as _;
 use serde::de::Error as _;
 use toml::{Table, Value};
 
-use super::{Config, DatabaseUrl};
+use super::Config;
 
 /// The file that is read when none is named and it exists.
 const USUAL_FILE: &str = "ringfence.toml";
@@ -59,7 +60,7 @@ pub enum ConfigError {
     #[error("{key}: {message}")]
     Secret {
         /// The key that names the file.
-        key: &'static str,
+        key: String,
         /// What is wrong and what to do.
         message: String,
     },
@@ -199,26 +200,39 @@ fn replaced(
 }
 
 fn with_secrets(mut config: Config) -> Result<Config, ConfigError> {
-    const KEY: &str = "database.url_file";
-    let Some(path) = config.database.url_file.clone() else {
-        return Ok(config);
+    let database = &mut config.database;
+    secret("database", &mut database.url, database.url_file.as_deref())?;
+    let live = &mut config.live;
+    secret("live", &mut live.url, live.url_file.as_deref())?;
+    Ok(config)
+}
+
+/// The URL of a table, from its file when one is named.
+fn secret<T: FromStr<Err = String>>(
+    table: &'static str,
+    url: &mut Option<T>,
+    file: Option<&Path>,
+) -> Result<(), ConfigError> {
+    let Some(path) = file else { return Ok(()) };
+    let refuse = |message: String| ConfigError::Secret {
+        key: format!("{table}.url_file"),
+        message,
     };
-    let refuse = |message: String| ConfigError::Secret { key: KEY, message };
-    if config.database.url.is_some() {
-        return Err(refuse(
-            "database.url is given as well; leave one of them out".into(),
-        ));
+    if url.is_some() {
+        return Err(refuse(format!(
+            "{table}.url is given as well; leave one of them out"
+        )));
     }
-    let text = fs::read_to_string(&path)
+    let text = fs::read_to_string(path)
         .map_err(|error| refuse(format!("cannot read {}: {error}", path.display())))?;
-    let url: DatabaseUrl = text.trim().parse().map_err(|message: String| {
+    let read = text.trim().parse().map_err(|message: String| {
         refuse(format!(
-            "{} holds no database URL: {message}",
+            "{} holds no {table} URL: {message}",
             path.display()
         ))
     })?;
-    config.database.url = Some(url);
-    Ok(config)
+    *url = Some(read);
+    Ok(())
 }
 
 #[cfg(test)]
@@ -317,7 +331,10 @@ mod tests {
             "{error}"
         );
         let error = read("", &[("RINGFENCE_WEB__LISTEN", "x")]).expect_err("no such table");
-        assert!(error.contains("database, http, tag, fence, sip"), "{error}");
+        assert!(
+            error.contains("database, live, http, tag, fence, sip"),
+            "{error}"
+        );
         let error = read("", &[("RINGFENCE_SIP__MAX_CALLS", "many")]).expect_err("no number");
         assert!(
             error.starts_with("RINGFENCE_SIP__MAX_CALLS in the environment: "),
@@ -333,11 +350,22 @@ mod tests {
         let text = format!("[database]\nurl_file = {:?}\n", file.display().to_string());
         let config = read(&text, &[]).expect("a secret in a file");
         assert_eq!(config.database_url(), "postgres://ann:hush@db.test/calls");
-        let error = read(&(text + "url = \"sqlite:x\"\n"), &[]).expect_err("a secret given twice");
+        let error =
+            read(&(text.clone() + "url = \"sqlite:x\"\n"), &[]).expect_err("a secret given twice");
         assert!(
             error.starts_with("database.url_file: database.url is given as well"),
             "{error}"
         );
+        let shared = text.replace("[database]\nurl_file", "[live]\nurl_file");
+        let error = read(&shared, &[]).expect_err("no Valkey");
+        assert!(
+            error.starts_with("live.url_file: ") && !error.contains("hush"),
+            "{error}"
+        );
+        fs::write(&file, "redis://ann:hush@live.test/0\n").expect("a file");
+        let config = read(&shared, &[]).expect("a secret in a file");
+        assert!(!format!("{config:?}").contains("hush"));
+        assert!(config.live.url.is_some());
         let error = read("[database]\nurl_file = \"nowhere\"\n", &[]).expect_err("no such file");
         assert!(error.contains("cannot read nowhere"), "{error}");
     }

@@ -79,7 +79,7 @@ fn kind(key: &Key) -> &'static str {
         "u32" => "whole number, 0 or more",
         "NonZeroU32" => "whole number, 1 or more",
         "Vec<Network" => "list of addresses or networks",
-        "PublicUrl" | "DatabaseUrl" => "URL",
+        "PublicUrl" | "DatabaseUrl" | "LiveUrl" => "URL",
         "PortRange" => "two ports",
         "ServerName" => "name",
         "SessionInterval" => "seconds",

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use ringfence_live::{BadUrl, Valkey};
 use ringfence_platform::retention::Keep;
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
@@ -27,6 +28,7 @@ macro_rules! as_text {
 }
 as_text!(
     DatabaseUrl,
+    LiveUrl,
     PublicUrl,
     Network,
     PortRange,
@@ -167,6 +169,42 @@ impl fmt::Display for DatabaseUrl {
 }
 
 impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.0.split_once("://"), self.0.rsplit_once('@')) {
+            (Some((scheme, _)), Some((_, place))) => write!(f, "{scheme}://***@{place}"),
+            _ => f.write_str(&self.0),
+        }
+    }
+}
+
+/// The URL of a Valkey; `Debug` hides its password.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct LiveUrl(pub String);
+
+impl FromStr for LiveUrl {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let named = ["redis://", "rediss://"]
+            .iter()
+            .any(|scheme| text.len() > scheme.len() && text.starts_with(scheme));
+        // The text may hold a password: nothing of it is said.
+        let known = named && Valkey::new(text, Duration::from_secs(1)).is_ok();
+        if known {
+            Ok(Self(text.into()))
+        } else {
+            Err(BadUrl.to_string())
+        }
+    }
+}
+
+impl fmt::Display for LiveUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for LiveUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.0.split_once("://"), self.0.rsplit_once('@')) {
             (Some((scheme, _)), Some((_, place))) => write!(f, "{scheme}://***@{place}"),

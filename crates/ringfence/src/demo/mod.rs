@@ -154,6 +154,7 @@ fn plan(
             .database
             .clone()
             .unwrap_or_else(|| format!("sqlite:{}", data.join("ringfence.db").display())),
+        valkey: None,
         master_key: master_key::load_or_make(&data.join("master.key"))?,
         http,
         settings: Settings {

@@ -12,7 +12,7 @@ use ringfence_fence::{
     Signer, TokenFacts, Visitor, admit, agreed_host, gate, outcome_of_look, outcome_of_view,
     page_name, vantages,
 };
-use ringfence_live::Live;
+use ringfence_live::InProcess;
 use ringfence_model::{LookOutcome, SiteId, Timestamp};
 use url::Url;
 
@@ -32,7 +32,7 @@ const POLICY: GatePolicy = GatePolicy {
 
 /// What all sites share.
 pub(super) struct Platform {
-    live: Live,
+    live: InProcess,
     signer: Signer,
     nonces: u128,
 }
@@ -42,7 +42,7 @@ impl Platform {
         let mut key = [0; 32];
         key[..8].copy_from_slice(&seed.to_be_bytes());
         Self {
-            live: Live::new(),
+            live: InProcess::default(),
             signer: Signer::new(&key),
             nonces: 0,
         }

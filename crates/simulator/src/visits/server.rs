@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ringfence_live::{Held, LeaseOutcome, Live, NewLease};
+use ringfence_live::{Held, InProcess, LeaseOutcome, NewLease};
 use ringfence_model::{
     AccountId, Lease, LeaseId, NumberId, NumberState, PoolWish, Source, Timestamp, VisitId,
 };
@@ -52,7 +52,7 @@ struct SiteFacts {
 /// Memory that a restart loses, and rows that it does not.
 #[derive(Debug)]
 pub(super) struct Server {
-    live: Live,
+    live: InProcess,
     sites: [Option<SiteFacts>; 2],
     /// Counts up with each change of a pool's members.
     pub(super) versions: Vec<u64>,
@@ -64,7 +64,7 @@ pub(super) struct Server {
 impl Server {
     pub(super) fn new(pools: usize, fault: Option<VisitFault>) -> Self {
         Self {
-            live: Live::new(),
+            live: InProcess::default(),
             sites: [None, None],
             versions: vec![0; pools],
             leases: BTreeMap::new(),
@@ -80,7 +80,7 @@ impl Server {
 
     /// Everything in memory is gone; rows are read back.
     pub(super) fn restart(&mut self, world: &WorldOfVisits, now: Timestamp) {
-        self.live = Live::new();
+        self.live = InProcess::default();
         self.sites = [None, None];
         if self.fault == Some(VisitFault::ForgetsRows) {
             return;

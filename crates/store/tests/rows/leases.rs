@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ringfence_model::{Lease, Source, SourceKind, Utm, Visit};
-use ringfence_store::Write;
+use ringfence_store::{Db, StoreError, Write};
 
 use crate::world::{Tenant, World, at, on_both_engines};
 
@@ -17,6 +17,62 @@ on_both_engines! {
     of_a_lease_that_is_written_twice_the_later_one_counts
     leases_are_listed_from_a_time_on
     the_last_leases_of_a_number_are_found
+}
+
+/// Only where several servers can be.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_that_has_a_lease_is_leased_to_nobody_else_by_whichever_server() {
+    let world = World::postgresql().await;
+    let tenant = world.tenant(1).await;
+    let another = Db::open(world.database.url()).await.unwrap();
+    for db in [&world.db, &another] {
+        db.guard_leases();
+    }
+    let wanted = |seconds: u64| {
+        let visit = world.visit(&tenant, at(seconds));
+        let lease = world.lease(&tenant, &visit);
+        let writes = vec![
+            Write::Visit(Box::new(visit)),
+            Write::Lease(Box::new(lease.clone())),
+        ];
+        (lease, writes)
+    };
+    // Ten servers' worth of requests for the same ten minutes of one number: rows take one of them.
+    let mut racing = Vec::new();
+    for n in 0..10 {
+        let db = [&world.db, &another][n % 2].clone();
+        let (lease, writes) = wanted(1);
+        racing.push(tokio::spawn(async move { (lease, db.write(writes).await) }));
+    }
+    let mut written = Vec::new();
+    for one in racing {
+        match one.await.unwrap() {
+            (lease, Ok(())) => written.push(lease),
+            (_, Err(error)) => assert!(matches!(error, StoreError::NumberLeased), "{error}"),
+        }
+    }
+    assert_eq!(written.len(), 1);
+    let first = written.remove(0);
+    let beat = |lease: &Lease, seconds| {
+        vec![Write::LeaseExtended {
+            account: lease.account,
+            lease: lease.id,
+            expires_at: at(seconds),
+        }]
+    };
+    another.write(beat(&first, 1000)).await.unwrap();
+    let (_, too_early) = wanted(999);
+    let refused = another.write(too_early).await.unwrap_err();
+    assert!(matches!(refused, StoreError::NumberLeased), "{refused}");
+    let (_, in_time) = wanted(1000);
+    world.db.write(in_time).await.unwrap();
+    let refused = another.write(beat(&first, 1001)).await.unwrap_err();
+    assert!(matches!(refused, StoreError::NumberLeased), "{refused}");
+    let found = world.db.lease(first.account, first.id).await.unwrap();
+    assert_eq!(found.map(|lease| lease.expires_at), Some(at(1000)));
+    let live = world.db.live_leases_of_account(tenant.account, at(1000));
+    assert_eq!(live.await.unwrap().len(), 1);
+    another.close().await;
 }
 
 async fn show(world: &World, tenant: &Tenant, seconds: u64) -> (Lease, Visit) {

@@ -221,6 +221,13 @@ impl Place {
         self.ask(Some(&self.origin), &self.body(&token)).await
     }
 
+    /// How many numbers of the pool are leased.
+    pub async fn leased(&self) -> usize {
+        let live = &self.platform.live;
+        let occupancy = live.occupancy(self.account.id, self.pool.id, now());
+        occupancy.await.unwrap().0
+    }
+
     /// A user who runs the platform.
     pub async fn operator(&self, email: &str) -> User {
         let account = self.account.id;

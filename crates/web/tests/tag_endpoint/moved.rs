@@ -69,7 +69,7 @@ async fn a_page_with_our_script_is_shown_a_number_in_the_vendors_form(engine: En
     assert_eq!(number["campaign_key"], "abc");
     assert_eq!(number["tag_values"], json!({"plan": "gold"}));
     let lease = number["id"].as_str().unwrap();
-    assert_eq!(place.platform.live.occupancy(place.pool.id, now()).0, 1);
+    assert_eq!(place.leased().await, 1);
     let follow_up =
         json!({"site": shown.body["site"], "visit": shown.credential(), "lease": lease});
     let beat = ask(&place, "/t/beat", &follow_up).await;
@@ -137,7 +137,7 @@ async fn the_vendors_own_client_gets_no_number(engine: Engine) {
     Answer::of(elsewhere)
         .await
         .assert_refused(403, "origin_missing");
-    assert_eq!(place.platform.live.occupancy(place.pool.id, now()).0, 0);
+    assert_eq!(place.leased().await, 0);
 }
 
 async fn nobody_without_a_token_gets_a_number_by_a_script_element(engine: Engine) {
@@ -160,7 +160,7 @@ async fn nobody_without_a_token_gets_a_number_by_a_script_element(engine: Engine
         assert_eq!(response.status(), 400, "{callback}");
         assert!(!response.text().await.unwrap().contains("alert"));
     }
-    assert_eq!(place.platform.live.occupancy(place.pool.id, now()).0, 0);
+    assert_eq!(place.leased().await, 0);
 }
 
 async fn no_page_has_a_number_rung(engine: Engine) {

@@ -184,7 +184,7 @@ async fn a_beat_moves_the_end_of_the_lease_on_and_a_release_ends_it(engine: Engi
     event["kind"] = json!("release");
     assert_eq!(send("/t/event", event, &place.origin).await.status, 204);
     assert!(lease().await.expires_at <= now());
-    assert_eq!(place.platform.live.occupancy(place.pool.id, now()).0, 0);
+    assert_eq!(place.leased().await, 0);
     send("/t/beat", beat, &place.origin)
         .await
         .assert_refused(200, "lease_expired");
@@ -225,5 +225,5 @@ async fn a_lease_that_cannot_be_stored_is_shown_to_nobody_and_taken_back(engine:
         .ask(Some(&place.origin), &body)
         .await
         .assert_refused(503, "unavailable");
-    assert_eq!(place.platform.live.occupancy(place.pool.id, now()).0, 1);
+    assert_eq!(place.leased().await, 1);
 }

@@ -34,7 +34,7 @@ async fn a_page_that_is_not_on_a_proved_host_is_shown_nothing(engine: Engine) {
         answer.assert_refused(403, "host_not_proved");
         assert_eq!(answer.allowed_origin(), None);
     }
-    assert_eq!(place.platform.live.occupancy(place.pool.id, now).0, 0);
+    assert_eq!(place.leased().await, 0);
     let refusals = place.platform.refusals(place.site.id);
     assert_eq!(
         (refusals[0].0.as_str(), refusals[0].1),

@@ -98,7 +98,7 @@ async fn of_many_requests_with_one_token_one_is_shown_a_number(engine: Engine) {
     let answers = futures::future::join_all(asked).await;
     let shown = answers.iter().filter(|answer| !answer.e164().is_empty());
     assert_eq!(shown.count(), 1);
-    assert_eq!(place.platform.live.occupancy(place.pool.id, now()).0, 1);
+    assert_eq!(place.leased().await, 1);
 }
 
 async fn a_token_that_is_not_this_pages_is_refused_by_name(engine: Engine) {

@@ -4,6 +4,8 @@ use parking_lot::Mutex;
 use ringfence_model::Timestamp;
 use std::collections::{BTreeSet, HashMap};
 
+use crate::LiveError;
+
 /// Why a nonce could not be spent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SpendError {
@@ -13,6 +15,9 @@ pub enum SpendError {
     /// As many are remembered as may be; forgetting one would let its token be used twice.
     #[error("too many tokens were used in the last minutes; try again shortly")]
     Full,
+    /// What several servers share cannot be used.
+    #[error(transparent)]
+    Live(#[from] LiveError),
 }
 
 const SHARDS: usize = 16;
