@@ -120,6 +120,7 @@ async fn two_worlds(valkey: &TestValkey) -> (Vec<World>, Rows) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_servers_never_lease_one_number_twice_though_one_is_killed_and_valkey_forgets() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let mut valkey = TestValkey::start();
     let (worlds, rows) = two_worlds(&valkey).await;
     let mut servers: Vec<_> = worlds.iter().map(World::serve).collect();
