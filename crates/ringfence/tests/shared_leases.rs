@@ -199,8 +199,8 @@ async fn two_servers_never_lease_one_number_twice_though_one_is_killed_and_valke
     let _again = worlds[0].serve();
     let full = pages.ask(0).await.unwrap();
     assert_eq!(full.reason(), "pool_exhausted", "{}", said());
-    let leases = db.live_leases(Timestamp::from_micros(0)).await.unwrap();
-    assert_eq!(one_after_another(&leases).len(), NUMBERS as usize);
+    let every = db.live_leases(Timestamp::from_micros(0)).await.unwrap();
+    assert_eq!(one_after_another(&every).len(), NUMBERS as usize);
     db.close().await;
 }
 
