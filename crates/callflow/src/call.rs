@@ -7,8 +7,9 @@ use ringfence_model::{CallEventKind, Disposition, LegId, LegOutcome, Party, Time
 use ringfence_routing::{Route, StepOutcome};
 
 use crate::next::{Manner, Next};
-use crate::state::{State, Transfer};
-use crate::types::{Action, Input, Options, Output};
+use crate::state::State;
+use crate::transferring::Transfer;
+use crate::types::{Action, Input, Options, Output, TransferAsk};
 use crate::waiting::Meanwhile;
 
 /// A caller that acknowledges nothing is told as broken after 32 s (RFC 3261 §13.3.1.4); this is for when that is not told.
@@ -30,8 +31,10 @@ pub struct Call {
     pub(crate) given_up: Vec<LegId>,
     pub(crate) recording: bool,
     pub(crate) hold_changes: u32,
-    /// Somebody is rung to take the callee's place.
+    /// Somebody is to take the callee's place.
     pub(crate) transfer: Option<Transfer>,
+    /// How often that was wanted.
+    pub(crate) transfers: u32,
     /// The callee that asked for it has hung up.
     pub(crate) callee_left: bool,
     /// We have answered the caller ourselves: it is hung up and not refused.
@@ -70,6 +73,7 @@ impl Call {
             recording: false,
             hold_changes: 0,
             transfer: None,
+            transfers: 0,
             callee_left: false,
             caller_is_up: false,
             playing: 0,
@@ -92,8 +96,8 @@ impl Call {
         if let Some(output) = self.outputs.pop_front() {
             return output;
         }
-        if let (State::Talking { until, .. }, Some(transfer)) = (&self.state, self.transfer) {
-            return Output::Timeout(transfer.until.min(*until));
+        if let (State::Talking { until, .. }, Some(transfer)) = (&self.state, &self.transfer) {
+            return Output::Timeout(transfer.until().min(*until));
         }
         match &self.state {
             State::New { at } => Output::Timeout(*at),
@@ -199,7 +203,13 @@ impl Call {
                     self.server_hangs_up(Disposition::Answered, reason, now);
                 }
             }
-            Input::Transfer { candidate } => self.transfer_to(candidate, now),
+            Input::Transfer { leg, to } => self.wants_transfer(leg, to, now),
+            Input::TransferTo {
+                candidates,
+                reason,
+                meanwhile,
+            } => self.transfer_to(candidates, reason, meanwhile, now),
+            Input::TransferRefused { code, reason } => self.transfer_refused(code, reason, now),
             Input::Digit {
                 by: Party::Caller,
                 key,
@@ -242,21 +252,8 @@ impl Call {
             {
                 self.step_timeout(now);
             }
-            State::Talking { until, .. }
-                if now < *until && self.transfer.is_some_and(|transfer| now >= transfer.until) =>
-            {
-                if let Some(transfer) = self.transfer {
-                    let seconds = transfer.seconds;
-                    let (outcome, reason) = if transfer.heard {
-                        (LegOutcome::NoAnswer, format!("no answer in {seconds} s"))
-                    } else {
-                        (LegOutcome::Failed, format!("not a word in {seconds} s"))
-                    };
-                    self.give_up(transfer.leg, outcome, reason);
-                    self.transfer_ended(now);
-                }
-            }
-            State::Talking { until, .. } if now >= *until => {
+            State::Talking { until, .. } if now < *until => self.transfer_timeout(now),
+            State::Talking { .. } => {
                 let reason = format!(
                     "it reached the longest length that is allowed, {} s",
                     self.options.max_length.as_secs()
@@ -278,6 +275,10 @@ impl Call {
 
     pub(crate) fn emit(&mut self, event: CallEventKind) {
         self.outputs.push_back(Output::Emit(event));
+    }
+
+    pub(crate) fn ask_transfer(&mut self, ask: TransferAsk) {
+        self.outputs.push_back(Output::AskTransfer(ask));
     }
 
     pub(crate) fn act(&mut self, action: Action) {

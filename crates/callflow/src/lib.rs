@@ -34,12 +34,14 @@ mod saying;
 mod state;
 mod taking;
 mod talking;
+mod transferring;
 mod types;
 mod verdict;
 mod waiting;
 
 pub use call::Call;
 pub use next::{Manner, Next, Recorded};
+pub use transferring::DECIDED_WITHIN;
 pub use types::{
-    Action, Ear, Input, LegFailure, MessageEnd, Options, Output, Piece, Played, Sound,
+    Action, Ear, Input, LegFailure, MessageEnd, Options, Output, Piece, Played, Sound, TransferAsk,
 };

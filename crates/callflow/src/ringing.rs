@@ -55,13 +55,7 @@ impl Call {
     }
 
     pub(crate) fn progress(&mut self, from: LegId, code: u16, early_media: bool) {
-        if let Some(transfer) = self
-            .transfer
-            .as_mut()
-            .filter(|transfer| transfer.leg == from)
-        {
-            transfer.heard = true;
-        }
+        self.transfer_progressed(from);
         let State::Ringing {
             legs,
             unheard,
@@ -105,14 +99,8 @@ impl Call {
     }
 
     pub(crate) fn answered(&mut self, from: LegId, now: Timestamp) {
-        if self.is_talking() && self.transfer.is_some_and(|transfer| transfer.leg == from) {
-            self.transfer = None;
-            self.callee_left = false;
-            if let State::Talking { held_by_callee, .. } = &mut self.state {
-                *held_by_callee = false;
-            }
-            self.emit(CallEventKind::Answered { leg: from });
-            return self.act(Action::HandOver { leg: from });
+        if self.is_rung_for_transfer(from) {
+            return self.transferred(from);
         }
         if let State::Ringing { legs, .. } = &self.state
             && legs.iter().any(|ringing| ringing.leg == from)
@@ -137,10 +125,8 @@ impl Call {
             let (outcome, code, reason) = verdict::of_leg(failure);
             self.end_leg(from, outcome, code, reason.clone());
             self.ask(Some(StepOutcome::NotAnswered { reason }), now);
-        } else if self.transfer.is_some_and(|transfer| transfer.leg == from) {
-            let (outcome, code, reason) = verdict::of_leg(failure);
-            self.end_leg(from, outcome, code, reason);
-            self.transfer_ended(now);
+        } else if self.is_rung_for_transfer(from) {
+            self.transfer_leg_failed(from, failure, now);
         }
     }
 

@@ -8,14 +8,6 @@ use ringfence_routing::StepOutcome;
 use crate::next::{Manner, Next};
 use crate::types::Sound;
 
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Transfer {
-    pub(crate) leg: LegId,
-    pub(crate) until: Timestamp,
-    pub(crate) seconds: u64,
-    pub(crate) heard: bool,
-}
-
 /// A leg that rings.
 #[derive(Debug)]
 pub(crate) struct Ringing {

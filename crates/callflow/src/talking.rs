@@ -1,66 +1,23 @@
-//! Two who talk: hold, transfers, and who hangs up.
+//! Two who talk: hold, and who hangs up.
 
-use ringfence_model::{CallEventKind, Disposition, LegOutcome, Party, Timestamp};
-use ringfence_routing::Candidate;
+use ringfence_model::{CallEventKind, Disposition, Party, Timestamp};
 
 use crate::call::Call;
-use crate::state::{State, Transfer};
+use crate::state::State;
 use crate::types::Action;
 
 /// More changes of hold than this are not told any more: nobody can make a call's timeline grow without end.
 const MAX_HOLD_CHANGES: u32 = 200;
 
 impl Call {
-    pub(crate) fn transfer_to(&mut self, candidate: Candidate, now: Timestamp) {
-        if !self.is_talking() || self.transfer.is_some() {
-            return;
-        }
-        self.emit(CallEventKind::Ringing {
-            leg: candidate.leg,
-            target: candidate.target,
-            name: candidate.name.clone(),
-            // Whoever asked for it knows.
-            group: None,
-            reason: candidate.reason.clone(),
-        });
-        let until = now + candidate.ring_timeout.min(self.options.max_ringing);
-        self.transfer = Some(Transfer {
-            leg: candidate.leg,
-            until,
-            seconds: until.since(now).as_secs(),
-            heard: false,
-        });
-        self.act(Action::Ring(candidate));
-    }
-
-    /// Nobody takes the callee's place; a callee that has left already leaves the caller alone.
-    pub(crate) fn transfer_ended(&mut self, now: Timestamp) {
-        self.transfer = None;
-        if self.callee_left {
-            self.emit(CallEventKind::HungUp { by: Party::Callee });
-            self.act(Action::HangUp {
-                party: Party::Caller,
-            });
-            let reason = "the callee hung up, and nobody took the transfer".to_owned();
-            self.finish(Disposition::Answered, None, reason, now);
-        }
-    }
-
-    /// The call ends: nobody is needed in the callee's place.
-    pub(crate) fn drop_transfer(&mut self, reason: &str) {
-        if let Some(transfer) = self.transfer.take() {
-            self.give_up(transfer.leg, LegOutcome::Cancelled, reason.to_owned());
-        }
-    }
-
     pub(crate) fn hung_up(&mut self, by: Party, now: Timestamp) {
         match self.state {
             // Whoever put the caller through may go before that one answers.
             State::Talking { .. } if by == Party::Callee && self.transfer.is_some() => {
-                self.callee_left = true;
+                self.transferor_left();
             }
             State::Talking { .. } => {
-                self.drop_transfer("the call ended before anybody took the transfer");
+                self.drop_transfer();
                 self.emit(CallEventKind::HungUp { by });
                 let (other, who) = match by {
                     Party::Caller => (Some(Party::Callee), "the caller hung up"),
@@ -108,13 +65,20 @@ impl Call {
         }
     }
 
+    /// Somebody new is there, and has put nobody on hold.
+    pub(crate) fn held_by_nobody(&mut self) {
+        if let State::Talking { held_by_callee, .. } = &mut self.state {
+            *held_by_callee = false;
+        }
+    }
+
     pub(crate) fn server_hangs_up(
         &mut self,
         disposition: Disposition,
         reason: String,
         now: Timestamp,
     ) {
-        self.drop_transfer("the call ended before anybody took the transfer");
+        self.drop_transfer();
         self.emit(CallEventKind::HungUp { by: Party::Server });
         self.hang_up_both();
         self.finish(disposition, None, reason, now);

@@ -275,11 +275,29 @@ pub enum Input {
         /// `0` to `9`, `*`, `#`, `A` to `D`.
         key: char,
     },
-    /// The callee wants the caller put through to somebody else, and it is allowed (RFC 5589 §6.1). The caller
-    /// and the callee talk on until that one answers.
+    /// Whoever talks with the caller wants it put through to somebody else (RFC 5589 §6.1). Nobody has said yet that it
+    /// may be: [`Output::AskTransfer`] asks.
     Transfer {
-        /// Who is to be rung.
-        candidate: Candidate,
+        /// The leg of who wants it.
+        leg: LegId,
+        /// To whom, as that one says it.
+        to: String,
+    },
+    /// It is allowed: ring these. The answer to [`Output::AskTransfer`].
+    TransferTo {
+        /// Who is rung, together; at least one.
+        candidates: Vec<Candidate>,
+        /// Who puts the caller through to whom, in words that are shown; told once.
+        reason: String,
+        /// What the caller hears until one of them answers.
+        meanwhile: Sound,
+    },
+    /// It is not allowed, or nobody is left to ring. The other answer to [`Output::AskTransfer`].
+    TransferRefused {
+        /// A SIP status code, 400 to 699, for who wants it; what the last of them answered stands before it.
+        code: u16,
+        /// Why, in words that are shown.
+        reason: String,
     },
     /// A side is not there any more: it gave no sign of life (RFC 4028 §10).
     Gone {
@@ -367,6 +385,15 @@ pub enum Action {
         /// The leg.
         leg: LegId,
     },
+    /// Tell the leg that wanted a transfer what came of it (RFC 3515 §2.4.4).
+    TellTransfer {
+        /// The leg.
+        leg: LegId,
+        /// 200 when somebody took the call, else 400 to 699.
+        code: u16,
+        /// The words beside it.
+        phrase: String,
+    },
     /// Hang up a leg that answered after it had been given up.
     Release {
         /// The leg.
@@ -389,6 +416,20 @@ pub enum Action {
     CloseRecording,
 }
 
+/// What is to be said about a transfer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TransferAsk {
+    /// May this leg put the caller through, and who is rung?
+    Wished {
+        /// The leg.
+        leg: LegId,
+        /// To whom, as that one says it.
+        to: String,
+    },
+    /// None of those who rang took the call: who is next?
+    Next,
+}
+
 /// The machine's answer to [`poll`](crate::Call::poll).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {
@@ -398,6 +439,9 @@ pub enum Output {
     Emit(CallEventKind),
     /// Say what is next ([`proceed`](crate::Call::proceed)), then poll again. This came of the last; at first nothing.
     Ask(Option<StepOutcome>),
+    /// Answer by [`Input::TransferTo`] or [`Input::TransferRefused`], now or within
+    /// [`DECIDED_WITHIN`](crate::DECIDED_WITHIN), and poll on. The call goes on meanwhile.
+    AskTransfer(TransferAsk),
     /// Nothing now: handle [`Input::Timeout`] at this instant, or what happens before.
     Timeout(Timestamp),
     /// Nothing more to do; the call is over.

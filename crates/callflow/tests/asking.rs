@@ -94,6 +94,7 @@ impl Run {
         self.call.handle(input, self.now);
         loop {
             match self.call.poll() {
+                Output::AskTransfer(ask) => panic!("nobody wants a transfer, and {ask:?} is asked"),
                 Output::Do(action) => self.actions.push(action),
                 Output::Emit(event) => self.events.push(event),
                 Output::Ask(outcome) => {

@@ -76,6 +76,7 @@ impl Run {
                 Output::Do(action) => self.actions.push(action),
                 Output::Emit(event) => self.events.push(event),
                 Output::Ask(outcome) => panic!("a route says everything, and {outcome:?} is asked"),
+                Output::AskTransfer(ask) => panic!("nobody wants a transfer, and {ask:?} is asked"),
                 Output::Timeout(at) => {
                     self.wake = Some(at);
                     return;
@@ -346,74 +347,6 @@ fn bridge(n: u128) -> Action {
         leg: leg(n),
         record: true,
     }
-}
-
-fn candidate(n: u128) -> Candidate {
-    route(n + 1, None)
-        .candidates
-        .remove(usize::try_from(n).expect("it is small"))
-}
-
-#[test]
-fn a_transfer_hands_the_caller_over_when_it_is_answered_even_when_the_callee_left() {
-    for leaves in [false, true] {
-        let mut run = Run::new(route(1, None));
-        run.give(Input::Answered { leg: leg(0) });
-        run.give(Input::Transfer {
-            candidate: candidate(1),
-        });
-        if leaves {
-            run.give(Input::HungUp { by: Party::Callee });
-        }
-        assert!(run.call.is_talking());
-        run.give(Input::Answered { leg: leg(1) });
-        assert!(run.actions.contains(&Action::HandOver { leg: leg(1) }));
-        run.give(Input::HungUp { by: Party::Caller });
-        let hang_up = Action::HangUp {
-            party: Party::Callee,
-        };
-        assert!(run.actions.contains(&hang_up), "the new callee is hung up");
-        assert_eq!(run.ended().0, Disposition::Answered);
-    }
-}
-
-#[test]
-fn a_transfer_that_nobody_takes_leaves_both_where_they_are_or_ends_when_the_callee_left() {
-    for leaves in [false, true] {
-        let mut run = Run::new(route(1, None));
-        run.give(Input::Answered { leg: leg(0) });
-        run.give(Input::Transfer {
-            candidate: candidate(1),
-        });
-        if leaves {
-            run.give(Input::HungUp { by: Party::Callee });
-        }
-        run.time_out();
-        assert!(run.actions.contains(&cancel(leg(1))));
-        assert_eq!(run.call.is_talking(), !leaves);
-        let caller = Action::HangUp {
-            party: Party::Caller,
-        };
-        assert_eq!(run.actions.contains(&caller), leaves);
-        // An answer that crosses the CANCEL is hung up.
-        run.give(Input::Answered { leg: leg(1) });
-        assert!(run.actions.contains(&Action::Release { leg: leg(1) }));
-    }
-}
-
-#[test]
-fn a_caller_that_hangs_up_during_a_transfer_ends_all_three() {
-    let mut run = Run::new(route(1, None));
-    run.give(Input::Answered { leg: leg(0) });
-    run.give(Input::Transfer {
-        candidate: candidate(1),
-    });
-    run.give(Input::HungUp { by: Party::Caller });
-    assert!(run.actions.contains(&cancel(leg(1))));
-    assert!(run.actions.contains(&Action::HangUp {
-        party: Party::Callee
-    }));
-    assert_eq!(run.ended().0, Disposition::Answered);
 }
 
 #[test]

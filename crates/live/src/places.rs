@@ -126,14 +126,14 @@ impl Deciding<'_> {
         Ok(self.place(Key::Group(group)))
     }
 
-    /// Takes a place at a target, which rings now for `group`.
+    /// Takes a place at a target, which rings now for `group`, or by itself.
     ///
     /// # Errors
     /// When it is full.
     pub fn take_target(
         &mut self,
         target: TargetId,
-        group: TargetGroupId,
+        group: impl Into<Option<TargetGroupId>>,
         caps: &Caps,
         now: Timestamp,
     ) -> Result<Place, Skip> {
@@ -145,9 +145,11 @@ impl Deciding<'_> {
         load.active += 1;
         load.last_rung_at = Some(now);
         counts.of_target(target, loads, Counted::rings);
-        let group = loads.groups.entry(group).or_default();
-        let cursor = group.cursor;
-        group.turns.insert(target, cursor);
+        if let Some(group) = group.into() {
+            let group = loads.groups.entry(group).or_default();
+            let cursor = group.cursor;
+            group.turns.insert(target, cursor);
+        }
         Ok(self.place(Key::Target(target)))
     }
 

@@ -251,6 +251,26 @@ pub enum CallEventKind {
         /// The leg.
         leg: LegId,
     },
+    /// Whoever talks with the caller wants it put through to somebody else, and that one is rung.
+    Transferring {
+        /// The leg of who talks with the caller.
+        leg: LegId,
+        /// Who puts it through to whom, in words that are shown.
+        reason: String,
+    },
+    /// The caller was not put through: nobody took the call, or that may not be. It stays with who talked, if that one is
+    /// still there.
+    TransferFailed {
+        /// The leg of who wanted it.
+        leg: LegId,
+        /// Why, in words that are shown.
+        reason: String,
+    },
+    /// Whoever talked with the caller is gone, and the call goes on: somebody else takes it, or is rung to.
+    Left {
+        /// The leg.
+        leg: LegId,
+    },
     /// A side put the other on hold.
     Held {
         /// Which.

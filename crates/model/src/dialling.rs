@@ -15,4 +15,19 @@ pub struct Dialling {
     pub prefixes: Vec<String>,
     /// Premium-rate, shared-cost and personal numbers too.
     pub premium: bool,
+    /// To whom who answered may put a caller through.
+    pub transfers: TransfersTo,
+}
+
+/// To whom a caller may be put through.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TransfersTo {
+    /// To nobody.
+    Nobody,
+    /// To the account's targets and groups.
+    Targets,
+    /// To those, and to numbers that may be dialled.
+    #[default]
+    Numbers,
 }

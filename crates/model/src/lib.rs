@@ -39,7 +39,7 @@ pub use campaign_key::CampaignKey;
 pub use case::{
     AbuseCase, CaseEvidence, CaseSignal, CaseState, EvidenceKind, EvidencePage, FeedEntry, Hold,
 };
-pub use dialling::Dialling;
+pub use dialling::{Dialling, TransfersTo};
 pub use erasure::{Erased, ErasedBy, Whose};
 pub use hours::{Date, HourRange, HourRangeError, Hours, Week};
 pub use id::{

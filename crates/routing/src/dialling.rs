@@ -81,7 +81,7 @@ mod tests {
         let dialling = Dialling {
             countries: Some(vec!["us".into()]),
             prefixes: vec!["+442079".into()],
-            premium: false,
+            ..Dialling::default()
         };
         assert_eq!(may_dial(&dialling, "DE", &number("+12125550123")), Ok(()));
         assert_eq!(may_dial(&dialling, "DE", &number("+442079460123")), Ok(()));

@@ -326,8 +326,9 @@ const END_LEG: &str = "UPDATE legs SET answered_at = CASE WHEN ended_at IS NULL 
 /// Of journals that were written before the group was kept.
 const ANSWER_CALL_OF_NO_GROUP: &str = "UPDATE calls SET answered_at = $3, target = $4, \
     failed_over = $5 WHERE account = $1 AND id = $2";
-/// Nobody answers a call that has ended.
-const ANSWER_CALL: &str = "UPDATE calls SET answered_at = CASE WHEN ended_at IS NULL THEN $3 ELSE answered_at END, \
+/// Nobody answers a call that has ended. It was answered when the first did, and its target is the last: the one that it was
+/// put through to.
+const ANSWER_CALL: &str = "UPDATE calls SET answered_at = CASE WHEN ended_at IS NULL THEN COALESCE(answered_at, $3) ELSE answered_at END, \
     target = CASE WHEN ended_at IS NULL THEN $4 ELSE target END, \
     failed_over = CASE WHEN ended_at IS NULL THEN $5 ELSE failed_over END, \
     target_group = CASE WHEN ended_at IS NULL THEN $6 ELSE target_group END WHERE account = $1 AND id = $2";

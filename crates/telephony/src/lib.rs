@@ -43,7 +43,6 @@ pub use registrar::{Binding, RegisterFailure, TrunkIdentity};
 pub use ringfence_media::RecordingReport;
 pub use seam::{
     CallDecision, CallNotice, CallSetup, Flow, IncomingCall, InviteFacts, Origin, RecordingPlan,
-    TransferDecision, TransferRequest,
 };
 pub use server::Telephony;
 pub use trunks::{TrunkAccount, TrunkAddress, TrunkDirectory};

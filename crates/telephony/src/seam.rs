@@ -8,7 +8,6 @@ use std::sync::Arc;
 use ringfence_callflow::{Call, Input, Output};
 use ringfence_media::RecordingReport;
 use ringfence_model::{CallEventKind, CallId, Party, RecordingId, TargetId, Timestamp, TrunkId};
-use ringfence_routing::Candidate;
 use tokio::sync::{Notify, mpsc, oneshot};
 
 /// A new call that waits for a decision. Dropping it refuses the call with 503.
@@ -138,32 +137,6 @@ pub struct CallSetup {
     pub logins: Vec<TrunkId>,
     /// Where its notices go. The call never waits for it; what does not fit is kept until it does.
     pub notices: mpsc::Sender<CallNotice>,
-    /// Where the callee's wishes to put the caller through go; `None` refuses them (603).
-    pub transfers: Option<mpsc::Sender<TransferRequest>>,
-}
-
-/// The callee asks for the caller to be put through to somebody else (RFC 3515). Dropping it refuses with 503.
-#[derive(Debug)]
-pub struct TransferRequest {
-    /// The call.
-    pub call: CallId,
-    /// Where to, as the callee wrote it: a SIP or tel URI, at most 256 octets long. Nothing says yet that it may be
-    /// called.
-    pub to: String,
-    /// Where the decision goes, within [`decision_timeout`](crate::TelephonyConfig::decision_timeout).
-    pub decision: oneshot::Sender<TransferDecision>,
-}
-
-/// What becomes of a transfer.
-#[derive(Debug)]
-pub enum TransferDecision {
-    /// The call stays as it is.
-    Refuse {
-        /// A SIP status code, 400 to 699, that the callee is told; anything else is sent as 603.
-        code: u16,
-    },
-    /// Ring this one; when it answers, the callee is hung up.
-    Ring(Candidate),
 }
 
 /// How a call is recorded.

@@ -166,6 +166,11 @@ impl Baresip {
         self.tell("resume", "").await;
     }
 
+    /// Asks for the other side to be put through to somebody else (REFER, RFC 3515).
+    pub async fn transfer(&mut self, uri: &str) {
+        self.tell("transfer", uri).await;
+    }
+
     /// Ends the call: BYE, or CANCEL while it rings.
     pub async fn hang_up(&mut self) {
         self.tell("hangup", "").await;

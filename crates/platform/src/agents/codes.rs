@@ -78,7 +78,6 @@ pub(crate) async fn answer(
                 prompts: Arc::default(),
                 logins: Vec::new(),
                 notices,
-                transfers: None,
             };
             // The phone may have given up: what it said holds all the same.
             let _ = decision.send(CallDecision::Proceed(Box::new(setup)));

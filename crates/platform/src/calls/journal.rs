@@ -40,8 +40,8 @@ pub(super) struct Journal {
     in_vain: Vec<(TargetId, Timestamp)>,
     /// A side has hung up.
     hung_up: bool,
-    /// When the conversation was over and its rest began.
-    talked_until: Option<Timestamp>,
+    /// Targets that talked, and when that was over and their rest began.
+    talked: Vec<(TargetId, Timestamp)>,
     /// Others had failed when somebody answered, or several were rung and nobody did.
     failed_over: bool,
     ended: bool,
@@ -80,7 +80,7 @@ impl Journal {
             notices,
             in_vain: Vec::new(),
             hung_up: false,
-            talked_until: None,
+            talked: Vec::new(),
             failed_over: false,
             ended: false,
             run: call.server,
@@ -131,11 +131,7 @@ impl Journal {
             let told = self.platform.agent_did_not_answer(self.account, target, at);
             told.await;
         }
-        let Some((index, _)) = self.answered else {
-            return;
-        };
-        if let Some(at) = self.talked_until.take() {
-            let target = self.legs[index].target;
+        for (target, at) in std::mem::take(&mut self.talked) {
             self.platform.agent_wraps_up(self.account, target, at).await;
         }
     }
@@ -236,12 +232,16 @@ impl Journal {
                 self.note_in_vain(*leg, *outcome, at);
             }
             CallEventKind::Answered { leg } => self.answered(*leg, at, writes),
+            CallEventKind::Left { .. } => {
+                self.has_talked(at);
+                self.talk_ended(at, writes);
+            }
             CallEventKind::RecordingStarted { recording } => {
                 self.recording_began(*recording, at, writes);
             }
             CallEventKind::HungUp { .. } => {
                 self.hung_up = true;
-                self.talked_until = Some(at);
+                self.has_talked(at);
             }
             CallEventKind::Ended {
                 disposition,
@@ -250,22 +250,12 @@ impl Journal {
             } => {
                 self.ended = true;
                 if !self.hung_up {
-                    self.talked_until = Some(at);
+                    self.has_talked(at);
                 }
                 if self.answered.is_none() {
                     self.failed_over = self.legs.len() > 1;
                 }
-                if let Some((index, answered_at)) = self.answered {
-                    self.legs[index].ended = true;
-                    writes.push(Write::LegEnded {
-                        account: self.account,
-                        leg: self.legs[index].id,
-                        answered_at: Some(answered_at),
-                        ended_at: at,
-                        outcome: LegOutcome::Answered,
-                        code: Some(200),
-                    });
-                }
+                self.talk_ended(at, writes);
                 let seconds = at.since(self.started_at).as_secs_f64();
                 metrics::counter!("ringfence_calls_total", "disposition" => disposition.as_str())
                     .increment(1);
@@ -292,9 +282,37 @@ impl Journal {
         self.sequence += 1;
     }
 
+    /// Whoever talks does so no more, and begins to rest.
+    fn has_talked(&mut self, at: Timestamp) {
+        let talking = self.answered.map(|(index, _)| &self.legs[index]);
+        if let Some(leg) = talking.filter(|leg| !leg.ended) {
+            self.talked.push((leg.target, at));
+        }
+    }
+
+    /// The leg of whoever talked is over.
+    fn talk_ended(&mut self, at: Timestamp, writes: &mut Vec<Write>) {
+        let Some((index, answered_at)) = self.answered else {
+            return;
+        };
+        if !std::mem::replace(&mut self.legs[index].ended, true) {
+            writes.push(Write::LegEnded {
+                account: self.account,
+                leg: self.legs[index].id,
+                answered_at: Some(answered_at),
+                ended_at: at,
+                outcome: LegOutcome::Answered,
+                code: Some(200),
+            });
+        }
+    }
+
     /// Shows an event on the board, which knows one ringing target: of those that ring at once, the one that answers, or
     /// one that still rings when another has failed.
     fn show(&self, kind: &CallEventKind, at: Timestamp) {
+        if self.answered.is_some() && self.show_transfer(kind, at) {
+            return;
+        }
         let shown = match kind {
             CallEventKind::Answered { leg } => self.legs.iter().find(|open| open.id == *leg),
             CallEventKind::LegFailed { leg, .. } => {
@@ -317,6 +335,34 @@ impl Journal {
         if let Some(change) = BoardChange::of_event(kind, at) {
             self.platform.board.changed(self.call, change);
         }
+    }
+
+    /// Shows what a transfer changes: who rings for it, who has taken it, or that the caller is back; whether it does.
+    fn show_transfer(&self, kind: &CallEventKind, at: Timestamp) -> bool {
+        let (open, since) = match kind {
+            CallEventKind::LegFailed { .. } => return true,
+            CallEventKind::Answered { leg } => {
+                let open = self.legs.iter().find(|open| open.id == *leg);
+                (open, at)
+            }
+            CallEventKind::TransferFailed { .. } => {
+                let talking = self.answered.map(|(index, at)| (&self.legs[index], at));
+                let talking = talking.filter(|(leg, _)| !leg.ended);
+                talking.map_or((None, at), |(leg, since)| (Some(leg), since))
+            }
+            _ => return false,
+        };
+        if let Some(open) = open {
+            let ringing = BoardChange::Ringing {
+                target: open.target,
+                name: open.name.clone(),
+                at: open.began,
+            };
+            self.platform.board.changed(self.call, ringing);
+            let answered = BoardChange::Answered { at: since };
+            self.platform.board.changed(self.call, answered);
+        }
+        true
     }
 
     /// A target at which nobody answered: at none of the places where its phone is registered.
@@ -377,10 +423,12 @@ impl Journal {
 
     fn answered(&mut self, leg: LegId, at: Timestamp, writes: &mut Vec<Write>) {
         if let Some(index) = self.legs.iter().position(|open| open.id == leg) {
+            // Of those that rang at once, none has failed before; a transfer is no failure.
+            if self.answered.is_none() {
+                self.failed_over = self.legs.iter().any(|open| open.ended);
+            }
             self.answered = Some((index, at));
             self.platform.agent_answered(self.legs[index].target);
-            // Of those that rang at once, none has failed before.
-            self.failed_over = self.legs.iter().any(|open| open.ended);
             writes.push(Write::CallAnswered {
                 account: self.account,
                 call: self.call,

@@ -11,6 +11,7 @@ pub(crate) mod manner;
 mod planned;
 mod queueing;
 mod recovery;
+mod transferring;
 mod trunks;
 mod withheld;
 
@@ -36,8 +37,9 @@ use crate::board::{BoardCall, BoardState};
 use crate::{Platform, agents, now, random};
 pub use facts::CallFacts;
 use journal::Journal;
-use planned::PlannedCall;
+use planned::{PlannedCall, Surroundings};
 pub use recovery::Recovered;
+use transferring::{CallOrigin, Desk, Transferring};
 pub use trunks::Trunks;
 pub(crate) use trunks::login_place;
 pub use withheld::Withheld;
@@ -90,16 +92,24 @@ pub fn serve(
 ) -> BoxFuture<'static, ()> {
     Box::pin(async move {
         let calls = TaskTracker::new();
-        while let Some(Some(IncomingCall { facts, decision })) =
-            drained.run_until_cancelled(incoming.recv()).await
-        {
-            calls.spawn(decide(
-                Arc::clone(&platform),
-                facts,
-                decision,
-                calls.clone(),
-            ));
+        let (desk, mut wanted) = Desk::open();
+        loop {
+            let came = tokio::select! {
+                came = incoming.recv() => came,
+                Some(wanted) = wanted.recv() => {
+                    calls.spawn(transferring::look_up(Arc::clone(&platform), wanted));
+                    continue;
+                }
+                () = drained.cancelled() => None,
+            };
+            let Some(IncomingCall { facts, decision }) = came else {
+                break;
+            };
+            let (platform, desk) = (Arc::clone(&platform), desk.clone());
+            calls.spawn(decide(platform, facts, decision, desk, calls.clone()));
         }
+        // Whoever is put through from now on hears that it cannot be: the server stops.
+        drop(wanted);
         calls.close();
         calls.wait().await;
     })
@@ -110,12 +120,13 @@ async fn decide(
     platform: Arc<Platform>,
     facts: InviteFacts,
     decision: oneshot::Sender<CallDecision>,
+    desk: Desk,
     calls: TaskTracker,
 ) {
     if let Origin::Phone(phone) = facts.origin {
         return agents::answer(&platform, phone, &facts, decision, &calls).await;
     }
-    match begin(&platform, &facts, now()).await {
+    match begin(&platform, &facts, desk, now()).await {
         Ok((setup, journal)) => {
             let in_time = decision.send(CallDecision::Proceed(Box::new(setup)));
             if in_time.is_ok() {
@@ -146,6 +157,7 @@ async fn decide(
 async fn begin(
     platform: &Arc<Platform>,
     facts: &InviteFacts,
+    desk: Desk,
     now: Timestamp,
 ) -> Result<(CallSetup, Journal), RefusedCall> {
     let unknown = || RefusedCall::UnknownNumber {
@@ -190,6 +202,7 @@ async fn begin(
     call.server = platform.standing.run();
     let stopped = withheld::why(platform, &known, &attribution, facts.received_at).await?;
     let about = about::facts_of(platform, &known, &call).await?;
+    let origin = CallOrigin::of(&dialled, trunk, &attribution, facts.received_at);
     let mut writes = vec![Write::CallBegun(Box::new(call.clone()))];
     let mut sequence = 0;
     for kind in opening_events(attribution) {
@@ -228,17 +241,17 @@ async fn begin(
     let flow: Box<dyn Flow> = if let Some(why) = stopped {
         Box::new(withheld::flow(why, now))
     } else {
-        let places = platform.live.places(call.account);
-        let phones = platform.phones.directory.clone();
-        let (plan, known) = (document, Arc::clone(&known));
-        let records = platform.settings.record_calls;
-        Box::new(PlannedCall::new(
-            places, plan, known, phones, about, records, now,
-        ))
+        let surroundings = Surroundings {
+            places: platform.live.places(call.account),
+            phones: platform.phones.directory.clone(),
+            transferring: Transferring::new(desk, origin),
+        };
+        let (known, records) = (Arc::clone(&known), platform.settings.record_calls);
+        let call = PlannedCall::new(surroundings, document, known, about, records, now);
+        Box::new(call)
     };
     Ok((
         CallSetup {
-            transfers: None,
             logins: known.destinations.trunks.iter().copied().collect(),
             call: call.id,
             flow,

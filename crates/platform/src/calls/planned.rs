@@ -24,17 +24,18 @@ use tokio::sync::Notify;
 use super::facts::NumberFacts;
 use super::manner;
 use super::queueing::Queueing;
+use super::transferring::Transferring;
 use crate::arrangement::number_of;
 use crate::phones::user_of;
 use crate::random;
 
 /// As many ring at once as a call's sound has lines (decision 13); those after them are the next round.
-const MOST_AT_ONCE: usize = 16;
+pub(super) const MOST_AT_ONCE: usize = 16;
 
 /// One call on its way through its plan.
 #[derive(Debug)]
 pub(super) struct PlannedCall {
-    call: Call,
+    pub(super) call: Call,
     pub(super) walk: Walk,
     pub(super) about: CallFacts,
     pub(super) known: Arc<NumberFacts>,
@@ -52,37 +53,56 @@ pub(super) struct PlannedCall {
     pub(super) group: Option<Place>,
     /// The queue that it is in.
     pub(super) waits: Option<Queueing>,
+    /// What is known of a transfer of it.
+    pub(super) transferring: Transferring,
     /// Notified when it may look again who is free.
-    wake: Arc<Notify>,
+    pub(super) wake: Arc<Notify>,
     /// Its places at the targets that ring or talk.
-    held: Vec<Held>,
+    pub(super) held: Vec<Held>,
     outputs: VecDeque<Output>,
     pub(super) now: Timestamp,
     has_begun: bool,
 }
 
+/// What a call shares with others.
+#[derive(Debug)]
+pub(super) struct Surroundings {
+    /// Who of its account has how many calls.
+    pub(super) places: AccountPlaces,
+    /// Where phones are registered.
+    pub(super) phones: PhoneDirectory,
+    /// Where it asks about a transfer.
+    pub(super) transferring: Transferring,
+}
+
 /// A place at a target.
 #[derive(Debug)]
-struct Held {
+pub(super) struct Held {
     /// The legs that it was taken for.
-    legs: Vec<LegId>,
-    /// The group that the target is rung for.
-    group: TargetGroupId,
+    pub(super) legs: Vec<LegId>,
+    target: TargetId,
+    name: String,
+    /// The group that the target is rung for; none when it is rung by itself.
+    group: Option<TargetGroupId>,
     place: Place,
 }
 
 impl PlannedCall {
-    /// A call that begins `now` and holds places of `places`; `about` it is what the plan may ask, and it is recorded
-    /// where the plan says nothing if the account `records`.
+    /// A call that begins `now`; `about` it is what the plan may ask, and it is recorded where the plan says nothing if the
+    /// account `records`.
     pub(super) fn new(
-        places: AccountPlaces,
+        surroundings: Surroundings,
         plan: &Arc<PlanDocument>,
         known: Arc<NumberFacts>,
-        phones: PhoneDirectory,
         about: CallFacts,
         records: bool,
         now: Timestamp,
     ) -> Self {
+        let Surroundings {
+            places,
+            phones,
+            transferring,
+        } = surroundings;
         Self {
             call: Call::asking(Options::default(), now),
             walk: Walk::begin(Arc::clone(plan)),
@@ -96,6 +116,7 @@ impl PlannedCall {
             records,
             group: None,
             waits: None,
+            transferring,
             wake: Arc::default(),
             held: Vec::new(),
             outputs: VecDeque::new(),
@@ -282,14 +303,26 @@ impl PlannedCall {
         None
     }
 
-    /// Takes a place at a target; words when it cannot be rung. A phone that is registered at several places rings at all of
-    /// them, at most `room`.
+    /// Takes a place at a target of a group; words when it cannot be rung.
     fn take(&mut self, choice: &Choice, room: usize) -> Result<Vec<Candidate>, String> {
         let mut candidate = choice.candidate(LegId::new(self.now, random()));
         candidate.shown.clone_from(&self.shown);
+        self.take_for(candidate, choice.trunk, Some(choice.group), room)
+    }
+
+    /// Takes a place at a target, as a candidate with the target's own URI; words when it cannot be rung. A phone that is
+    /// registered at several places rings at all of them, at most `room`.
+    pub(super) fn take_for(
+        &mut self,
+        mut candidate: Candidate,
+        trunk: Option<TrunkId>,
+        group: Option<TargetGroupId>,
+        room: usize,
+    ) -> Result<Vec<Candidate>, String> {
+        let (target, name) = (candidate.target, candidate.name.clone());
         let mut others = Vec::new();
-        if let Some(user) = user_of(&choice.uri) {
-            let places = self.phones.reached(choice.target, self.now);
+        if let Some(user) = user_of(&candidate.uri).map(ToOwned::to_owned) {
+            let places = self.phones.reached(target, self.now);
             let mut uris = places
                 .unwrap_or_default()
                 .into_iter()
@@ -305,36 +338,44 @@ impl PlannedCall {
                 })
                 .collect();
         }
-        if let (Some(number), Some(trunk)) = (number_of(&choice.uri), choice.trunk) {
+        if let (Some(number), Some(trunk)) = (number_of(&candidate.uri), trunk) {
             candidate.uri = match self.known.dial(&number, trunk) {
                 Ok(uri) => uri,
                 Err(why) => {
-                    self.leave_alone(choice.target);
+                    self.leave_alone(target);
                     return Err(why);
                 }
             };
         }
-        let profile = self.known.destinations.profiles.get(&choice.target);
+        let profile = self.known.destinations.profiles.get(&target);
         let caps = profile.map_or_else(Caps::default, |profile| profile.caps);
         let mut deciding = self.places.decide();
         deciding.keep_time(&self.known.periods(self.now));
         let place = deciding
-            .take_target(choice.target, choice.group, &caps, self.now)
+            .take_target(target, group, &caps, self.now)
             .map_err(|skip| skip.to_string())?;
         drop(deciding);
         let candidates = [vec![candidate], others].concat();
         let legs = candidates.iter().map(|candidate| candidate.leg).collect();
         self.held.push(Held {
             legs,
-            group: choice.group,
+            target,
+            name,
+            group,
             place,
         });
         Ok(candidates)
     }
 
-    /// A number that the plan names, over its trunk; words when it may not be dialled. What was allowed when the plan was
-    /// applied may be closed by now.
-    fn forward(
+    /// The target that a leg was rung at, and its name.
+    pub(super) fn held_by(&self, leg: LegId) -> Option<(TargetId, &str)> {
+        let held = self.held.iter().find(|held| held.legs.contains(&leg))?;
+        Some((held.target, &held.name))
+    }
+
+    /// A number over its trunk; words when it may not be dialled. What was allowed when the plan was applied may be closed
+    /// by now.
+    pub(super) fn forward(
         &self,
         number: &E164,
         trunk: TrunkId,
@@ -355,13 +396,14 @@ impl PlannedCall {
     fn name_group(&self, event: &mut CallEventKind) {
         if let CallEventKind::Ringing { leg, group, .. } = event {
             let held = self.held.iter().find(|held| held.legs.contains(leg));
-            *group = held.map(|held| held.group);
+            *group = held.and_then(|held| held.group);
         }
     }
 
     /// Gives places back when what they were taken for is over.
     fn note(&mut self, event: &CallEventKind) {
         self.note_in_queue(event);
+        self.note_in_transfer(event);
         match event {
             CallEventKind::LegFailed { leg, outcome, .. } => {
                 for held in &mut self.held {
@@ -397,6 +439,9 @@ impl PlannedCall {
 impl Flow for PlannedCall {
     fn handle(&mut self, input: Input, now: Timestamp) {
         self.now = now;
+        if input == Input::LookAgain {
+            self.look_at_transfer();
+        }
         self.call.handle(input, now);
     }
 
@@ -410,6 +455,7 @@ impl Flow for PlannedCall {
                     let next = self.next(outcome);
                     self.call.proceed(next, self.now);
                 }
+                Output::AskTransfer(ask) => self.asked_about_transfer(ask),
                 Output::Emit(mut event) => {
                     self.note(&event);
                     self.name_group(&mut event);
@@ -493,4 +539,4 @@ fn heard(instruction: Instruction) -> Result<Next, String> {
 
 #[cfg(test)]
 #[path = "planned_tests.rs"]
-mod tests;
+pub(super) mod tests;

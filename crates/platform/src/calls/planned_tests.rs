@@ -5,30 +5,33 @@ use std::collections::HashSet;
 use ringfence_callflow::{Action, LegFailure};
 use ringfence_live::Live;
 use ringfence_model::{
-    AccountId, GroupProfile, NumberId, NumberState, Party, Registration, SipTransport, Step,
-    Strategy, Target, TargetGroup, TargetGroupMember, TargetProfile, TrackingNumber,
+    AccountId, Confidence, GroupProfile, NumberId, NumberState, Party, Registration, SipTransport,
+    Step, Strategy, Target, TargetGroup, TargetGroupMember, TargetProfile, TrackingNumber,
 };
 use ringfence_routing::Destinations;
+use ringfence_tracking::Attribution;
+use tokio::sync::mpsc;
 
 use super::*;
 use crate::arrangement::Reach;
+use crate::calls::transferring::{CallOrigin, Desk, FactsWanted};
 
-const NOW: Timestamp = Timestamp::from_micros(1_000_000);
+pub(in crate::calls) const NOW: Timestamp = Timestamp::from_micros(1_000_000);
 
-fn account() -> AccountId {
+pub(in crate::calls) fn account() -> AccountId {
     AccountId::new(NOW, 1)
 }
 
-fn target(n: u128) -> TargetId {
+pub(in crate::calls) fn target(n: u128) -> TargetId {
     TargetId::new(NOW, n)
 }
 
-fn group() -> TargetGroupId {
+pub(in crate::calls) fn group() -> TargetGroupId {
     TargetGroupId::new(NOW, 1)
 }
 
 /// Two targets with a place each, in one group with room for two calls.
-fn known(strategy: Strategy) -> Arc<NumberFacts> {
+pub(in crate::calls) fn known(strategy: Strategy) -> Arc<NumberFacts> {
     let mut destinations = Destinations::default();
     let caps = |most| Caps {
         concurrent: Some(most),
@@ -92,14 +95,35 @@ fn known(strategy: Strategy) -> Arc<NumberFacts> {
 }
 
 /// A call of its own, what it rings, and what it tells.
-struct Run {
-    flow: PlannedCall,
-    rung: Vec<LegId>,
-    told: Vec<String>,
+pub(in crate::calls) struct Run {
+    pub flow: PlannedCall,
+    /// What it asks about its transfers.
+    pub desk: mpsc::Receiver<FactsWanted>,
+    pub rung: Vec<LegId>,
+    pub told: Vec<String>,
+    /// What came of transfers.
+    pub transfers: Vec<CallEventKind>,
+}
+
+/// Transfers of a call that came in by the first trunk.
+fn transferring() -> (Transferring, mpsc::Receiver<FactsWanted>) {
+    let (desk, wanted) = Desk::open();
+    let origin = CallOrigin {
+        dialled: "+442079460001".parse().unwrap(),
+        trunk: TrunkId::new(NOW, 1),
+        attribution: Attribution {
+            confidence: Confidence::Unknown,
+            visit: None,
+            source: None,
+            reason: String::new(),
+        },
+        received_at: NOW,
+    };
+    (Transferring::new(desk, origin), wanted)
 }
 
 impl Run {
-    fn new(live: &Live, strategy: Strategy) -> Self {
+    pub fn new(live: &Live, strategy: Strategy) -> Self {
         let step = Step::ring(group(), None);
         Self::of(live, known(strategy), PhoneDirectory::default(), step)
     }
@@ -114,27 +138,34 @@ impl Run {
         Self::with(live, Arc::new(known), PhoneDirectory::default())
     }
 
-    fn with(live: &Live, known: Arc<NumberFacts>, phones: PhoneDirectory) -> Self {
+    pub fn with(live: &Live, known: Arc<NumberFacts>, phones: PhoneDirectory) -> Self {
         Self::of(live, known, phones, Step::ring(group(), None))
     }
 
-    fn of(live: &Live, known: Arc<NumberFacts>, phones: PhoneDirectory, step: Step) -> Self {
+    pub fn of(live: &Live, known: Arc<NumberFacts>, phones: PhoneDirectory, step: Step) -> Self {
         let plan = Arc::new(PlanDocument {
             start: "sales".into(),
             steps: [("sales".into(), step)].into(),
         });
-        let places = live.places(account());
         let about = CallFacts::default();
+        let (transferring, desk) = transferring();
+        let surroundings = Surroundings {
+            places: live.places(account()),
+            phones,
+            transferring,
+        };
         let mut run = Self {
-            flow: PlannedCall::new(places, &plan, known, phones, about, true, NOW),
+            flow: PlannedCall::new(surroundings, &plan, known, about, true, NOW),
+            desk,
             rung: Vec::new(),
             told: Vec::new(),
+            transfers: Vec::new(),
         };
         run.give(Input::Timeout);
         run
     }
 
-    fn give(&mut self, input: Input) {
+    pub fn give(&mut self, input: Input) {
         self.give_at(NOW, input);
     }
 
@@ -144,14 +175,19 @@ impl Run {
             match self.flow.poll() {
                 Output::Do(Action::Ring(candidate)) => self.rung.push(candidate.leg),
                 Output::Emit(CallEventKind::Decided { reason, .. }) => self.told.push(reason),
+                Output::Emit(
+                    event @ (CallEventKind::Transferring { .. }
+                    | CallEventKind::TransferFailed { .. }),
+                ) => self.transfers.push(event),
                 Output::Do(_) | Output::Emit(_) => {}
                 Output::Ask(outcome) => panic!("{outcome:?} is asked of the driver"),
+                Output::AskTransfer(ask) => panic!("{ask:?} is asked of the driver"),
                 Output::Timeout(_) | Output::Idle => return,
             }
         }
     }
 
-    fn last_fails(&mut self) {
+    pub fn last_fails(&mut self) {
         let leg = *self.rung.last().unwrap();
         let failure = LegFailure::Unreachable("gone".into());
         self.give(Input::LegFailed { leg, failure });
@@ -159,7 +195,7 @@ impl Run {
 }
 
 /// Calls at the first target, the second one, and in the group.
-fn active(live: &Live) -> [u32; 3] {
+pub(in crate::calls) fn active(live: &Live) -> [u32; 3] {
     let places = live.places(account());
     let deciding = places.decide();
     let loads = deciding.loads();

@@ -106,7 +106,7 @@ async fn what_may_be_dialled_is_kept_by_account(world: World) {
         let dialling = Dialling {
             countries: Some(countries),
             prefixes: vec!["+4420".into()],
-            premium: false,
+            ..Dialling::default()
         };
         db.set_dialling(account, &dialling).await.unwrap();
         assert_eq!(db.dialling(account).await.unwrap(), Some(dialling));

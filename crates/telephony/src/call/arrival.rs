@@ -41,6 +41,9 @@ impl Running {
             (Method::Bye, _) => {
                 self.refuse_renegotiation();
                 self.reply(Wire::Other, transaction, 200, Vec::new(), None);
+                if by == Some(Party::Callee) {
+                    self.callee_left();
+                }
                 if let Some(by) = by {
                     self.give(Input::HungUp { by });
                 }
@@ -60,7 +63,7 @@ impl Running {
                 self.reply(Wire::Other, transaction, 200, extra, None);
             }
             (Method::Refer, Some(Party::Callee)) => self.refer(transaction),
-            (Method::Refer, _) => self.refuse(transaction, 603),
+            (Method::Refer, _) => self.refuse_refer(transaction, 603, "caller"),
             (Method::PRack, _) | (Method::Invite | Method::Info | Method::Update, None) => {
                 self.refuse(transaction, 481);
             }

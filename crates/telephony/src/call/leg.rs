@@ -40,6 +40,8 @@ pub(super) struct Leg {
     pub line: Option<Line>,
     /// It has answered, and has not hung up.
     pub answered: bool,
+    /// It is rung while somebody else talks with the caller.
+    for_transfer: bool,
     /// By which way its keys come.
     pub keys_by: Option<KeysBy>,
     pub session: Option<Session>,
@@ -148,6 +150,7 @@ impl Running {
             end,
             line: Some(line),
             answered: false,
+            for_transfer: self.talking.is_some(),
             keys_by: None,
             session: None,
             invite,
@@ -168,7 +171,6 @@ impl Running {
 
     /// Gives a leg up. CANCEL must wait for a provisional response (RFC 3261 §9.1).
     pub(super) fn cancel(&mut self, id: LegId, elsewhere: bool) {
-        self.transfer_failed(id, None);
         if let Some(leg) = self.leg_mut(id) {
             leg.given_up = Some(if elsewhere {
                 GivenUp::Elsewhere
@@ -184,12 +186,13 @@ impl Running {
         let endpoint = self.shared.endpoint.clone();
         // Phones do not list a call as missed that somebody else took (RFC 3326 §2).
         // One that says its first word late: somebody may have taken the call since.
-        let late = self.talking.is_some() && !self.is_transfer(id);
-        let reason = late.then(elsewhere).or_else(|| self.caller.reason.clone());
+        let talking = self.talking.is_some();
+        let why = self.caller.reason.clone();
         let Some(leg) = self.leg_mut(id) else {
             return;
         };
-        let reason = leg.reason().or(reason);
+        let late = talking && !leg.for_transfer;
+        let reason = leg.reason().or_else(|| late.then(elsewhere)).or(why);
         let Some((connection, destination)) = &leg.way else {
             return;
         };

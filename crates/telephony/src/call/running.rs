@@ -21,7 +21,7 @@ use super::leg::Leg;
 use super::outbox::Outbox;
 use super::reliable::Reliable;
 use super::sound::{Heard as Sounded, Sound};
-use super::transfer::{Deciding, Transfer};
+use super::transfer::Transfer;
 use super::{Conversations, Invite, TAIL};
 use crate::dialog::Dialog;
 use crate::dialogs::{Arrival, DialogOf, Registration};
@@ -31,7 +31,7 @@ use crate::sdp::{Description, LocalEnd};
 use crate::server::Shared;
 use crate::session::Session;
 use crate::wire::{self, Heard, Wire};
-use crate::{CallNotice, CallSetup, Flow, TransferDecision, TransferRequest, message};
+use crate::{CallNotice, CallSetup, Flow, message};
 
 /// Requests inside dialogs that may wait for the call's task.
 const INBOX: usize = 16;
@@ -96,10 +96,7 @@ pub(super) struct Running {
     pub caller_keys_by: Option<KeysBy>,
     /// The trunks whose passwords may be used.
     pub logins: Vec<TrunkId>,
-    /// Where transfers are decided.
-    pub transfers: Option<mpsc::Sender<TransferRequest>>,
     pub transfer: Option<Transfer>,
-    pub deciding: Option<Deciding>,
     outbox: Outbox,
     conversations: Conversations,
     /// Those of them that the end of the call waits for.
@@ -172,9 +169,7 @@ impl Running {
             offering: None,
             caller_keys_by: None,
             logins: setup.logins,
-            transfers: setup.transfers,
             transfer: None,
-            deciding: None,
             outbox: Outbox::new(setup.notices),
             conversations,
             open,
@@ -242,7 +237,6 @@ impl Running {
                         },
                     }
                 }
-                decision = decided(self.deciding.as_mut()) => self.transfer_decided(decision),
                 () = notified(self.flow_wake.as_deref()), if self.over.is_none() => {
                     self.give(Input::LookAgain);
                 }
@@ -268,8 +262,7 @@ impl Running {
 
     /// Tells the flow something.
     pub(super) fn give(&mut self, input: Input) {
-        if let Input::LegFailed { leg, failure } = &input {
-            self.transfer_failed(*leg, Some(failure));
+        if let Input::LegFailed { leg, .. } = &input {
             self.free_line(*leg);
         }
         let now = self.now();
@@ -312,6 +305,10 @@ impl Running {
                 Output::Ask(_) => self.give(Input::Broken {
                     code: 500,
                     reason: "nobody says what the call does next".to_owned(),
+                }),
+                Output::AskTransfer(_) => self.give(Input::TransferRefused {
+                    code: 603,
+                    reason: "nobody says whom a caller may be put through to".to_owned(),
                 }),
                 Output::Timeout(at) => {
                     self.wake = Some(at);
@@ -402,6 +399,7 @@ impl Running {
             Action::Cancel { leg, elsewhere } => self.cancel(leg, elsewhere),
             Action::Bridge { leg, record } => self.bridge(leg, record),
             Action::HandOver { leg } => self.hand_over(leg),
+            Action::TellTransfer { leg, code, phrase } => self.tell_transfer(leg, code, &phrase),
             Action::Release { leg } => self.hang_up_leg(leg),
             Action::RefuseCaller { code, reason: _ } => {
                 self.forget_planned();
@@ -675,13 +673,6 @@ impl Running {
 async fn notified(wake: Option<&Notify>) {
     match wake {
         Some(wake) => wake.notified().await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn decided(deciding: Option<&mut Deciding>) -> TransferDecision {
-    match deciding {
-        Some(deciding) => deciding.await,
         None => std::future::pending().await,
     }
 }

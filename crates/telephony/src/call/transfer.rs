@@ -1,119 +1,85 @@
-//! Blind transfer (RFC 3515, RFC 5589 §6.1): the callee asks for the caller to be put through to somebody else.
+//! REFER (RFC 3515, RFC 5589 §6.1): the callee asks for the caller to be put through to somebody else.
 //!
-//! Who may be called is decided above; here a request is passed up, and what comes of it is told to the one who
-//! asked. A caller's request is never passed up: whoever calls a number must not make it call another.
+//! Who that is, whether it may be and who rings is the flow's to say; here the wish is passed up, and what came of it is
+//! told to the one who asked. A caller's wish is never passed up: whoever calls a number must not make it call another.
 
-use std::time::Duration;
-
-use futures::future::BoxFuture;
-use ringfence_callflow::{Input, LegFailure};
+use metrics::counter;
+use ringfence_callflow::Input;
+use ringfence_media as media;
 use ringfence_model::{LegId, Party};
 use rsipstack::sip::{Header, Method, Request};
 use rsipstack::transaction::Transaction;
-use tokio::sync::oneshot;
 
 use super::running::Running;
 use crate::message;
 use crate::wire::Wire;
-use crate::{TransferDecision, TransferRequest};
 
-/// How long the one who asked is told how it goes, in seconds; no target rings longer.
+/// How long the one who asked is told how it goes, in seconds; nobody rings longer for it.
 const SUBSCRIPTION: u32 = 180;
 
 /// A transfer that was asked for.
 pub(super) struct Transfer {
     /// The leg that asked.
     from: LegId,
-    /// Who is rung instead, once that is decided.
-    to: Option<LegId>,
+    /// It wants to be told nothing of it (RFC 4488).
+    untold: bool,
 }
-
-/// Waits for a decision about a transfer.
-pub(super) type Deciding = BoxFuture<'static, TransferDecision>;
 
 impl Running {
     /// A REFER of the callee.
     pub(super) fn refer(&mut self, transaction: Transaction) {
-        let Some(requests) = self.transfers.clone() else {
-            return self.refuse(transaction, 603);
-        };
         let (Some(from), true) = (self.talking, self.is_confirmed()) else {
-            return self.refuse(transaction, 481);
+            return self.refuse_refer(transaction, 481, "no_conversation");
         };
         if self.transfer.is_some() {
-            return self.refuse(transaction, 491);
+            return self.refuse_refer(transaction, 491, "pending");
         }
-        let Some(to) = refer_to(&transaction.original) else {
-            return self.refuse(transaction, 400);
+        let to = match refer_to(&transaction.original) {
+            Ok(to) => to,
+            Err((code, reason)) => return self.refuse_refer(transaction, code, reason),
         };
-        let (decision, decided) = oneshot::channel();
-        let request = TransferRequest {
-            call: self.id,
-            to,
-            decision,
-        };
-        if requests.try_send(request).is_err() {
-            return self.refuse(transaction, 503);
+        let untold = wants_no_subscription(&transaction.original);
+        self.transfer = Some(Transfer { from, untold });
+        let mut headers = self.capabilities(Party::Callee);
+        if untold {
+            headers.push(Header::Other("Refer-Sub".into(), "false".into()));
         }
-        let patience = self.shared.config.decision_timeout;
-        self.deciding = Some(Box::pin(decide(decided, patience)));
-        self.transfer = Some(Transfer { from, to: None });
-        let contact = self.capabilities(Party::Callee);
-        self.reply(Wire::Other, transaction, 202, contact, None);
-        self.tell_transfer(100, "Trying");
+        self.reply(Wire::Other, transaction, 202, headers, None);
+        self.notify(100, "Trying");
+        self.give(Input::Transfer { leg: from, to });
     }
 
-    pub(super) fn transfer_decided(&mut self, decision: TransferDecision) {
-        self.deciding = None;
-        match decision {
-            TransferDecision::Ring(candidate) if self.is_confirmed() => {
-                if let Some(transfer) = &mut self.transfer {
-                    transfer.to = Some(candidate.leg);
-                }
-                self.give(Input::Transfer { candidate });
-            }
-            TransferDecision::Ring(_) => self.end_transfer(487, "Request Terminated"),
-            TransferDecision::Refuse { code } => {
-                let code = if (400..=699).contains(&code) {
-                    code
-                } else {
-                    603
-                };
-                self.end_transfer(code, "Refused");
-            }
+    /// Refuses a REFER and counts it.
+    pub(super) fn refuse_refer(
+        &mut self,
+        transaction: Transaction,
+        code: u16,
+        reason: &'static str,
+    ) {
+        counter!("ringfence_refers_refused_total", "reason" => reason).increment(1);
+        self.refuse(transaction, code);
+    }
+
+    /// What came of a transfer is told to the leg that asked for it by REFER.
+    pub(super) fn tell_transfer(&mut self, leg: LegId, code: u16, phrase: &str) {
+        if self.transfer.as_ref().is_some_and(|one| one.from == leg) {
+            self.notify(code, phrase);
+            self.transfer = None;
         }
     }
 
-    /// Whether this leg is rung for a transfer.
-    pub(super) fn is_transfer(&self, leg: LegId) -> bool {
-        self.transfer.as_ref().is_some_and(|t| t.to == Some(leg))
-    }
-
-    /// The leg that was rung for a transfer did not take the call.
-    pub(super) fn transfer_failed(&mut self, leg: LegId, failure: Option<&LegFailure>) {
-        if !self.is_transfer(leg) {
-            return;
-        }
-        match failure {
-            Some(LegFailure::Response { code, phrase }) => {
-                let phrase = phrase.clone();
-                self.end_transfer(*code, &phrase);
-            }
-            Some(LegFailure::Unreachable(_) | LegFailure::HungUp) => {
-                self.end_transfer(503, "Service Unavailable");
-            }
-            None => self.end_transfer(480, "Temporarily Unavailable"),
-        }
-    }
-
-    /// Puts the caller through to the leg that answered, and hangs up the one who asked for it.
+    /// Puts the caller through to the leg that answered, and hangs up the one who talked with it, if that one is still
+    /// there.
     pub(super) fn hand_over(&mut self, leg: LegId) {
-        let before = self.talking;
-        self.end_transfer(200, "OK");
-        if let Some(before) = before {
-            self.hang_up_leg(before);
+        if let Some(before) = self.talking {
+            if self.leg(before).is_some_and(|before| before.answered) {
+                self.hang_up_leg(before);
+            } else {
+                self.free_line(before);
+            }
         }
         self.talking = Some(leg);
+        self.sound.silence(media::Ear::Caller);
         let Some(said) = self.leg(leg).and_then(|leg| leg.said.clone()) else {
             return;
         };
@@ -137,17 +103,21 @@ impl Running {
         }
     }
 
-    fn end_transfer(&mut self, code: u16, phrase: &str) {
-        self.tell_transfer(code, phrase);
-        self.transfer = None;
-        self.deciding = None;
+    /// The callee has hung up, perhaps while somebody is rung in its place: it need not be hung up, and its session needs no
+    /// more signs of life.
+    pub(super) fn callee_left(&mut self) {
+        if let Some(leg) = self.talking.and_then(|leg| self.leg_mut(leg)) {
+            leg.answered = false;
+            leg.session = None;
+        }
     }
 
-    /// Tells the one who asked how it goes (RFC 3515 §2.4.4).
-    fn tell_transfer(&mut self, code: u16, phrase: &str) {
-        let Some(from) = self.transfer.as_ref().map(|transfer| transfer.from) else {
+    /// Tells the one who asked how it goes (RFC 3515 §2.4.4). The subscription outlives the conversation (RFC 5057 §4.1).
+    fn notify(&mut self, code: u16, phrase: &str) {
+        let Some(from) = self.transfer.as_ref().filter(|one| !one.untold) else {
             return;
         };
+        let from = from.from;
         let state = if code < 200 {
             format!("active;expires={SUBSCRIPTION}")
         } else {
@@ -173,31 +143,91 @@ impl Running {
     }
 }
 
-async fn decide(
-    decided: oneshot::Receiver<TransferDecision>,
-    patience: Duration,
-) -> TransferDecision {
-    match tokio::time::timeout(patience, decided).await {
-        Ok(Ok(decision)) => decision,
-        _ => TransferDecision::Refuse { code: 503 },
-    }
+/// Whether a REFER asks for no NOTIFYs (RFC 4488 §4).
+fn wants_no_subscription(request: &Request) -> bool {
+    request.headers.iter().any(|header| match header {
+        Header::Other(name, value) => {
+            name.eq_ignore_ascii_case("refer-sub") && value.trim().eq_ignore_ascii_case("false")
+        }
+        _ => false,
+    })
 }
 
-/// The URI of a Refer-To that asks for an INVITE; one that would take over another call (`Replaces`) is none.
-fn refer_to(request: &Request) -> Option<String> {
-    let value = request.headers.iter().find_map(|header| match header {
+/// Whom a Refer-To names: the user of a SIP URI, or the number of a tel URI. Its host is nobody's business: nothing is
+/// ever sent there. One that would take over another call (`Replaces`), or asks for something else than an INVITE, is
+/// refused.
+fn refer_to(request: &Request) -> Result<String, (u16, &'static str)> {
+    let malformed = (400, "malformed");
+    let mut values = request.headers.iter().filter_map(|header| match header {
         Header::ReferTo(value) => Some(value.value()),
         _ => message::header_of(header, "r"),
-    })?;
-    let uri = match (value.find('<'), value.find('>')) {
+    });
+    // Exactly one (RFC 3515 §2.4.2).
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return Err(malformed);
+    };
+    let uri = match (value.find('<'), value.rfind('>')) {
         (Some(start), Some(end)) if start < end => &value[start + 1..end],
-        _ => value.split(';').next()?,
+        _ => value.split(';').next().ok_or(malformed)?,
     };
     let uri = uri.trim();
+    if uri.len() > 256 {
+        return Err(malformed);
+    }
+    if uri.contains('?') {
+        return Err((403, "replaces"));
+    }
     let other_method = uri
         .to_ascii_lowercase()
         .split(';')
         .any(|part| part.starts_with("method=") && part != "method=invite");
-    (!uri.is_empty() && uri.len() <= 256 && !uri.contains('?') && !other_method)
-        .then(|| uri.to_owned())
+    if other_method {
+        return Err((403, "method"));
+    }
+    message::user_part(&format!("<{uri}>")).ok_or(malformed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refer(lines: &str) -> Request {
+        let text = format!("REFER sip:x@192.0.2.1 SIP/2.0\r\n{lines}\r\n\r\n");
+        Request::try_from(text.as_str()).expect("a request")
+    }
+
+    #[test]
+    fn a_refer_to_names_a_user_or_a_number_and_its_host_does_not_matter() {
+        for (lines, expected) in [
+            ("Refer-To: <sip:102@203.0.113.9>", Ok("102")),
+            ("r: sip:Ann%20Smith@example.com;user=phone", Ok("Ann Smith")),
+            ("Refer-To: \"Ben\" <tel:+442079460123>", Ok("+442079460123")),
+            ("Refer-To: <sip:102@h;method=BYE>", Err((403, "method"))),
+            (
+                "Refer-To: <sip:102@h?Replaces=a%3Bto-tag%3Db>",
+                Err((403, "replaces")),
+            ),
+            ("Refer-To: <sip:example.com>", Err((400, "malformed"))),
+            ("Subject: none", Err((400, "malformed"))),
+            (
+                "Refer-To: <sip:1@h>\r\nRefer-To: <sip:2@h>",
+                Err((400, "malformed")),
+            ),
+        ] {
+            let expected = expected.map(ToOwned::to_owned);
+            assert_eq!(refer_to(&refer(lines)), expected, "{lines}");
+        }
+    }
+
+    #[test]
+    fn a_refer_may_want_to_hear_nothing_more() {
+        let to = "Refer-To: <sip:1@h>";
+        assert!(wants_no_subscription(&refer(&format!(
+            "{to}\r\nRefer-Sub: false"
+        ))));
+        assert!(!wants_no_subscription(&refer(&format!(
+            "{to}\r\nRefer-Sub: true"
+        ))));
+        assert!(!wants_no_subscription(&refer(to)));
+    }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use ringfence_callflow::{Call, Options};
+use ringfence_callflow::{Call, Input, Options, Output, Sound, TransferAsk};
 use ringfence_media::{MediaConfig, MediaEngine};
 use ringfence_model::{
     CallEventKind, CallId, Disposition, LegId, LegOutcome, Party, RecordingId, TargetId, Timestamp,
@@ -14,9 +14,8 @@ use ringfence_model::{
 };
 use ringfence_routing::{Candidate, Route};
 use ringfence_telephony::{
-    CallDecision, CallNotice, CallSetup, IncomingCall, InviteFacts, PhoneDirectory, RecordingPlan,
-    RecordingReport, Telephony, TelephonyConfig, TransferDecision, TransferRequest, TrunkAddress,
-    TrunkDirectory,
+    CallDecision, CallNotice, CallSetup, Flow, IncomingCall, InviteFacts, PhoneDirectory,
+    RecordingPlan, RecordingReport, Telephony, TelephonyConfig, TrunkAddress, TrunkDirectory,
 };
 use ringfence_testing::sipp::Sipp;
 use tempfile::TempDir;
@@ -38,8 +37,6 @@ pub struct Policy {
     pub options: Options,
     /// Where the callee's transfers go, whatever they ask for; `None` refuses them.
     pub transfer_to: Option<String>,
-    /// Have no transfers at all.
-    pub no_transfers: bool,
     /// Run calls in a way of the test's own.
     pub scripted: Option<Scripted>,
     /// The account's own prompts.
@@ -114,6 +111,9 @@ impl Log {
                 CallEventKind::PickedUp { .. } => "picked up",
                 CallEventKind::SoundFailed { .. } => "not heard",
                 CallEventKind::Answered { .. } => "answered",
+                CallEventKind::Transferring { .. } => "transferring",
+                CallEventKind::TransferFailed { .. } => "not put through",
+                CallEventKind::Left { .. } => "left",
                 CallEventKind::Held { .. } => "held",
                 CallEventKind::Resumed { .. } => "resumed",
                 CallEventKind::RecordingStarted { .. } => "recording started",
@@ -237,7 +237,11 @@ async fn decide(
             call,
             flow: match &policy.scripted {
                 Some(scripted) => scripted.flow(route(&policy).candidates, now()),
-                None => Box::new(Call::new(route(&policy), policy.options, now())),
+                None => Box::new(Transferring {
+                    call: Call::new(route(&policy), policy.options, now()),
+                    to: policy.transfer_to.clone(),
+                    now: now(),
+                }),
             },
             message: Some(RecordingPlan {
                 recording: RecordingId::new(now(), rand::random()),
@@ -250,7 +254,6 @@ async fn decide(
             }),
             notices,
             logins: facts.origin.trunk().into_iter().collect(),
-            transfers: (!policy.no_transfers).then(|| transfers(policy.transfer_to.clone())),
         };
         decision
             .send(CallDecision::Proceed(Box::new(setup)))
@@ -259,27 +262,49 @@ async fn decide(
     }
 }
 
-/// Decides about transfers.
-fn transfers(to: Option<String>) -> mpsc::Sender<TransferRequest> {
-    let (requests, mut asked) = mpsc::channel::<TransferRequest>(1);
-    tokio::spawn(async move {
-        while let Some(TransferRequest { decision, .. }) = asked.recv().await {
-            let decided = match &to {
-                None => TransferDecision::Refuse { code: 403 },
-                Some(uri) => TransferDecision::Ring(Candidate {
-                    leg: LegId::new(now(), rand::random()),
-                    target: TargetId::new(now(), rand::random()),
-                    name: "Another".into(),
-                    uri: uri.clone(),
-                    ring_timeout: Duration::from_secs(2),
-                    shown: None,
-                    reason: "the callee put the caller through".into(),
-                }),
+/// A call that puts its caller through to one place, whatever is asked for.
+#[derive(Debug)]
+struct Transferring {
+    call: Call,
+    to: Option<String>,
+    now: Timestamp,
+}
+
+impl Flow for Transferring {
+    fn handle(&mut self, input: Input, now: Timestamp) {
+        self.now = now;
+        self.call.handle(input, now);
+    }
+
+    fn poll(&mut self) -> Output {
+        loop {
+            let answer = match (self.call.poll(), &self.to) {
+                (Output::AskTransfer(TransferAsk::Wished { .. }), Some(uri)) => Input::TransferTo {
+                    candidates: vec![Candidate {
+                        leg: LegId::new(now(), rand::random()),
+                        target: TargetId::new(now(), rand::random()),
+                        name: "Another".into(),
+                        uri: uri.clone(),
+                        ring_timeout: Duration::from_secs(2),
+                        shown: None,
+                        reason: "the callee put the caller through".into(),
+                    }],
+                    reason: "the callee puts the caller through".into(),
+                    meanwhile: Sound::repeated("builtin:ringback"),
+                },
+                (Output::AskTransfer(_), _) => Input::TransferRefused {
+                    code: 403,
+                    reason: "nobody is put through".into(),
+                },
+                (output, _) => return output,
             };
-            decision.send(decided).expect("the call waits");
+            self.call.handle(answer, self.now);
         }
-    });
-    requests
+    }
+
+    fn is_talking(&self) -> bool {
+        self.call.is_talking()
+    }
 }
 
 async fn keep(

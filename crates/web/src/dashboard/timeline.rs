@@ -74,21 +74,24 @@ pub(super) fn steps(events: &[CallEvent], now: Timestamp) -> Vec<Step> {
                 let talk = talk(&events[nth..], now);
                 add("answered", "talking", "Answered".into(), talk);
             }
-            CallEventKind::Held { by } => {
+            CallEventKind::Transferring { reason, .. } => {
+                add("quiet", "ringing", "Transfer".into(), reason.clone());
+            }
+            CallEventKind::TransferFailed { reason, .. } => {
                 add(
-                    "quiet",
-                    "held",
-                    "On hold".into(),
-                    format!("by {}", party(*by)),
+                    "missed",
+                    "ringing",
+                    "Not put through".into(),
+                    reason.clone(),
                 );
             }
+            CallEventKind::Held { by } => {
+                let by = format!("by {}", party(*by));
+                add("quiet", "held", "On hold".into(), by);
+            }
             CallEventKind::Resumed { by } => {
-                add(
-                    "quiet",
-                    "play",
-                    "Resumed".into(),
-                    format!("by {}", party(*by)),
-                );
+                let by = format!("by {}", party(*by));
+                add("quiet", "play", "Resumed".into(), by);
             }
             CallEventKind::RecordingFailed { reason } => {
                 add("failed", "recording", "Not recorded".into(), reason.clone());
@@ -106,15 +109,9 @@ pub(super) fn steps(events: &[CallEvent], now: Timestamp) -> Vec<Step> {
                     Disposition::Answered => "Ended".into(),
                     _ => state.word.to_owned(),
                 };
-                let class = if *disposition == Disposition::Answered {
-                    "quiet"
-                } else {
-                    state.class
-                };
-                let icon = if *disposition == Disposition::Answered {
-                    "check"
-                } else {
-                    state.icon
+                let (class, icon) = match disposition {
+                    Disposition::Answered => ("quiet", "check"),
+                    _ => (state.class, state.icon),
                 };
                 add(class, icon, title, joined(&[reason, &sent]));
             }
@@ -122,6 +119,7 @@ pub(super) fn steps(events: &[CallEvent], now: Timestamp) -> Vec<Step> {
             | CallEventKind::LegFailed { .. }
             | CallEventKind::RecordingStarted { .. }
             | CallEventKind::RecordingFinished { .. }
+            | CallEventKind::Left { .. }
             | CallEventKind::HungUp { .. } => {}
         }
     }
@@ -203,6 +201,11 @@ pub(super) fn in_words(kind: &CallEventKind) -> String {
         CallEventKind::PickedUp { reason, .. } => joined(&["The target picked up", reason]),
         CallEventKind::SoundFailed { reason } => joined(&["Something was not heard", reason]),
         CallEventKind::Answered { .. } => "The target answered".into(),
+        CallEventKind::Transferring { reason, .. } => joined(&["A transfer begins", reason]),
+        CallEventKind::TransferFailed { reason, .. } => {
+            joined(&["The caller is not put through", reason])
+        }
+        CallEventKind::Left { .. } => "Whoever talked with the caller has left".into(),
         CallEventKind::Held { by } => format!("Put on hold by {}", party(*by)),
         CallEventKind::Resumed { by } => format!("Resumed by {}", party(*by)),
         CallEventKind::RecordingStarted { .. } => "Recording began".into(),
@@ -282,6 +285,7 @@ fn talk_end(events: &[CallEvent]) -> Option<Timestamp> {
             event.kind,
             CallEventKind::Held { .. }
                 | CallEventKind::Resumed { .. }
+                | CallEventKind::Left { .. }
                 | CallEventKind::HungUp { .. }
                 | CallEventKind::Ended { .. }
         )
@@ -293,7 +297,7 @@ fn talk(events: &[CallEvent], now: Timestamp) -> String {
     let over = |event: &&CallEvent| {
         matches!(
             event.kind,
-            CallEventKind::HungUp { .. } | CallEventKind::Ended { .. }
+            CallEventKind::Left { .. } | CallEventKind::HungUp { .. } | CallEventKind::Ended { .. }
         )
     };
     events.iter().find(over).map_or_else(
@@ -399,6 +403,43 @@ mod tests {
                 step("answered", "Rang Ben", "2.0 s, then answered"),
                 step("answered", "Answered", "talked 4.0 s"),
                 step("quiet", "Ended", "the caller hung up"),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_transfer_is_told_with_who_talked_how_long() {
+        let mut events = story();
+        let ended = events.split_off(5);
+        let (first, second) = (
+            LegId::new(Timestamp::from_micros(0), 2),
+            LegId::new(events[0].at, 3),
+        );
+        let reason = "Ben puts the caller through to Cat".to_owned();
+        for (seconds, kind) in [
+            (6, CallEventKind::Transferring { leg: first, reason }),
+            (7, CallEventKind::Left { leg: first }),
+            (7, CallEventKind::Answered { leg: second }),
+        ] {
+            let mut event = events[0].clone();
+            event.at = event.at + Duration::from_secs(seconds);
+            event.kind = kind;
+            events.push(event);
+        }
+        events.extend(ended);
+        let told: Vec<_> = steps(&events, Timestamp::from_micros(99_000_000))
+            .into_iter()
+            .skip(3)
+            .map(|step| (step.title, step.text))
+            .collect();
+        let step = |title: &str, text: &str| (title.to_owned(), text.to_owned());
+        assert_eq!(
+            told,
+            [
+                step("Answered", "talked 2.0 s"),
+                step("Transfer", "Ben puts the caller through to Cat"),
+                step("Answered", "talked 2.0 s"),
+                step("Ended", "the caller hung up"),
             ]
         );
     }

@@ -1,0 +1,370 @@
+//! Transfers: who talks with a caller wants it put through. Whether that may be says `routing`, by the account as it is at
+//! that moment; this reads that anew, takes the places and names who rings.
+//!
+//! Reading waits for rows, and a call's own task does not: it asks at the desk, is woken by the answer, and goes on.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use ringfence_callflow::{Input, Next, Sound, TransferAsk};
+use ringfence_live::Place;
+use ringfence_model::{CallEventKind, E164, LegId, TargetGroupId, TargetId, Timestamp, TrunkId};
+use ringfence_routing::{
+    Candidate, Chance, PutThrough, TransferRules, View, balance, may_ring, put_through,
+};
+use ringfence_tracking::Attribution;
+use tokio::sync::{Notify, mpsc};
+
+use super::facts::NumberFacts;
+use super::planned::{PlannedCall, rounds};
+use super::withheld;
+use crate::phones::user_of;
+use crate::{Platform, random};
+
+/// Wishes of all calls that may wait to be looked at.
+const WAITING: usize = 256;
+
+/// How long a target or number rings that no group's setting is for.
+const RINGS_FOR: std::time::Duration = std::time::Duration::from_secs(30);
+
+/// What a caller hears meanwhile.
+const RINGBACK: &str = "builtin:ringback";
+
+/// Where calls ask for what is known of their number now.
+#[derive(Debug, Clone)]
+pub(super) struct Desk(mpsc::Sender<FactsWanted>);
+
+/// Something that a call wants to know.
+#[derive(Debug)]
+pub(super) struct FactsWanted {
+    of: Arc<CallOrigin>,
+    answer: Arc<Mutex<Option<Known>>>,
+    wake: Arc<Notify>,
+}
+
+/// What is known, or the code and the words of a refusal.
+type Known = Result<Arc<NumberFacts>, (u16, String)>;
+
+/// What says whose call it is, and whether it is stopped.
+#[derive(Debug)]
+pub(super) struct CallOrigin {
+    pub(super) dialled: E164,
+    pub(super) trunk: TrunkId,
+    pub(super) attribution: Attribution,
+    pub(super) received_at: Timestamp,
+}
+
+/// What a call knows of its transfer.
+#[derive(Debug)]
+pub(super) struct Transferring {
+    desk: Desk,
+    of: Arc<CallOrigin>,
+    /// Who wants it, and to whom, until that is decided.
+    wish: Option<(LegId, String)>,
+    answer: Arc<Mutex<Option<Known>>>,
+    /// Its place in the group that is rung for it.
+    pub(super) group: Option<Place>,
+}
+
+impl CallOrigin {
+    pub(super) fn of(
+        dialled: &E164,
+        trunk: TrunkId,
+        attribution: &Attribution,
+        received_at: Timestamp,
+    ) -> Self {
+        Self {
+            dialled: dialled.clone(),
+            trunk,
+            attribution: attribution.clone(),
+            received_at,
+        }
+    }
+}
+
+impl Desk {
+    pub(super) fn open() -> (Self, mpsc::Receiver<FactsWanted>) {
+        let (desk, wanted) = mpsc::channel(WAITING);
+        (Self(desk), wanted)
+    }
+}
+
+impl Transferring {
+    pub(super) fn new(desk: Desk, of: CallOrigin) -> Self {
+        Self {
+            desk,
+            of: Arc::new(of),
+            wish: None,
+            answer: Arc::default(),
+            group: None,
+        }
+    }
+
+    fn ask(&self, wake: &Arc<Notify>) -> bool {
+        let wanted = FactsWanted {
+            of: Arc::clone(&self.of),
+            answer: Arc::clone(&self.answer),
+            wake: Arc::clone(wake),
+        };
+        self.desk.0.try_send(wanted).is_ok()
+    }
+}
+
+/// Reads what a call wants to know, and wakes it.
+pub(super) async fn look_up(platform: Arc<Platform>, wanted: FactsWanted) {
+    let known = read(&platform, &wanted.of).await;
+    *wanted.answer.lock() = Some(known);
+    wanted.wake.notify_one();
+}
+
+async fn read(platform: &Platform, of: &CallOrigin) -> Known {
+    let failed = |error: ringfence_store::StoreError| {
+        tracing::warn!("a transfer is refused: {error}");
+        (503, "the database did not answer".to_owned())
+    };
+    let recordings = &platform.settings.recordings_folder;
+    let known = platform
+        .call_facts
+        .of_number(&platform.db, recordings, &of.dialled, crate::now())
+        .await
+        .map_err(failed)?
+        .ok_or_else(|| (403, "the number is the account's no longer".to_owned()))?;
+    match withheld::why(platform, &known, &of.attribution, of.received_at).await {
+        Ok(None) => Ok(known),
+        Ok(Some(why)) => Err((403, why.to_owned())),
+        Err(error) => Err(failed(error)),
+    }
+}
+
+impl PlannedCall {
+    /// Something is to be said about a transfer.
+    pub(super) fn asked_about_transfer(&mut self, ask: TransferAsk) {
+        let answer = match ask {
+            TransferAsk::Wished { leg, to } => {
+                *self.transferring.answer.lock() = None;
+                self.transferring.wish = Some((leg, to));
+                if self.transferring.ask(&self.wake) {
+                    return;
+                }
+                self.transferring.wish = None;
+                refused(503, "the server has no time for it".to_owned())
+            }
+            TransferAsk::Next => match self.next_round() {
+                Some(Next::Ring { candidates, .. }) => rings(candidates, String::new()),
+                _ => refused(480, "nobody took the transfer".to_owned()),
+            },
+        };
+        self.call.handle(answer, self.now);
+    }
+
+    /// What was asked at the desk may be known now.
+    pub(super) fn look_at_transfer(&mut self) {
+        let Some(known) = self.transferring.answer.lock().take() else {
+            return;
+        };
+        let Some((leg, to)) = self.transferring.wish.take() else {
+            return;
+        };
+        let from = self
+            .held_by(leg)
+            .map(|(target, name)| (target, name.to_owned()));
+        let who = from.as_ref().map_or("whoever answered", |(_, name)| name);
+        let answer = match known {
+            Ok(known) => {
+                self.known = known;
+                self.decide_transfer(&to, from.as_ref().map(|(target, _)| *target), who)
+            }
+            Err(why) => Err(why),
+        };
+        let answer = match answer {
+            Ok((candidates, whom)) => rings(
+                candidates,
+                format!("{who} puts the caller through to {whom}"),
+            ),
+            Err((code, why)) => {
+                let code_word = code.to_string();
+                metrics::counter!("ringfence_transfers_refused_total", "code" => code_word)
+                    .increment(1);
+                refused(
+                    code,
+                    format!("{who} wanted to put the caller through to {to:?}: {why}"),
+                )
+            }
+        };
+        self.call.handle(answer, self.now);
+    }
+
+    /// Who rings, with a place each, and their name; or the code and the words of a refusal.
+    fn decide_transfer(
+        &mut self,
+        to: &str,
+        from: Option<TargetId>,
+        who: &str,
+    ) -> Result<(Vec<Candidate>, String), (u16, String)> {
+        let known = Arc::clone(&self.known);
+        let extensions = extensions(&known);
+        let trunks = known.trunks_out(self.transferring.of.trunk);
+        let rules = TransferRules {
+            destinations: &known.destinations,
+            extensions: &extensions,
+            dialling: &known.reach.dialling,
+            home: &known.reach.home,
+            trunks: &trunks,
+        };
+        let wanted = put_through(to, from, &rules).map_err(|no| (no.code(), no.to_string()))?;
+        self.rounds.clear();
+        match wanted {
+            PutThrough::Target(target) => self.ring_alone(target, who),
+            PutThrough::Group(group) => self.ring_group(group, from),
+            PutThrough::Number(number, trunk) => {
+                let candidate = self.forward(&number, trunk, RINGS_FOR);
+                let mut candidate = candidate.map_err(|why| (403, why))?;
+                // Whose number it is belongs in words that are erased with the call.
+                "a telephone number".clone_into(&mut candidate.name);
+                candidate.reason = format!("{who} puts the caller through to {number}");
+                Ok((vec![candidate], number.to_string()))
+            }
+        }
+    }
+
+    fn ring_alone(
+        &mut self,
+        target: TargetId,
+        who: &str,
+    ) -> Result<(Vec<Candidate>, String), (u16, String)> {
+        let known = Arc::clone(&self.known);
+        let Some(target) = known.destinations.targets.get(&target) else {
+            return Err((404, "the target is gone".to_owned()));
+        };
+        let busy = |why: String| (480, format!("{} cannot be rung: {why}", target.name));
+        let mut deciding = self.places.decide();
+        deciding.keep_time(&known.periods(self.now));
+        let view = View {
+            facts: &self.about,
+            destinations: &known.destinations,
+            loads: deciding.loads(),
+        };
+        let may = may_ring(target, &view, self.now);
+        drop(deciding);
+        may.map_err(|skip| busy(skip.to_string()))?;
+        let candidate = Candidate {
+            leg: LegId::new(self.now, random()),
+            target: target.id,
+            name: target.name.clone(),
+            uri: target.uri.clone(),
+            ring_timeout: RINGS_FOR,
+            shown: None,
+            reason: format!("{who} puts the caller through to it"),
+        };
+        let trunk = known.destinations.profiles.get(&target.id);
+        let trunk = trunk.and_then(|profile| profile.trunk);
+        let room = super::planned::MOST_AT_ONCE;
+        let candidates = self.take_for(candidate, trunk, None, room).map_err(busy)?;
+        Ok((candidates, target.name.clone()))
+    }
+
+    fn ring_group(
+        &mut self,
+        group: TargetGroupId,
+        from: Option<TargetId>,
+    ) -> Result<(Vec<Candidate>, String), (u16, String)> {
+        let known = Arc::clone(&self.known);
+        let mut bits = rand::random::<u64>;
+        let mut deciding = self.places.decide();
+        deciding.keep_time(&known.periods(self.now));
+        let view = View {
+            facts: &self.about,
+            destinations: &known.destinations,
+            loads: deciding.loads(),
+        };
+        let chance = &mut Chance::new(&mut bits);
+        let mut balanced = balance(group, None, None, &view, self.now, chance);
+        balanced
+            .choices
+            .retain(|choice| Some(choice.target) != from);
+        let caps = known.group_caps(balanced.group);
+        let place = if balanced.choices.is_empty() {
+            None
+        } else {
+            Some(deciding.take_group(balanced.group, &caps))
+        };
+        drop(deciding);
+        match place {
+            Some(Ok(place)) => self.transferring.group = Some(place),
+            Some(Err(skip)) => return Err((480, format!("the group is {skip}"))),
+            None => {
+                let why = balanced.notes.join("; ");
+                return Err((480, format!("nobody of it can be rung; {why}")));
+            }
+        }
+        self.rounds = rounds(&balanced.choices);
+        let name = known.destinations.groups.get(&group);
+        let name = name.map_or_else(String::new, |group| group.name.clone());
+        match self.next_round() {
+            Some(Next::Ring { candidates, .. }) => Ok((candidates, format!("the group {name}"))),
+            _ => {
+                self.transferring.group = None;
+                Err((480, "nobody of it could be rung".to_owned()))
+            }
+        }
+    }
+
+    /// What an event of a transfer changes in the places that the call holds.
+    pub(super) fn note_in_transfer(&mut self, event: &CallEventKind) {
+        match event {
+            CallEventKind::Left { leg } => {
+                self.held.retain(|held| !held.legs.contains(leg));
+                self.group = None;
+            }
+            CallEventKind::TransferFailed { .. } => {
+                self.rounds.clear();
+                self.transferring.group = None;
+            }
+            CallEventKind::Answered { .. } => {
+                if let Some(mut place) = self.transferring.group.take() {
+                    place.answered();
+                    self.group = Some(place);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn rings(candidates: Vec<Candidate>, reason: String) -> Input {
+    Input::TransferTo {
+        candidates,
+        reason,
+        meanwhile: Sound::repeated(RINGBACK),
+    }
+}
+
+fn refused(code: u16, reason: String) -> Input {
+    Input::TransferRefused { code, reason }
+}
+
+/// Targets by the user that their phone registers as.
+fn extensions(known: &NumberFacts) -> HashMap<String, TargetId> {
+    let targets = known.destinations.targets.values();
+    let phones = targets.filter_map(|target| Some((user_of(&target.uri)?, target.id)));
+    phones
+        .map(|(user, target)| (user.to_ascii_lowercase(), target))
+        .collect()
+}
+
+impl NumberFacts {
+    /// The trunk that the call came in by, when it takes calls; else the only one that does.
+    fn trunks_out(&self, came_by: TrunkId) -> Vec<TrunkId> {
+        let routes = &self.reach.routes;
+        match routes.keys().next() {
+            _ if routes.contains_key(&came_by) => vec![came_by],
+            Some(only) if routes.len() == 1 => vec![*only],
+            _ => Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "transferring_tests.rs"]
+mod tests;

@@ -1,0 +1,151 @@
+//! A call is put through with the places of who has it and who gets it, or stays where it is.
+
+use ringfence_callflow::LegFailure;
+use ringfence_live::Live;
+use ringfence_model::{Party, Step, Strategy};
+use ringfence_telephony::PhoneDirectory;
+
+use super::*;
+use crate::calls::planned::tests::{NOW, Run, active, group, known, target};
+
+/// A call that the first target talks on, of these facts.
+fn talking(live: &Live, known: Arc<NumberFacts>) -> Run {
+    let step = Step::ring(group(), None);
+    let mut run = Run::of(live, known, PhoneDirectory::default(), step);
+    let leg = run.rung[0];
+    run.give(Input::Answered { leg });
+    assert_eq!(active(live), [1, 0, 1]);
+    run
+}
+
+fn wants(run: &mut Run, to: &str, known: Known) {
+    let leg = run.rung[0];
+    run.give(Input::Transfer {
+        leg,
+        to: to.to_owned(),
+    });
+    let wanted = run.desk.try_recv().unwrap();
+    *wanted.answer.lock() = Some(known);
+    run.give(Input::LookAgain);
+}
+
+/// What was told of the last transfer, whether it rings or not.
+fn told(run: &Run) -> (bool, &str) {
+    match run.transfers.last() {
+        Some(CallEventKind::Transferring { reason, .. }) => (true, reason),
+        Some(CallEventKind::TransferFailed { reason, .. }) => (false, reason),
+        other => panic!("expected a transfer, got {other:?}"),
+    }
+}
+
+#[test]
+fn places_go_from_who_had_the_call_to_who_gets_it() {
+    let live = Live::new();
+    let facts = known(Strategy::Priority);
+    let mut run = talking(&live, Arc::clone(&facts));
+    wants(&mut run, "target-2", Ok(facts));
+    let words = "Target 1 puts the caller through to Target 2";
+    assert_eq!(told(&run), (true, words));
+    assert_eq!(active(&live), [1, 1, 1], "both have it for now");
+    let leg = run.rung[1];
+    run.give(Input::Answered { leg });
+    assert_eq!(active(&live), [0, 1, 0], "it was not rung for the group");
+    run.give(Input::HungUp { by: Party::Caller });
+    assert_eq!(active(&live), [0, 0, 0]);
+}
+
+#[test]
+fn a_group_is_rung_without_who_has_the_call_and_its_place_goes_along() {
+    let live = Live::new();
+    let facts = known(Strategy::Priority);
+    let mut run = talking(&live, Arc::clone(&facts));
+    wants(&mut run, "sales", Ok(Arc::clone(&facts)));
+    assert_eq!(
+        told(&run),
+        (true, "Target 1 puts the caller through to the group Sales")
+    );
+    assert_eq!(active(&live), [1, 1, 2]);
+    run.last_fails();
+    assert!(!told(&run).0, "nobody else is in it");
+    assert_eq!(active(&live), [1, 0, 1], "as before");
+    wants(&mut run, "sales", Ok(facts));
+    let by = Party::Callee;
+    run.give(Input::HungUp { by });
+    assert_eq!(active(&live), [0, 1, 1], "who put it through has left");
+    let leg = *run.rung.last().unwrap();
+    run.give(Input::Answered { leg });
+    assert_eq!(active(&live), [0, 1, 1]);
+    run.give(Input::HungUp { by });
+    assert_eq!(active(&live), [0, 0, 0]);
+}
+
+#[test]
+fn who_is_full_nobody_and_who_may_not_be_dialled_are_not_rung_and_the_words_say_why() {
+    let live = Live::new();
+    let mut facts = Arc::into_inner(known(Strategy::Priority)).unwrap();
+    facts.reach.home = "GB".into();
+    let facts = Arc::new(facts);
+    let mut run = talking(&live, Arc::clone(&facts));
+    let other = live.places(facts.number.account);
+    let caps = ringfence_model::Caps::default();
+    let busy = other
+        .decide()
+        .take_target(target(2), None::<TargetGroupId>, &caps, NOW);
+    for (to, why) in [
+        ("target 2", "Target 2 cannot be rung: full: 1 of 1 calls"),
+        ("sales", "the group"),
+        ("999", "it is none"),
+        ("target 1", "it is the one who talks with the caller"),
+        ("+449098790123", "[dialling]"),
+        ("+12125550123", "numbers of US may not be dialled"),
+        ("+442079460123", "no trunk is known to carry it"),
+    ] {
+        wants(&mut run, to, Ok(Arc::clone(&facts)));
+        let (rings, said) = told(&run);
+        let begins = format!("Target 1 wanted to put the caller through to {to:?}: ");
+        assert!(!rings && said.starts_with(&begins), "{said}");
+        assert!(said.contains(why) || to == "sales", "{to}: {said}");
+    }
+    let held = Err((403, "the number is out of service".to_owned()));
+    wants(&mut run, "target 2", held);
+    assert!(told(&run).1.ends_with("the number is out of service"));
+    assert_eq!(run.rung.len(), 1, "nobody else was rung");
+    drop(busy);
+    assert_eq!(active(&live), [1, 0, 1]);
+}
+
+#[test]
+fn a_number_that_may_be_dialled_rings_over_the_trunk_that_brought_the_call() {
+    let live = Live::new();
+    let mut facts = Arc::into_inner(known(Strategy::Priority)).unwrap();
+    facts.reach.home = "GB".into();
+    let send_to = |host: &str| format!("sip:{host}.example.com");
+    facts.reach.routes = [
+        (TrunkId::new(NOW, 1), send_to("one")),
+        (TrunkId::new(NOW, 2), send_to("two")),
+    ]
+    .into();
+    let facts = Arc::new(facts);
+    let mut run = talking(&live, Arc::clone(&facts));
+    wants(&mut run, "020 7946 0123", Ok(facts));
+    let words = "Target 1 puts the caller through to +442079460123";
+    assert_eq!(told(&run), (true, words));
+    let leg = run.rung[1];
+    let failure = LegFailure::Unreachable("gone".into());
+    run.give(Input::LegFailed { leg, failure });
+    assert_eq!(told(&run), (false, "nobody took the transfer"));
+    assert_eq!(active(&live), [1, 0, 1], "as before");
+}
+
+#[test]
+fn a_call_of_a_server_that_stops_is_put_through_to_nobody() {
+    let live = Live::new();
+    let mut run = talking(&live, known(Strategy::Priority));
+    run.desk.close();
+    let leg = run.rung[0];
+    run.give(Input::Transfer {
+        leg,
+        to: "target 2".into(),
+    });
+    assert_eq!(told(&run), (false, "the server has no time for it"));
+}

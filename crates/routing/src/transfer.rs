@@ -1,0 +1,303 @@
+//! To whom a caller may be put through: what the one who answered asks for, and whether it may be.
+//!
+//! A word is an extension (the user of a phone), the name of a target, the name of a group, or a number, in this order.
+//! Nothing else is ever rung: no SIP URI of somebody's own.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use ringfence_model::{
+    Dialling, E164, Target, TargetGroupId, TargetId, Timestamp, TransfersTo, TrunkId,
+};
+
+use crate::dialling::{Forbidden, may_dial};
+use crate::facts::View;
+use crate::route::Destinations;
+use crate::skip::{Skip, admitted, is_number};
+
+/// Whom a caller is put through to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PutThrough {
+    /// A target.
+    Target(TargetId),
+    /// Whoever of a group is free.
+    Group(TargetGroupId),
+    /// A number, over this trunk.
+    Number(E164, TrunkId),
+}
+
+/// What an account says of transfers, and what it has.
+#[derive(Debug, Clone, Copy)]
+pub struct TransferRules<'a> {
+    /// Targets and groups.
+    pub destinations: &'a Destinations,
+    /// Targets by the user that their phone registers as, in lower case.
+    pub extensions: &'a HashMap<String, TargetId>,
+    /// Which numbers may be dialled, and whether callers may be put through at all.
+    pub dialling: &'a Dialling,
+    /// ISO 3166-1 alpha-2: the account's own country.
+    pub home: &'a str,
+    /// The trunks that take calls, the one first that the call came in by.
+    pub trunks: &'a [TrunkId],
+}
+
+/// Why a caller is not put through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoTransfer {
+    /// The account wants none.
+    Closed,
+    /// Whoever talks with the caller is a number over a trunk, or nobody of the account.
+    NotOurs,
+    /// It is nobody's name or extension, and no number.
+    Nobody,
+    /// Several have such a name.
+    Several,
+    /// It is the one who wants it.
+    Itself,
+    /// The account puts nobody through to numbers.
+    NoNumbers,
+    /// The number may not be dialled.
+    Forbidden(Forbidden),
+    /// No trunk takes calls, or several do and none of them brought this one.
+    NoTrunk,
+}
+
+impl NoTransfer {
+    /// The SIP status code (RFC 3261 §21) for who wants it.
+    pub const fn code(&self) -> u16 {
+        match self {
+            Self::Nobody => 404,
+            Self::Itself => 482,
+            Self::Several => 485,
+            Self::NoTrunk => 503,
+            Self::Closed | Self::NotOurs | Self::NoNumbers | Self::Forbidden(_) => 403,
+        }
+    }
+
+    /// One word for a counter.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::NotOurs => "not_ours",
+            Self::Nobody => "nobody",
+            Self::Several => "several",
+            Self::Itself => "itself",
+            Self::NoNumbers => "no_numbers",
+            Self::Forbidden(_) => "forbidden_number",
+            Self::NoTrunk => "no_trunk",
+        }
+    }
+}
+
+impl fmt::Display for NoTransfer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => f.write_str(
+                "the account puts no callers through: `transfers` of [dialling] is \"nobody\"",
+            ),
+            Self::NotOurs => f.write_str(
+                "only a phone or SIP target of the account may put a caller through, and this is a telephone number over a trunk",
+            ),
+            Self::Nobody => f.write_str(
+                "expected an extension, a target, a group or a telephone number, and it is none",
+            ),
+            Self::Several => f.write_str("several targets or groups have such a name"),
+            Self::Itself => f.write_str("it is the one who talks with the caller"),
+            Self::NoNumbers => f.write_str(
+                "the account puts callers through to its targets and groups alone: `transfers` of [dialling] is \"targets\"",
+            ),
+            Self::Forbidden(why) => why.fmt(f),
+            Self::NoTrunk => f.write_str(
+                "no trunk is known to carry it: give the trunk that the call came in by a `send_to`",
+            ),
+        }
+    }
+}
+
+/// Whom `to` names, and whether the target `from`, who talks with the caller, may put it through to that one.
+///
+/// # Errors
+/// Why not.
+pub fn put_through(
+    to: &str,
+    from: Option<TargetId>,
+    rules: &TransferRules<'_>,
+) -> Result<PutThrough, NoTransfer> {
+    if rules.dialling.transfers == TransfersTo::Nobody {
+        return Err(NoTransfer::Closed);
+    }
+    let targets = &rules.destinations.targets;
+    let from = from
+        .and_then(|from| targets.get(&from))
+        .filter(|target| !is_number(target))
+        .ok_or(NoTransfer::NotOurs)?;
+    match named(to, rules)? {
+        Some(PutThrough::Target(target)) if target == from.id => Err(NoTransfer::Itself),
+        Some(found) => Ok(found),
+        None => number(to, rules),
+    }
+}
+
+/// Whether a target may be rung by itself at this moment.
+///
+/// # Errors
+/// Why not, in words that are shown.
+pub fn may_ring(target: &Target, view: &View<'_>, now: Timestamp) -> Result<(), Skip> {
+    let profile = view.destinations.profiles.get(&target.id);
+    let profile = profile.cloned().unwrap_or_default();
+    admitted(target, &profile, &view.load(target.id), now).map(|_| ())
+}
+
+fn named(to: &str, rules: &TransferRules<'_>) -> Result<Option<PutThrough>, NoTransfer> {
+    if let Some(target) = rules.extensions.get(&to.trim().to_ascii_lowercase()) {
+        return Ok(Some(PutThrough::Target(*target)));
+    }
+    let wanted = plain(to);
+    if wanted.is_empty() {
+        return Ok(None);
+    }
+    let targets = rules.destinations.targets.values();
+    let targets = targets.filter(|target| plain(&target.name) == wanted);
+    let mut targets = targets.map(|target| PutThrough::Target(target.id));
+    let groups = rules.destinations.groups.values();
+    let groups = groups.filter(|group| plain(&group.name) == wanted);
+    let mut groups = groups.map(|group| PutThrough::Group(group.id));
+    match (targets.next(), targets.next()) {
+        (Some(_), Some(_)) => Err(NoTransfer::Several),
+        (Some(target), None) => Ok(Some(target)),
+        (None, _) => match (groups.next(), groups.next()) {
+            (Some(_), Some(_)) => Err(NoTransfer::Several),
+            (group, _) => Ok(group),
+        },
+    }
+}
+
+fn number(to: &str, rules: &TransferRules<'_>) -> Result<PutThrough, NoTransfer> {
+    let number = E164::parse(to, Some(rules.home)).map_err(|_| NoTransfer::Nobody)?;
+    if rules.dialling.transfers != TransfersTo::Numbers {
+        return Err(NoTransfer::NoNumbers);
+    }
+    may_dial(rules.dialling, rules.home, &number).map_err(NoTransfer::Forbidden)?;
+    let trunk = rules.trunks.first().ok_or(NoTransfer::NoTrunk)?;
+    Ok(PutThrough::Number(number, *trunk))
+}
+
+/// A name as a phone's keys or address book may write it: letters and digits alone, in lower case.
+fn plain(name: &str) -> String {
+    let letters = name.chars().filter(|c| c.is_alphanumeric());
+    letters.flat_map(char::to_lowercase).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ringfence_model::{AccountId, TargetGroup};
+
+    const NOW: Timestamp = Timestamp::from_micros(1);
+
+    fn target(n: u128) -> TargetId {
+        TargetId::new(NOW, n)
+    }
+
+    fn group(n: u128) -> TargetGroupId {
+        TargetGroupId::new(NOW, n)
+    }
+
+    fn trunk() -> TrunkId {
+        TrunkId::new(NOW, 1)
+    }
+
+    fn destinations() -> Destinations {
+        let account = AccountId::new(NOW, 1);
+        let mut made = Destinations::default();
+        for (n, name, uri) in [
+            (1, "Ann Smith", "phone:101"),
+            (2, "Ben", "phone:ben"),
+            (3, "Mobile", "tel:+442079460123"),
+            (4, "Support", "sip:support@example.com"),
+            (5, "Twin", "sip:one@example.com"),
+            (6, "twin", "sip:two@example.com"),
+        ] {
+            let target = Target {
+                id: target(n),
+                account,
+                name: name.into(),
+                uri: uri.into(),
+                enabled: true,
+            };
+            made.targets.insert(target.id, target);
+        }
+        for (n, name) in [(1, "Support"), (2, "Sales team")] {
+            let group = TargetGroup {
+                id: group(n),
+                account,
+                name: name.into(),
+                members: Vec::new(),
+            };
+            made.groups.insert(group.id, group);
+        }
+        made
+    }
+
+    fn asked(to: &str, from: u128, dialling: &Dialling) -> Result<PutThrough, NoTransfer> {
+        let destinations = destinations();
+        let extensions = [("101".to_owned(), target(1)), ("ben".to_owned(), target(2))].into();
+        let rules = TransferRules {
+            destinations: &destinations,
+            extensions: &extensions,
+            dialling,
+            home: "GB",
+            trunks: &[trunk()],
+        };
+        put_through(to, Some(target(from)), &rules)
+    }
+
+    #[test]
+    fn an_extension_a_name_and_a_number_are_found_in_this_order() {
+        let to_number = PutThrough::Number("+442079460123".parse().unwrap(), trunk());
+        for (to, found) in [
+            ("101", Ok(PutThrough::Target(target(1)))),
+            ("ann-smith", Ok(PutThrough::Target(target(1)))),
+            ("Ann Smith", Ok(PutThrough::Target(target(1)))),
+            ("support", Ok(PutThrough::Target(target(4)))),
+            ("SalesTeam", Ok(PutThrough::Group(group(2)))),
+            ("+442079460123", Ok(to_number.clone())),
+            ("020 7946 0123", Ok(to_number)),
+            ("twin", Err(NoTransfer::Several)),
+            ("ben", Err(NoTransfer::Itself)),
+            ("999", Err(NoTransfer::Nobody)),
+            ("nobody", Err(NoTransfer::Nobody)),
+            ("", Err(NoTransfer::Nobody)),
+        ] {
+            assert_eq!(asked(to, 2, &Dialling::default()), found, "{to}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_dialled_where_a_plan_may_forward_to_it_and_nowhere_else() {
+        let number = |to| asked(to, 1, &Dialling::default());
+        assert_eq!(
+            number("+12125550123"),
+            Err(NoTransfer::Forbidden(Forbidden::Country(Some("US".into()))))
+        );
+        let mut open = Dialling {
+            prefixes: vec!["+44".into()],
+            ..Dialling::default()
+        };
+        // Ofcom's premium-rate numbers for drama.
+        let premium = Err(NoTransfer::Forbidden(Forbidden::Premium));
+        assert_eq!(asked("+449098790123", 1, &open), premium);
+        open.transfers = TransfersTo::Targets;
+        assert_eq!(asked("+442079460123", 1, &open), Err(NoTransfer::NoNumbers));
+        assert!(asked("ben", 1, &open).is_ok());
+        open.transfers = TransfersTo::Nobody;
+        assert_eq!(asked("ben", 1, &open), Err(NoTransfer::Closed));
+    }
+
+    #[test]
+    fn a_telephone_number_that_answered_puts_nobody_through() {
+        let nothing = Dialling::default();
+        assert_eq!(asked("ben", 3, &nothing), Err(NoTransfer::NotOurs));
+        assert_eq!(asked("ben", 99, &nothing), Err(NoTransfer::NotOurs));
+    }
+}
