@@ -116,6 +116,7 @@ fn transferring() -> (Transferring, mpsc::Receiver<FactsWanted>) {
             visit: None,
             source: None,
             reason: String::new(),
+            runners_up: Vec::new(),
         },
         received_at: NOW,
     };
