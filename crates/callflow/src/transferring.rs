@@ -140,9 +140,10 @@ impl Call {
         if let Some(playing) = transfer.playing {
             self.act(Action::StopPlaying { playing });
         }
+        let alone = format!("whoever put the caller through has left, and {reason}");
         self.emit(CallEventKind::TransferFailed {
             leg: transfer.by,
-            reason: reason.clone(),
+            reason,
         });
         self.tell_transfer(transfer.by, code, &phrase);
         if self.callee_left {
@@ -150,8 +151,7 @@ impl Call {
             self.act(Action::HangUp {
                 party: Party::Caller,
             });
-            let reason = format!("whoever put the caller through has left, and {reason}");
-            self.finish(Disposition::Answered, None, reason, now);
+            self.finish(Disposition::Answered, None, alone, now);
         }
     }
 

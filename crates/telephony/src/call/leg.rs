@@ -40,8 +40,8 @@ pub(super) struct Leg {
     pub line: Option<Line>,
     /// It has answered, and has not hung up.
     pub answered: bool,
-    /// It is rung while somebody else talks with the caller.
-    for_transfer: bool,
+    /// Who talks with the caller, and is to be followed by this one.
+    follows: Option<LegId>,
     /// By which way its keys come.
     pub keys_by: Option<KeysBy>,
     pub session: Option<Session>,
@@ -150,7 +150,7 @@ impl Running {
             end,
             line: Some(line),
             answered: false,
-            for_transfer: self.talking.is_some(),
+            follows: self.talking,
             keys_by: None,
             session: None,
             invite,
@@ -191,7 +191,7 @@ impl Running {
         let Some(leg) = self.leg_mut(id) else {
             return;
         };
-        let late = talking && !leg.for_transfer;
+        let late = talking && leg.follows.is_none();
         let reason = leg.reason().or_else(|| late.then(elsewhere)).or(why);
         let Some((connection, destination)) = &leg.way else {
             return;
