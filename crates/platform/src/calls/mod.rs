@@ -241,11 +241,8 @@ async fn begin(
     let flow: Box<dyn Flow> = if let Some(why) = stopped {
         Box::new(withheld::flow(why, now))
     } else {
-        let surroundings = Surroundings {
-            places: platform.live.places(call.account),
-            phones: platform.phones.directory.clone(),
-            transferring: Transferring::new(desk, origin),
-        };
+        let transferring = Transferring::new(desk, origin);
+        let surroundings = Surroundings::of(platform, call.account, transferring);
         let (known, records) = (Arc::clone(&known), platform.settings.record_calls);
         let call = PlannedCall::new(surroundings, document, known, about, records, now);
         Box::new(call)

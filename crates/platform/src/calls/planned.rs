@@ -75,6 +75,20 @@ pub(super) struct Surroundings {
     pub(super) transferring: Transferring,
 }
 
+impl Surroundings {
+    pub(super) fn of(
+        platform: &crate::Platform,
+        account: ringfence_model::AccountId,
+        transferring: Transferring,
+    ) -> Self {
+        Self {
+            places: platform.live.places(account),
+            phones: platform.phones.directory.clone(),
+            transferring,
+        }
+    }
+}
+
 /// A place at a target.
 #[derive(Debug)]
 pub(super) struct Held {

@@ -301,12 +301,11 @@ impl PlannedCall {
         self.rounds = rounds(&balanced.choices);
         let name = known.destinations.groups.get(&group);
         let name = name.map_or_else(String::new, |group| group.name.clone());
-        match self.next_round() {
-            Some(Next::Ring { candidates, .. }) => Ok((candidates, format!("the group {name}"))),
-            _ => {
-                self.transferring.group = None;
-                Err((480, "nobody of it could be rung".to_owned()))
-            }
+        if let Some(Next::Ring { candidates, .. }) = self.next_round() {
+            Ok((candidates, format!("the group {name}")))
+        } else {
+            self.transferring.group = None;
+            Err((480, "nobody of it could be rung".to_owned()))
         }
     }
 
