@@ -549,6 +549,7 @@ async fn export(db: &Db, year: &Year) -> anyhow::Result<File> {
         trusted_proxies: Vec::new(),
         number_requests_per_minute: 0,
         late_call_window: Duration::from_hours(1),
+        carriers: ringfence_platform::carriers::CarrierUrls::default(),
         fence: ringfence_platform::fence::FenceSettings::default(),
     };
     let outbound = Outbound::new(OutboundPolicy::default());

@@ -100,6 +100,10 @@ identifiers! {
     DeliveryId;
     /// One run of the program that takes calls.
     ServerId;
+    /// An account's access to a carrier's numbers.
+    CarrierId;
+    /// One number that a carrier is asked for.
+    NumberOrderId;
 }
 
 fn version_7(now: Timestamp, random: u128) -> Uuid {

@@ -7,6 +7,7 @@ mod audit;
 mod balance;
 mod call;
 mod campaign_key;
+mod carrier;
 mod case;
 mod dialling;
 mod erasure;
@@ -36,6 +37,7 @@ pub use call::{
     RecordingState,
 };
 pub use campaign_key::CampaignKey;
+pub use carrier::{Carrier, CarrierKind, NumberOrder, NumberOrderKind, NumberOrderState};
 pub use case::{
     AbuseCase, CaseEvidence, CaseSignal, CaseState, EvidenceKind, EvidencePage, FeedEntry, Hold,
 };
@@ -43,9 +45,10 @@ pub use dialling::{Dialling, TransfersTo};
 pub use erasure::{Erased, ErasedBy, Whose};
 pub use hours::{Date, HourRange, HourRangeError, Hours, Week};
 pub use id::{
-    AccountId, ApiKeyId, AuditId, CallId, CaseId, DeliveryId, EvidenceId, HostId, IdError,
-    InvitationId, LeaseId, LegId, NumberId, PlanId, PoolId, RecordingId, ServerId, SessionId,
-    SiteId, TargetGroupId, TargetId, TrunkId, UserId, VisitEventId, VisitId, VisitorId, WebhookId,
+    AccountId, ApiKeyId, AuditId, CallId, CarrierId, CaseId, DeliveryId, EvidenceId, HostId,
+    IdError, InvitationId, LeaseId, LegId, NumberId, NumberOrderId, PlanId, PoolId, RecordingId,
+    ServerId, SessionId, SiteId, TargetGroupId, TargetId, TrunkId, UserId, VisitEventId, VisitId,
+    VisitorId, WebhookId,
 };
 pub use number::{E164, NumberError, masked};
 pub use page_look::{LookOutcome, LookedPage, PageLook, PageView};

@@ -4,6 +4,7 @@
 //! addresses: a second answer of a name server changes nothing. No cookies, no proxies, no scripts.
 
 mod addresses;
+mod ask;
 mod dns;
 mod fetch;
 mod post;
@@ -15,6 +16,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 pub use addresses::is_public;
+pub use ask::{Answer, Message, Method};
 pub use post::Posted;
 pub use sip::{SipHost, SipServer};
 

@@ -1,10 +1,9 @@
 //! One message handed to a program of an account: checked and pinned like a fetch, and never redirected.
 
-use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use ringfence_model::Duration;
-use tokio::time::{Instant, timeout_at};
 
-use crate::fetch::{failed, parsed};
+use crate::ask::{Message, Method};
+use crate::fetch::parsed;
 use crate::{Outbound, OutboundError};
 
 /// Octets of an answer that are read so that it ends well; what it says is not looked at.
@@ -59,39 +58,16 @@ impl Outbound {
         body: Vec<u8>,
         time: Duration,
     ) -> Result<Posted, OutboundError> {
-        self.check_target(url)?;
-        let deadline = Instant::now() + time;
-        let url = parsed(url)?;
-        let answered = timeout_at(deadline, async {
-            let client = self.client(&url, USER_AGENT, false, time).await?;
-            let mut request = client
-                .post(url.clone())
-                .header(CONTENT_TYPE, "application/json")
-                .body(body);
-            for (name, value) in headers {
-                request = request.header(*name, value);
-            }
-            request.send().await.map_err(|error| failed(&url, &error))
-        });
-        let mut response = answered
-            .await
-            .map_err(|_| OutboundError::TimedOut(time))??;
-        let retry_after = response
-            .headers()
-            .get(RETRY_AFTER)
-            .and_then(|value| value.to_str().ok()?.trim().parse().ok())
-            .map(Duration::from_secs);
-        let mut read = 0;
-        // Its status counts, however its body ends.
-        while let Ok(Ok(Some(chunk))) = timeout_at(deadline, response.chunk()).await {
-            read += chunk.len();
-            if read > ANSWER_MAX {
-                break;
-            }
-        }
+        let message = Message {
+            method: Method::Post,
+            url,
+            headers,
+            body: Some(("application/json", body)),
+        };
+        let answer = self.told(&message, USER_AGENT, time, ANSWER_MAX).await?;
         Ok(Posted {
-            status: response.status().as_u16(),
-            retry_after,
+            status: answer.status,
+            retry_after: answer.retry_after,
         })
     }
 }

@@ -82,7 +82,7 @@ impl Platform {
                     before.code(),
                     after.code()
                 );
-                problems.push(of_field("currency", text));
+                problems.push(FieldProblem::new("currency", text));
             }
         }
         if !problems.is_empty() {
@@ -109,7 +109,7 @@ impl Platform {
         let accounts = self.db.accounts().await?;
         let mut others = accounts.iter().filter(|other| other.id != account.id);
         if others.any(|other| other.name == account.name) {
-            problems.push(of_field("name", "another account has this name".into()));
+            problems.push(FieldProblem::new("name", "another account has this name"));
         }
         Ok(())
     }
@@ -125,20 +125,20 @@ fn wished(account: &Account, wish: AccountWish, problems: &mut Vec<FieldProblem>
             changed.name = name;
         } else {
             let text = format!("expected a name of 1 to {LONGEST_NAME} characters, got {length}");
-            problems.push(of_field("name", text));
+            problems.push(FieldProblem::new("name", text));
         }
     }
     if let Some(country) = wish.country {
         match country_of(&country) {
             Ok(country) => changed.country = country,
-            Err(text) => problems.push(of_field("country", text)),
+            Err(text) => problems.push(FieldProblem::new("country", text)),
         }
     }
     if let Some(zone) = wish.time_zone {
         let known = jiff::tz::TimeZone::get(zone.trim()).ok();
         match known.as_ref().and_then(jiff::tz::TimeZone::iana_name) {
             Some(name) => name.clone_into(&mut changed.time_zone),
-            None => problems.push(of_field(
+            None => problems.push(FieldProblem::new(
                 "time_zone",
                 format!(
                     "expected a time zone such as Europe/Berlin, got {:?}",
@@ -152,7 +152,7 @@ fn wished(account: &Account, wish: AccountWish, problems: &mut Vec<FieldProblem>
             // That of the country needs not be said.
             Some(money) if account.money.is_none() && money == Money::of(account) => {}
             Some(money) => changed.money = Some(money),
-            None => problems.push(of_field(
+            None => problems.push(FieldProblem::new(
                 "currency",
                 format!(
                     "expected the three letters of a currency (ISO 4217) such as EUR, got {:?}",
@@ -166,13 +166,6 @@ fn wished(account: &Account, wish: AccountWish, problems: &mut Vec<FieldProblem>
 
 fn short(text: &str) -> String {
     text.chars().take(40).collect()
-}
-
-fn of_field(field: &str, text: String) -> FieldProblem {
-    FieldProblem {
-        field: field.into(),
-        text,
-    }
 }
 
 fn audited(account: &Account) -> Value {

@@ -9,6 +9,7 @@ pub mod audit;
 pub mod board;
 pub mod call_log;
 pub mod calls;
+pub mod carriers;
 pub mod erasure;
 pub mod fence;
 pub mod first_steps;
@@ -68,6 +69,8 @@ pub struct Settings {
     pub late_call_window: std::time::Duration,
     /// How the fence behaves.
     pub fence: fence::FenceSettings,
+    /// Where carriers are asked for numbers.
+    pub carriers: carriers::CarrierUrls,
 }
 
 /// Everything that the use cases share. Cheap to hand around as an [`Arc`].

@@ -110,18 +110,18 @@ impl Platform {
         let mut known = Known::of_account(&self.db, account).await?;
         match country_of(&new.country) {
             Ok(country) => known.country = country,
-            Err(text) => problems.push(of_field("country", text)),
+            Err(text) => problems.push(FieldProblem::new("country", text)),
         }
         let lines = written(&new.lines);
         if lines.is_empty() {
             let text = "expected a phone number on each line, got none";
-            problems.push(of_field("lines", text.into()));
+            problems.push(FieldProblem::new("lines", text));
         } else if lines.len() > MOST_BY_HAND {
             let text = format!(
                 "expected at most {MOST_BY_HAND} numbers at once, got {}; import a file with more",
                 lines.len()
             );
-            problems.push(of_field("lines", text));
+            problems.push(FieldProblem::new("lines", text));
         }
         if !problems.is_empty() {
             return Err(NumberError::Problems(problems));
@@ -145,12 +145,24 @@ impl Platform {
             // Somebody was quicker.
             Err(StoreError::NumberTaken(e164)) => {
                 let text = format!("{} belongs to somebody already", e164.as_str());
-                return Err(NumberError::Problems(vec![of_field("lines", text)]));
+                return Err(NumberError::Problems(vec![FieldProblem::new(
+                    "lines", text,
+                )]));
             }
             Err(error) => return Err(error.into()),
         }
         self.tag_facts.changed();
         Ok(count)
+    }
+
+    /// Which of these the account has not, or not any more.
+    pub(crate) async fn missing_parts(
+        &self,
+        account: AccountId,
+        pool: Option<PoolId>,
+        plan: Option<PlanId>,
+    ) -> Result<Vec<FieldProblem>, StoreError> {
+        Ok(Names::of_account(self, account).await?.missing(pool, plan))
     }
 
     /// Gives numbers another label, pool or plan, all of them or none. One that leaves its pool rests first.
@@ -169,7 +181,7 @@ impl Platform {
         let mut problems = names.missing(wish.pool.or_none(), wish.plan.or_none());
         let label = wish.label.as_deref().map(str::trim);
         let too_long = label.and_then(label_problem);
-        problems.extend(too_long.map(|text| of_field("label", text)));
+        problems.extend(too_long.map(|text| FieldProblem::new("label", text)));
         let all = self.db.numbers(account).await?;
         let (mut changed, mut entries, mut resting) = (Vec::new(), Vec::new(), 0);
         for id in ids {
@@ -177,7 +189,7 @@ impl Platform {
             let wanted = wanted(old, label, wish);
             if wanted.pool.is_some() && wanted.pool != old.pool {
                 let why = self.shown_otherwise(old, &names.pools).await?;
-                problems.extend(why.map(|text| of_field("pool", text)));
+                problems.extend(why.map(|text| FieldProblem::new("pool", text)));
             }
             let quarantine = |pool: &Pool| pool.quarantine;
             if let Some(moved) = moves.moved(old, wanted, quarantine, now) {
@@ -369,13 +381,6 @@ fn written(text: &str) -> Vec<Written> {
     written.collect()
 }
 
-fn of_field(field: &str, text: String) -> FieldProblem {
-    FieldProblem {
-        field: field.into(),
-        text,
-    }
-}
-
 fn of_number(number: &TrackingNumber) -> ringfence_model::AuditObject {
     object("number", number.id.0, number.e164.as_str())
 }
@@ -410,11 +415,11 @@ impl Names {
         let mut problems = Vec::new();
         if pool.is_some_and(|id| self.pool(id).is_none()) {
             let text = "expected one of the account's pools, got one that is not there any more";
-            problems.push(of_field("pool", text.into()));
+            problems.push(FieldProblem::new("pool", text));
         }
         if plan.is_some_and(|id| self.plan(id).is_none()) {
             let text = "expected one of the account's plans, got one that is not there any more";
-            problems.push(of_field("plan", text.into()));
+            problems.push(FieldProblem::new("plan", text));
         }
         problems
     }

@@ -53,6 +53,7 @@ impl Office {
             trusted_proxies: Vec::new(),
             number_requests_per_minute: 0,
             late_call_window: Duration::from_mins(10),
+            carriers: ringfence_platform::carriers::CarrierUrls::default(),
             fence: ringfence_platform::fence::FenceSettings::default(),
         };
         let outbound = Outbound::new(OutboundPolicy::default());

@@ -123,6 +123,7 @@ async fn platform(database: &TestDatabase, folder: &TempDir, allow_private: bool
         trusted_proxies: Vec::new(),
         number_requests_per_minute: 0,
         late_call_window: Duration::from_mins(10),
+        carriers: ringfence_platform::carriers::CarrierUrls::default(),
         fence: ringfence_platform::fence::FenceSettings::default(),
     };
     let outbound = Outbound::new(OutboundPolicy {

@@ -91,6 +91,8 @@ pub struct Config {
     pub secrets: Secrets,
     /// `[outbound]`
     pub outbound: Outbound,
+    /// `[carriers]`
+    pub carriers: Carriers,
     /// `[log]`
     pub log: Log,
 }
@@ -111,6 +113,7 @@ impl Default for Config {
             retention: Retention::default(),
             secrets: Secrets::default(),
             outbound: Outbound::default(),
+            carriers: Carriers::default(),
             log: Log::default(),
         }
     }
@@ -144,6 +147,7 @@ impl Config {
         Retention::SECTION,
         Secrets::SECTION,
         Outbound::SECTION,
+        Carriers::SECTION,
         Log::SECTION,
     ];
 
@@ -346,6 +350,17 @@ section! {
         /// Whether private, loopback and link-local addresses may be asked. Only where the sites themselves are
         /// in a private network.
         allow_private: bool = false;
+    }
+}
+
+section! {
+    /// Where carriers are asked for numbers. The defaults are their own addresses; others are for a proxy that stands
+    /// before them.
+    Carriers "carriers" {
+        /// Twilio's number API, by https.
+        twilio_url: String = "https://api.twilio.com".into();
+        /// Telnyx' number API, by https.
+        telnyx_url: String = "https://api.telnyx.com".into();
     }
 }
 

@@ -7,6 +7,7 @@ use ringfence_live::Valkey;
 use ringfence_media::MediaConfig;
 use ringfence_outbound::OutboundPolicy;
 use ringfence_platform::Settings;
+use ringfence_platform::carriers::CarrierUrls;
 use ringfence_platform::fence::FenceSettings;
 use ringfence_platform::retention::Retention;
 use ringfence_telephony::TelephonyConfig;
@@ -94,6 +95,10 @@ pub fn plan(config: &Config) -> anyhow::Result<ServerPlan> {
                 .collect(),
             number_requests_per_minute: config.tag.number_requests_per_minute,
             late_call_window: Duration::from_secs(config.tag.late_call_window.into()),
+            carriers: CarrierUrls {
+                twilio: config.carriers.twilio_url.clone(),
+                telnyx: config.carriers.telnyx_url.clone(),
+            },
             fence: FenceSettings {
                 two_people: config.fence.two_people,
                 look_at_pages: config.fence.look_at_pages,

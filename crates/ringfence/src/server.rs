@@ -189,6 +189,8 @@ impl Server {
         ));
         tokio::spawn(seal_days(Arc::clone(&platform), stop.clone()));
         let webhooks = tokio::spawn(Arc::clone(&platform).send_webhooks());
+        // An order that is cut by the end is found at the carrier by its next attempt.
+        tokio::spawn(Arc::clone(&platform).carry_out_orders());
         let standing = tokio::spawn(Arc::clone(&platform).keep_standing(plan.dead_after));
         tokio::spawn(metrics.clone().keep());
         let router =

@@ -48,6 +48,7 @@ migrations! {
     41 "0041_leases_of_numbers",
     43 "0043_account_currency",
     52 "0052_callers",
+    56 "0056_carriers",
 }
 
 pub(crate) async fn run(db: &Db) -> Result<(), StoreError> {

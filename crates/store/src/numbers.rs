@@ -69,22 +69,8 @@ impl Db {
     /// # Errors
     /// [`StoreError::NumberTaken`] with the first that is owned already (or stands twice in `numbers`).
     pub async fn add_numbers(&self, numbers: Vec<TrackingNumber>) -> Result<(), StoreError> {
-        let statement = |number: &TrackingNumber| {
-            let args = args![
-                number.id,
-                number.account,
-                &number.e164,
-                number.label.as_str(),
-                number.state.as_str(),
-                number.pool,
-                number.plan,
-                number.created_at,
-            ];
-            Statement::new(ADD_NUMBER, args).concerning(&number.e164)
-        };
-        self.run(numbers.iter().map(statement).collect())
-            .await
-            .map(drop)
+        let statements = numbers.iter().map(add_number).collect();
+        self.run(statements).await.map(drop)
     }
     /// The numbers of an account, by their digits.
     ///
@@ -171,6 +157,20 @@ impl Db {
     pub async fn remove_pool(&self, account: AccountId, pool: PoolId) -> Result<bool, StoreError> {
         Ok(self.run_one(REMOVE_POOL, args![account, pool]).await? > 0)
     }
+}
+
+pub(crate) fn add_number(number: &TrackingNumber) -> Statement {
+    let args = args![
+        number.id,
+        number.account,
+        &number.e164,
+        number.label.as_str(),
+        number.state.as_str(),
+        number.pool,
+        number.plan,
+        number.created_at,
+    ];
+    Statement::new(ADD_NUMBER, args).concerning(&number.e164)
 }
 
 pub(crate) fn update_number(number: &TrackingNumber) -> Statement {

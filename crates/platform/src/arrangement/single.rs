@@ -47,6 +47,14 @@ pub struct FieldProblem {
 }
 
 impl FieldProblem {
+    /// What is wrong with a field.
+    pub(crate) fn new(field: &str, text: impl Into<String>) -> Self {
+        Self {
+            field: field.into(),
+            text: text.into(),
+        }
+    }
+
     /// A problem of a document, `target "Ann": `phone` expected …`, without the name, which the form shows.
     pub(super) fn of(problem: &str, part: &str) -> Self {
         let text = problem.strip_prefix(part).unwrap_or(problem);

@@ -102,6 +102,7 @@ impl Place {
             trusted_proxies: Vec::new(),
             number_requests_per_minute: 0,
             late_call_window: Duration::from_mins(10),
+            carriers: ringfence_platform::carriers::CarrierUrls::default(),
             fence,
         };
         let outbound = Outbound::new(OutboundPolicy {

@@ -165,6 +165,7 @@ fn plan(
             trusted_proxies: vec!["127.0.0.0/8".parse().context("a network")?],
             number_requests_per_minute: 600,
             late_call_window: Duration::from_hours(1),
+            carriers: ringfence_platform::carriers::CarrierUrls::default(),
             fence: ringfence_platform::fence::FenceSettings::default(),
         },
         retention: ringfence_platform::retention::Retention::FOREVER,

@@ -10,6 +10,8 @@ mod audit;
 mod call;
 mod calls;
 mod campaign_keys;
+mod carrier;
+mod carriers;
 mod case;
 mod cases;
 mod chart;
@@ -181,6 +183,12 @@ fn setup() -> Router<App> {
         .route("/numbers/{number}/remove", post(number_forms::remove))
         .route("/pools", get(pools::show).post(pool_forms::save))
         .route("/pools/{pool}/remove", post(pool_forms::remove))
+        .route("/carriers", get(carriers::show).post(carriers::add))
+        .route("/carriers/{carrier}", get(carrier::show))
+        .route("/carriers/{carrier}/differences", get(carrier::differences))
+        .route("/carriers/{carrier}/orders", post(carrier::order))
+        .route("/carriers/{carrier}/give-back", post(carrier::give_back))
+        .route("/carriers/{carrier}/remove", post(carriers::remove))
         .route("/plans", get(plans::show).post(plan_edit::add))
         .route(
             "/plans/new",

@@ -214,7 +214,7 @@ pub(super) fn notice_of(done: Option<&str>) -> Option<&'static str> {
     })
 }
 
-fn wished<T: std::str::FromStr>(text: &str) -> Result<Wish<T>, Problem> {
+pub(super) fn wished<T: std::str::FromStr>(text: &str) -> Result<Wish<T>, Problem> {
     Ok(match text {
         KEEP => Wish::Keep,
         NONE => Wish::Be(None),

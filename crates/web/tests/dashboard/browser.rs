@@ -108,7 +108,7 @@ pub fn location(answer: &Response) -> &str {
     answer.headers()[LOCATION].to_str().unwrap()
 }
 
-pub const PAGES: [&str; 22] = [
+pub const PAGES: [&str; 23] = [
     "/",
     "/?period=1h",
     "/?period=24h",
@@ -121,6 +121,7 @@ pub const PAGES: [&str; 22] = [
     "/calls?source=%00&q=%00&tag=%00",
     "/numbers?state=assigned&q=7946",
     "/pools",
+    "/carriers",
     "/first-steps",
     "/targets",
     "/plans",

@@ -7,6 +7,7 @@ mod agents;
 mod audit;
 mod browser;
 mod calls;
+mod carriers;
 mod cases;
 mod erase;
 mod first_steps;

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use reqwest::{Method, Response, StatusCode};
-use ringfence_model::{AuditFilter, KeyScope, Role, User, WebhookEvent};
-use ringfence_platform::now;
+use ringfence_model::{
+    AuditFilter, Carrier, CarrierId, CarrierKind, KeyScope, Role, User, WebhookEvent,
+};
+use ringfence_platform::{now, random};
 use ringfence_store::AgentSet;
 use ringfence_testing::{Engine, on_both_engines};
 use ringfence_web::access::{Door, ROWS, Row};
@@ -68,6 +70,18 @@ impl Known {
         let url = "https://hooks.example.com/";
         let webhook = platform.add_webhook(account, url, &[WebhookEvent::CallStarted], now());
         let (webhook, _) = webhook.await.unwrap();
+        // Its secret does not open, so that nobody is asked.
+        let carrier = Carrier {
+            id: CarrierId::new(now(), random()),
+            account,
+            kind: CarrierKind::Telnyx,
+            name: "Known".into(),
+            user: String::new(),
+            secret: Vec::new(),
+            trunk: String::new(),
+            created_at: now(),
+        };
+        platform.db.add_carrier(&carrier).await.unwrap();
         let key = platform.add_api_key(account, "Known", KeyScope::Read, None, now());
         let (key, _) = key.await.unwrap();
         world.call_again().await;
@@ -82,6 +96,7 @@ impl Known {
                 ("{trunk}", trunks[0].id.to_string()),
                 ("{number}", numbers[0].id.to_string()),
                 ("{pool}", pools[0].id.to_string()),
+                ("{carrier}", carrier.id.to_string()),
                 ("{plan}", plans[0].id.to_string()),
                 ("{version}", "1".to_owned()),
                 ("{site}", site.id.to_string()),
@@ -151,9 +166,10 @@ async fn digest(world: &World) -> String {
     }
     let deliveries = platform.webhooks(account).await.unwrap();
     format!(
-        "{users:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {deliveries:?} {:?} {:?} {:?} {:?}",
+        "{users:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {deliveries:?} {:?} {:?} {:?} {:?} {:?}",
         platform.db.numbers(account).await.unwrap(),
         platform.db.pools(account).await.unwrap(),
+        platform.carriers(account).await.unwrap(),
         platform.db.targets(account).await.unwrap(),
         platform.db.target_groups(account).await.unwrap(),
         platform.db.trunks(account).await.unwrap(),

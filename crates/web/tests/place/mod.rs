@@ -324,6 +324,7 @@ async fn start(url: &str, folder: PathBuf, layout: Layout) -> Arc<Platform> {
         trusted_proxies: vec!["127.0.0.0/8".parse().unwrap()],
         number_requests_per_minute: layout.requests_per_minute,
         late_call_window: Duration::from_mins(10),
+        carriers: ringfence_platform::carriers::CarrierUrls::default(),
         fence: ringfence_platform::fence::FenceSettings::default(),
     };
     let outbound = Outbound::new(OutboundPolicy {

@@ -87,6 +87,7 @@ impl World {
             trusted_proxies: Vec::new(),
             number_requests_per_minute: 0,
             late_call_window: Duration::from_secs(600),
+            carriers: ringfence_platform::carriers::CarrierUrls::default(),
             fence: ringfence_platform::fence::FenceSettings::default(),
         };
         let outbound = Outbound::new(OutboundPolicy {
