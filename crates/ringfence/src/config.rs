@@ -358,9 +358,9 @@ section! {
     /// before them.
     Carriers "carriers" {
         /// Twilio's number API, by https.
-        twilio_url: String = "https://api.twilio.com".into();
+        twilio_url: PublicUrl = PublicUrl("https://api.twilio.com".into());
         /// Telnyx' number API, by https.
-        telnyx_url: String = "https://api.telnyx.com".into();
+        telnyx_url: PublicUrl = PublicUrl("https://api.telnyx.com".into());
     }
 }
 

@@ -96,8 +96,8 @@ pub fn plan(config: &Config) -> anyhow::Result<ServerPlan> {
             number_requests_per_minute: config.tag.number_requests_per_minute,
             late_call_window: Duration::from_secs(config.tag.late_call_window.into()),
             carriers: CarrierUrls {
-                twilio: config.carriers.twilio_url.clone(),
-                telnyx: config.carriers.telnyx_url.clone(),
+                twilio: config.carriers.twilio_url.0.clone(),
+                telnyx: config.carriers.telnyx_url.0.clone(),
             },
             fence: FenceSettings {
                 two_people: config.fence.two_people,

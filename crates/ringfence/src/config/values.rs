@@ -177,6 +177,7 @@ impl fmt::Debug for DatabaseUrl {
     }
 }
 
+<<<<<<< HEAD
 /// The URL of a Valkey; `Debug` hides its password.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -213,7 +214,7 @@ impl fmt::Debug for LiveUrl {
     }
 }
 
-/// How browsers reach the server: scheme, host and perhaps a port, without a slash at its end.
+/// How a server is reached, ours or a carrier's: scheme, host and perhaps a port, without a slash at its end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct PublicUrl(pub String);
