@@ -445,6 +445,8 @@ async fn a_number_is_found_ordered_put_on_the_trunk_and_given_back(engine: Engin
     let trunk = office.exchange.0.lock().held["+442079460310"].trunk.clone();
     assert_eq!(trunk.as_deref(), Some(TRUNK));
 
+    // Later than the order, so that it is the newest.
+    let at = at + Duration::from_secs(1);
     let given = number("+442079460310");
     let given = office
         .platform
@@ -634,6 +636,7 @@ async fn what_differs_there_and_here_is_shown_and_brought_in_when_wished(engine:
     assert_eq!((found.same, found.cut), (0, false));
 
     let bought = office.exchange.0.lock().bought;
+    let at = at + Duration::from_secs(1);
     office.order(&carrier, "+442079460352", at).await.unwrap();
     office.carry_out(at).await;
     assert_eq!(office.last(&carrier).await.state, NumberOrderState::Done);
