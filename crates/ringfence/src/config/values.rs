@@ -177,7 +177,6 @@ impl fmt::Debug for DatabaseUrl {
     }
 }
 
-<<<<<<< HEAD
 /// The URL of a Valkey; `Debug` hides its password.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
