@@ -181,16 +181,8 @@ impl Server {
             trunks.clone(),
             leave.clone(),
         ));
-        tokio::spawn(end_quarantines(Arc::clone(&platform), stop.clone()));
-        tokio::spawn(keep_to_retention(
-            Arc::clone(&platform),
-            plan.retention,
-            stop.clone(),
-        ));
-        tokio::spawn(seal_days(Arc::clone(&platform), stop.clone()));
+        start_chores(&platform, plan.retention);
         let webhooks = tokio::spawn(Arc::clone(&platform).send_webhooks());
-        // An order that is cut by the end is found at the carrier by its next attempt.
-        tokio::spawn(Arc::clone(&platform).carry_out_orders());
         let standing = tokio::spawn(Arc::clone(&platform).keep_standing(plan.dead_after));
         tokio::spawn(metrics.clone().keep());
         let router =
@@ -334,6 +326,20 @@ async fn keep_trunks(platform: Arc<Platform>, directory: TrunkDirectory, stop: C
             tracing::warn!("registrations that have ended are not cleared yet: {error}");
         }
     }
+}
+
+/// What goes on beside calls and visits until the server stops, and may be cut then: the next start goes on with it.
+fn start_chores(platform: &Arc<Platform>, retention: Retention) {
+    let stop = &platform.stopping;
+    tokio::spawn(end_quarantines(Arc::clone(platform), stop.clone()));
+    tokio::spawn(keep_to_retention(
+        Arc::clone(platform),
+        retention,
+        stop.clone(),
+    ));
+    tokio::spawn(seal_days(Arc::clone(platform), stop.clone()));
+    // An order that is cut is found at its carrier by the next attempt.
+    tokio::spawn(Arc::clone(platform).carry_out_orders());
 }
 
 async fn end_quarantines(platform: Arc<Platform>, stop: CancellationToken) {

@@ -26,7 +26,7 @@ pub const MOST_ORDERED: usize = 50;
 /// How long an order is tried.
 const RETRY_FOR: Duration = Duration::from_hours(24);
 /// Nobody else tries an order for so long once an attempt began: longer than its requests can take.
-const CLAIMED_FOR: Duration = Duration::from_secs(120);
+const CLAIMED_FOR: Duration = Duration::from_mins(2);
 /// Pauses after the first attempts in seconds; after that the last one again and again.
 const PAUSES: [u64; 6] = [5, 15, 60, 300, 900, 1_800];
 /// The longest pause that a carrier can ask for.

@@ -1,4 +1,4 @@
-//! Twilio's number API of 2010-04-01: AvailablePhoneNumbers and IncomingPhoneNumbers
+//! Twilio's number API of 2010-04-01: `AvailablePhoneNumbers` and `IncomingPhoneNumbers`
 //! (<https://www.twilio.com/docs/phone-numbers/api>). Pure: requests are built and answers read.
 
 use ringfence_model::E164;
