@@ -33,7 +33,8 @@ pub async fn keep(platform: Arc<Platform>, account: Account, began: Timestamp) {
             continue;
         };
         for row in page.rows {
-            if !seen.insert(row.call.id) {
+            // What a visitor of the demo said meanwhile stands.
+            if !seen.insert(row.call.id) || row.worth.is_some() {
                 continue;
             }
             if let Some(change) = said_of(&row.call) {
