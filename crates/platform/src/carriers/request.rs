@@ -206,11 +206,6 @@ pub enum CarrierFault {
 }
 
 impl CarrierFault {
-    /// The same request may do better later.
-    pub const fn may_pass(&self) -> bool {
-        !matches!(self, Self::Refused(_))
-    }
-
     /// For counting.
     pub const fn word(&self) -> &'static str {
         match self {
