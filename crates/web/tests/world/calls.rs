@@ -51,6 +51,8 @@ impl Dice {
 /// Sixty days of calls: more by day than by night, more in this month than in the one before.
 pub async fn many(world: &World, house: &House, now: Timestamp) {
     let mut dice = Dice(11);
+    let midnight = now.as_micros() - now.as_micros().rem_euclid(86_400_000_000);
+    let midnight = Timestamp::from_micros(midnight);
     for day in (0..60_u64).rev() {
         let mut writes = Vec::new();
         let calls = if day < 30 {
@@ -60,8 +62,8 @@ pub async fn many(world: &World, house: &House, now: Timestamp) {
         };
         for _ in 0..calls {
             let hour = 7 + dice.roll(7) + dice.roll(6);
-            let seconds = day * 86_400 + (23 - hour) * 3_600 + dice.roll(3_600);
-            let at = now - Duration::from_secs(seconds + 1_200);
+            let of_day = Duration::from_secs(hour * 3_600 + dice.roll(3_600));
+            let at = midnight - Duration::from_secs((day + 1) * 86_400) + of_day;
             writes.extend(finished(house, at, &mut dice));
         }
         world.platform.db.write(writes).await.unwrap();
