@@ -73,15 +73,58 @@ pub struct Round {
     pub client_cpu: f64,
 }
 
-/// Sends requests over `connections` for `length`, or until there are no more words; `expected` stands in every good answer.
+/// How a round is loaded.
+#[derive(Debug, Clone, Copy)]
+pub struct Load {
+    /// Connections that are kept, one request at a time on each.
+    pub connections: usize,
+    /// How long requests begin.
+    pub length: Duration,
+    /// Requests that fall due in a second, evenly; without it each connection asks again as soon as it was answered.
+    pub rate: Option<u64>,
+}
+
+/// When requests fall due.
+#[derive(Debug, Clone, Copy)]
+struct Pace {
+    began: Instant,
+    until: Instant,
+    rate: Option<u64>,
+}
+
+impl Pace {
+    /// Waits until the request with this place is due. The instant from which its answer's time counts, or `None` when the
+    /// round is over. What finds every connection busy counts from when it was due, for a visitor would have waited.
+    async fn turn(self, place: usize) -> Option<Instant> {
+        let now = Instant::now();
+        let due = match self.rate {
+            None => now,
+            Some(rate) => {
+                let place = u64::try_from(place).unwrap_or(u64::MAX);
+                let micros = place.saturating_mul(1_000_000) / rate.max(1);
+                self.began + Duration::from_micros(micros)
+            }
+        };
+        if due >= self.until {
+            return None;
+        }
+        if due <= now {
+            return Some(due);
+        }
+        tokio::time::sleep_until(due.into()).await;
+        // The timer wakes within a millisecond: what it is late by is not the server's.
+        Some(Instant::now())
+    }
+}
+
+/// Sends requests, or fewer when there are no more words; `expected` stands in every good answer.
 ///
 /// # Errors
 /// When nobody listens.
 pub fn load(
     to: SocketAddr,
     requests: &Requests,
-    connections: usize,
-    length: Duration,
+    load: Load,
     expected: &'static str,
 ) -> anyhow::Result<Round> {
     let requests = Arc::new(requests.clone());
@@ -93,8 +136,8 @@ pub fn load(
         let cpu_before = process::own_threads_cpu_seconds(THREAD);
         let next = Arc::new(AtomicUsize::new(0));
         let mut round = runtime.block_on(async {
-            let mut streams = Vec::with_capacity(connections);
-            for _ in 0..connections {
+            let mut streams = Vec::with_capacity(load.connections);
+            for _ in 0..load.connections {
                 let stream = TcpStream::connect(to)
                     .await
                     .with_context(|| format!("nobody listens on {to}"))?;
@@ -102,6 +145,11 @@ pub fn load(
                 streams.push(stream);
             }
             let began = Instant::now();
+            let pace = Pace {
+                began,
+                until: began + load.length,
+                rate: load.rate,
+            };
             let tasks: Vec<_> = streams
                 .into_iter()
                 .map(|stream| {
@@ -109,7 +157,7 @@ pub fn load(
                         stream,
                         Arc::clone(&requests),
                         Arc::clone(&next),
-                        began + length,
+                        pace,
                         expected,
                     ))
                 })
@@ -137,26 +185,25 @@ async fn connection(
     mut stream: TcpStream,
     requests: Arc<Requests>,
     next: Arc<AtomicUsize>,
-    until: Instant,
+    pace: Pace,
     expected: &'static str,
 ) -> anyhow::Result<Round> {
     let mut round = Round::default();
     let mut out = Vec::with_capacity(2048);
     let mut answer = Vec::with_capacity(4096);
     loop {
-        let at = next.fetch_add(1, Ordering::Relaxed);
+        let place = next.fetch_add(1, Ordering::Relaxed);
         let at = if requests.again {
-            at % requests.words.len()
+            place % requests.words.len()
         } else {
-            at
+            place
         };
         let Some(word) = requests.words.get(at) else {
             return Ok(round);
         };
-        let began = Instant::now();
-        if began >= until {
+        let Some(began) = pace.turn(place).await else {
             return Ok(round);
-        }
+        };
         out.clear();
         out.extend_from_slice(requests.before.as_bytes());
         out.extend_from_slice(word.as_bytes());
@@ -230,6 +277,26 @@ mod tests {
             requests.before,
             "POST /t HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 11\r\n\r\n{\"a\":\""
         );
+    }
+
+    #[tokio::test]
+    async fn requests_fall_due_evenly_and_late_ones_count_from_then() {
+        let began = Instant::now();
+        let pace = Pace {
+            began,
+            until: began + Duration::from_millis(10),
+            rate: Some(400),
+        };
+        assert_eq!(pace.turn(0).await, Some(began));
+        assert!(pace.turn(3).await.is_some());
+        assert_eq!(pace.turn(4).await, None, "the round is over by then");
+        let late = Pace {
+            began: began - Duration::from_millis(8),
+            ..pace
+        };
+        assert_eq!(late.turn(2).await, Some(began - Duration::from_millis(3)));
+        let greedy = Pace { rate: None, ..pace };
+        assert!(greedy.turn(1_000_000).await.is_some());
     }
 
     #[test]

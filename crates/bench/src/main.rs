@@ -59,6 +59,14 @@ fn main() -> anyhow::Result<()> {
             "this is a debug build: its figures mean nothing; use cargo run --release -p ringfence-bench"
         );
     }
+    // What a server that runs inside this program complains of, which would spoil a figure in silence.
+    let wanted = tracing_subscriber::EnvFilter::builder()
+        .with_default_directive(tracing_subscriber::filter::LevelFilter::WARN.into())
+        .from_env_lossy();
+    tracing_subscriber::fmt()
+        .with_env_filter(wanted)
+        .with_writer(std::io::stderr)
+        .init();
     match Arguments::parse().bench {
         Bench::Tag(options) => tag::run(&options),
         Bench::Calls(options) => calls::run(&options),

@@ -19,7 +19,7 @@ use ringfence_store::Db;
 use serde::Serialize;
 use tokio::net::TcpListener;
 
-use crate::client::{self, Requests};
+use crate::client::{self, Load, Requests};
 use crate::report::{Times, float, rounded, shown, table};
 use crate::rows::{self, HOST, SITE_KEY};
 use crate::{Common, process};
@@ -53,6 +53,9 @@ pub struct Options {
     /// Connections that are kept, one request at a time on each
     #[arg(long, default_value_t = 128)]
     connections: usize,
+    /// Requests a second, evenly [default: as many as are answered]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=80_000))]
+    rate: Option<u64>,
     /// Tracking numbers in the pool
     #[arg(long, default_value_t = 80_000, value_parser = clap::value_parser!(u64).range(1..=80_000))]
     numbers: u64,
@@ -77,6 +80,8 @@ struct Outcome {
     bench: &'static str,
     database: String,
     connections: usize,
+    /// Requests that fell due in a second; without it, as many as were answered.
+    rate: Option<u64>,
     systems: [Figures; 2],
     /// Durable leases a second over fixed answers a second: of all rounds together.
     ratio: f64,
@@ -142,6 +147,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         bench: "tag",
         database: url.split(':').next().unwrap_or_default().to_owned(),
         connections: options.connections,
+        rate: options.rate,
         ratio: rounded((float(tag.good) / tag.seconds) / (float(bare.good) / bare.seconds)),
         systems: [
             figures("bare handler", bare),
@@ -215,7 +221,12 @@ impl Server {
     fn one_answer(&self) -> anyhow::Result<Bytes> {
         let requests = self.requests(1)?;
         // Nothing is expected of it, so that it is handed back as it is.
-        let round = client::load(self.tag, &requests, 1, Duration::from_secs(5), "\u{0}")?;
+        let one = Load {
+            connections: 1,
+            length: Duration::from_secs(5),
+            rate: None,
+        };
+        let round = client::load(self.tag, &requests, one, "\u{0}")?;
         let answer = round.first_bad.context("the endpoint gave no answer")?;
         let (head, body) = answer
             .split_once("\r\n\r\n")
@@ -268,12 +279,18 @@ impl Server {
         sum: &mut Sum,
     ) -> anyhow::Result<f64> {
         let leases = to == self.tag;
-        let tokens = u64::try_from(length.as_millis())? * TOKENS_A_SECOND / 1000;
+        let tokens_a_second = options.rate.unwrap_or(TOKENS_A_SECOND);
+        let tokens = u64::try_from(length.as_millis())? * tokens_a_second / 1000 + 1;
         let mut requests = self.requests(if leases { tokens } else { SAMPLE })?;
         // A token is spent once; who answers the same whatever it is asked may be asked the same again.
         requests.again = !leases;
         let before = process::cpu_seconds(std::process::id());
-        let mut round = client::load(to, &requests, options.connections, length, NUMBER)?;
+        let load = Load {
+            connections: options.connections,
+            length,
+            rate: options.rate,
+        };
+        let mut round = client::load(to, &requests, load, NUMBER)?;
         sum.cpu += process::cpu_seconds(std::process::id()) - before - round.client_cpu;
         sum.good += round.good;
         sum.bad += round.bad;
@@ -362,11 +379,15 @@ fn print(options: &Options, outcome: &Outcome) -> anyhow::Result<()> {
         .iter()
         .map(|ratio| format!("{ratio:.2}"))
         .collect();
-    println!(
-        "ratio {:.2} (by round: {})",
-        outcome.ratio,
-        rounds.join(", ")
-    );
+    match outcome.rate {
+        // Both are asked equally often, so that the ratio says nothing.
+        Some(rate) => println!("{rate} requests a second were due"),
+        None => println!(
+            "ratio {:.2} (by round: {})",
+            outcome.ratio,
+            rounds.join(", ")
+        ),
+    }
     println!(
         "leases in the rows: {}; acknowledged and not there yet at the end of each round: {:?}",
         outcome.leases_in_rows, outcome.behind
