@@ -7,6 +7,7 @@ import { mkdirSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { obstacles } from "./axe.mjs";
 import { launch, newPage } from "./browser.mjs";
 import { Demo, ROOT } from "./program.mjs";
 
@@ -113,4 +114,42 @@ test("a webhook added by clicks is told of a call as it ends, signed, and the lo
   await page.getByRole("status").filter({ hasText: "sent again" }).waitFor();
   while (told.length === before) await once(receiver, "told", { signal: AbortSignal.timeout(30_000) });
   assert.deepEqual(page.complaints, []);
+});
+
+test("a destination of conversions added by clicks says why a call was not told, and its pages are whole on a phone", async () => {
+  await page.goto(at("/conversions"));
+  await page.getByLabel("Platform").selectOption({ label: "Meta" });
+  await page.getByLabel("Where").fill("pixel");
+  // No call of the demo lasts that long, so that nobody is told of any.
+  await page.getByLabel("Talked for at least, in seconds").fill("86400");
+  await page.getByLabel("Who agreed is known, for").selectOption("waited");
+  await page.getByLabel("Secret").fill("open-sesame");
+  await page.getByRole("button", { name: "Add destination" }).click();
+  assert.match(await page.locator("#target-wrong").textContent(), /digits of a dataset/);
+  await page.getByLabel("Where").fill("123456789012345");
+  await page.getByLabel("Secret").fill("open-sesame");
+  await page.getByRole("button", { name: "Add destination" }).click();
+  await page.getByRole("status").filter({ hasText: "calls that end from now on" }).waitFor();
+  const passed = page.locator(".person", { hasText: "86400 s count" }).first();
+  for (const end = Date.now() + 120_000; !(await passed.count()); await new Promise((resolve) => setTimeout(resolve, 500))) {
+    assert.ok(Date.now() < end, "the log says that a call was passed over");
+    await page.reload();
+  }
+  const destination = page.url();
+  await passed.getByRole("link", { name: /^Call of/ }).click();
+  const call = page.url();
+  assert.match(await page.locator("#conversions").textContent(), /Meta · 123456789012345.*Passed over/s);
+  const narrow = await newPage(browser, { colorScheme: "dark", viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true, storageState: await page.context().storageState() });
+  for (const [name, place] of Object.entries({ conversion: destination, "conversion-call": call, conversions: at("/conversions") })) {
+    for (const one of [page, narrow]) {
+      await one.goto(place);
+      assert.deepEqual(await obstacles(one, place), []);
+      assert.ok((await one.evaluate(() => document.documentElement.scrollWidth)) <= one.viewportSize().width, `${place} is no wider than the screen`);
+      await one.screenshot({ path: join(PICTURES, `${name}-${one === page ? "light" : "phone-dark"}.png`), fullPage: true });
+    }
+  }
+  assert.deepEqual(narrow.complaints, []);
+  await narrow.context().close();
+  // The refused form is an answer 422, of which a browser complains by itself.
+  assert.deepEqual(page.complaints.filter((said) => !said.includes("422")), []);
 });

@@ -550,6 +550,7 @@ async fn export(db: &Db, year: &Year) -> anyhow::Result<File> {
         number_requests_per_minute: 0,
         late_call_window: Duration::from_hours(1),
         carriers: ringfence_platform::carriers::CarrierUrls::default(),
+        conversions: ringfence_platform::conversions::ConversionUrls::default(),
         fence: ringfence_platform::fence::FenceSettings::default(),
     };
     let outbound = Outbound::new(OutboundPolicy::default());

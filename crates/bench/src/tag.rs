@@ -182,6 +182,7 @@ impl Server {
             number_requests_per_minute: 0,
             late_call_window: Duration::from_hours(1),
             carriers: ringfence_platform::carriers::CarrierUrls::default(),
+            conversions: ringfence_platform::conversions::ConversionUrls::default(),
             // Its page is nowhere: what is measured is the answer, not the look that went before it.
             fence: ringfence_platform::fence::FenceSettings {
                 look_at_pages: false,

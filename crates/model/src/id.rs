@@ -104,6 +104,8 @@ identifiers! {
     CarrierId;
     /// One number that a carrier is asked for.
     NumberOrderId;
+    /// A place at a platform that is told of conversions.
+    ConversionDestinationId;
 }
 
 fn version_7(now: Timestamp, random: u128) -> Uuid {

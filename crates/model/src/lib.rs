@@ -9,6 +9,7 @@ mod call;
 mod campaign_key;
 mod carrier;
 mod case;
+mod conversion;
 mod dialling;
 mod erasure;
 mod hours;
@@ -41,14 +42,18 @@ pub use carrier::{Carrier, CarrierKind, NumberOrder, NumberOrderKind, NumberOrde
 pub use case::{
     AbuseCase, CaseEvidence, CaseSignal, CaseState, EvidenceKind, EvidencePage, FeedEntry, Hold,
 };
+pub use conversion::{
+    ConsentRule, Conversion, ConversionDestination, ConversionPlatform, ConversionRule,
+    ConversionState, CountedCalls,
+};
 pub use dialling::{Dialling, TransfersTo};
 pub use erasure::{Erased, ErasedBy, Whose};
 pub use hours::{Date, HourRange, HourRangeError, Hours, Week};
 pub use id::{
-    AccountId, ApiKeyId, AuditId, CallId, CarrierId, CaseId, DeliveryId, EvidenceId, HostId,
-    IdError, InvitationId, LeaseId, LegId, NumberId, NumberOrderId, PlanId, PoolId, RecordingId,
-    ServerId, SessionId, SiteId, TargetGroupId, TargetId, TrunkId, UserId, VisitEventId, VisitId,
-    VisitorId, WebhookId,
+    AccountId, ApiKeyId, AuditId, CallId, CarrierId, CaseId, ConversionDestinationId, DeliveryId,
+    EvidenceId, HostId, IdError, InvitationId, LeaseId, LegId, NumberId, NumberOrderId, PlanId,
+    PoolId, RecordingId, ServerId, SessionId, SiteId, TargetGroupId, TargetId, TrunkId, UserId,
+    VisitEventId, VisitId, VisitorId, WebhookId,
 };
 pub use number::{E164, NumberError, masked};
 pub use page_look::{LookOutcome, LookedPage, PageLook, PageView};

@@ -218,8 +218,10 @@ pub(crate) fn failed(url: &Url, error: &reqwest::Error) -> OutboundError {
         reason = inner.to_string();
         source = inner.source();
     }
-    OutboundError::Failed {
-        host: url.host_str().unwrap_or_default().into(),
-        reason,
+    let host = url.host_str().unwrap_or_default().into();
+    if error.is_connect() {
+        OutboundError::NotConnected { host, reason }
+    } else {
+        OutboundError::Failed { host, reason }
     }
 }

@@ -138,7 +138,15 @@ pub enum OutboundError {
     /// It took too long.
     #[error("expected an answer within {} s, got none", .0.as_secs_f32())]
     TimedOut(Duration),
-    /// Connecting, TLS or HTTP failed.
+    /// No connection came about, so that nothing was sent.
+    #[error("{host} did not answer: {reason}")]
+    NotConnected {
+        /// The host.
+        host: String,
+        /// Why.
+        reason: String,
+    },
+    /// TLS or HTTP failed; what was sent may have arrived.
     #[error("{host} did not answer: {reason}")]
     Failed {
         /// The host.
@@ -149,6 +157,11 @@ pub enum OutboundError {
 }
 
 impl OutboundError {
+    /// What was sent may have arrived although no answer came.
+    pub const fn may_have_arrived(&self) -> bool {
+        matches!(self, Self::TimedOut(_) | Self::Failed { .. })
+    }
+
     /// Its stable word, for metrics and cases.
     pub const fn word(&self) -> &'static str {
         match self {
@@ -158,7 +171,7 @@ impl OutboundError {
             Self::NotPublic { .. } => "not_public",
             Self::TooManyRedirects(_) => "too_many_redirects",
             Self::TimedOut(_) => "timed_out",
-            Self::Failed { .. } => "failed",
+            Self::NotConnected { .. } | Self::Failed { .. } => "failed",
         }
     }
 }

@@ -208,7 +208,7 @@ async fn a_name_that_does_not_exist_or_a_closed_port_says_so() {
     );
     let closed = open().fetch("http://127.0.0.1:1/", limits()).await;
     assert!(
-        matches!(closed, Err(OutboundError::Failed { .. })),
+        matches!(closed, Err(OutboundError::NotConnected { .. })),
         "{closed:?}"
     );
     for url in ["", "example.com", "ftp://example.com/", "http://"] {

@@ -267,7 +267,7 @@ impl Platform {
             .map_err(|error| RecordingError::Format(error.to_string()))
     }
 
-    async fn earlier_calls(&self, call: &Call) -> Result<usize, StoreError> {
+    pub(crate) async fn earlier_calls(&self, call: &Call) -> Result<usize, StoreError> {
         let Some(caller) = &call.caller else {
             return Ok(0);
         };

@@ -10,6 +10,7 @@ pub mod board;
 pub mod call_log;
 pub mod calls;
 pub mod carriers;
+pub mod conversions;
 pub mod erasure;
 pub mod fence;
 pub mod first_steps;
@@ -20,6 +21,7 @@ pub mod number_life;
 pub mod number_lines;
 mod number_moves;
 pub mod numbers;
+mod outbox;
 pub mod phones;
 pub mod plan_edit;
 pub mod plan_templates;
@@ -71,6 +73,8 @@ pub struct Settings {
     pub fence: fence::FenceSettings,
     /// Where carriers are asked for numbers.
     pub carriers: carriers::CarrierUrls,
+    /// Where advertising platforms are told of conversions.
+    pub conversions: conversions::ConversionUrls,
 }
 
 /// Everything that the use cases share. Cheap to hand around as an [`Arc`].

@@ -54,6 +54,7 @@ impl Office {
             number_requests_per_minute: 0,
             late_call_window: Duration::from_mins(10),
             carriers: ringfence_platform::carriers::CarrierUrls::default(),
+            conversions: ringfence_platform::conversions::ConversionUrls::default(),
             fence: ringfence_platform::fence::FenceSettings::default(),
         };
         let outbound = Outbound::new(OutboundPolicy::default());

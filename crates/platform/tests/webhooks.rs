@@ -124,6 +124,7 @@ async fn platform(database: &TestDatabase, folder: &TempDir, allow_private: bool
         number_requests_per_minute: 0,
         late_call_window: Duration::from_mins(10),
         carriers: ringfence_platform::carriers::CarrierUrls::default(),
+        conversions: ringfence_platform::conversions::ConversionUrls::default(),
         fence: ringfence_platform::fence::FenceSettings::default(),
     };
     let outbound = Outbound::new(OutboundPolicy {

@@ -93,6 +93,8 @@ pub struct Config {
     pub outbound: Outbound,
     /// `[carriers]`
     pub carriers: Carriers,
+    /// `[conversions]`
+    pub conversions: Conversions,
     /// `[log]`
     pub log: Log,
 }
@@ -114,6 +116,7 @@ impl Default for Config {
             secrets: Secrets::default(),
             outbound: Outbound::default(),
             carriers: Carriers::default(),
+            conversions: Conversions::default(),
             log: Log::default(),
         }
     }
@@ -148,6 +151,7 @@ impl Config {
         Secrets::SECTION,
         Outbound::SECTION,
         Carriers::SECTION,
+        Conversions::SECTION,
         Log::SECTION,
     ];
 
@@ -361,6 +365,21 @@ section! {
         twilio_url: PublicUrl = PublicUrl("https://api.twilio.com".into());
         /// Telnyx' number API, by https.
         telnyx_url: PublicUrl = PublicUrl("https://api.telnyx.com".into());
+    }
+}
+
+section! {
+    /// Where advertising platforms are told of conversions. The defaults are their own addresses; others are for a proxy that
+    /// stands before them.
+    Conversions "conversions" {
+        /// Google Analytics' Measurement Protocol, by https.
+        google_analytics_url: PublicUrl = PublicUrl("https://www.google-analytics.com".into());
+        /// Google's Data Manager API, which takes conversions of Google Ads, by https.
+        google_ads_url: PublicUrl = PublicUrl("https://datamanager.googleapis.com".into());
+        /// Where Google gives out access tokens, by https.
+        google_tokens_url: PublicUrl = PublicUrl("https://oauth2.googleapis.com".into());
+        /// Meta's Graph API, by https.
+        meta_url: PublicUrl = PublicUrl("https://graph.facebook.com".into());
     }
 }
 

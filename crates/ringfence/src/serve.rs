@@ -8,6 +8,7 @@ use ringfence_media::MediaConfig;
 use ringfence_outbound::OutboundPolicy;
 use ringfence_platform::Settings;
 use ringfence_platform::carriers::CarrierUrls;
+use ringfence_platform::conversions::ConversionUrls;
 use ringfence_platform::fence::FenceSettings;
 use ringfence_platform::retention::Retention;
 use ringfence_telephony::TelephonyConfig;
@@ -98,6 +99,12 @@ pub fn plan(config: &Config) -> anyhow::Result<ServerPlan> {
             carriers: CarrierUrls {
                 twilio: config.carriers.twilio_url.0.clone(),
                 telnyx: config.carriers.telnyx_url.0.clone(),
+            },
+            conversions: ConversionUrls {
+                google_analytics: config.conversions.google_analytics_url.0.clone(),
+                google_ads: config.conversions.google_ads_url.0.clone(),
+                google_tokens: config.conversions.google_tokens_url.0.clone(),
+                meta: config.conversions.meta_url.0.clone(),
             },
             fence: FenceSettings {
                 two_people: config.fence.two_people,

@@ -41,8 +41,8 @@ const ENDED_DAYS_AFTER: u32 = 60;
 /// How long HTTP requests may take to end once the server stops; live pages are cut before.
 const HTTP_PATIENCE: Duration = Duration::from_secs(5);
 
-/// How long attempts of webhooks may take to end once the server stops.
-const WEBHOOK_PATIENCE: Duration = Duration::from_secs(2);
+/// How long attempts of webhooks and conversions may take to end once the server stops.
+const OUTBOX_PATIENCE: Duration = Duration::from_secs(2);
 
 /// How long registrars of trunks may take to forget us once the server stops.
 const PARTING: Duration = Duration::from_secs(5);
@@ -92,7 +92,7 @@ pub struct Server {
     pub trunks: TrunkDirectory,
     calls: JoinHandle<()>,
     web: JoinHandle<std::io::Result<()>>,
-    webhooks: JoinHandle<()>,
+    outbox: JoinHandle<()>,
     registrations: JoinHandle<()>,
     registered: JoinHandle<()>,
     /// Has registrars of trunks forget us.
@@ -182,7 +182,11 @@ impl Server {
             leave.clone(),
         ));
         start_chores(&platform, plan.retention);
-        let webhooks = tokio::spawn(Arc::clone(&platform).send_webhooks());
+        let webhooks = Arc::clone(&platform).send_webhooks();
+        let conversions = Arc::clone(&platform).send_conversions();
+        let outbox = tokio::spawn(async move {
+            tokio::join!(webhooks, conversions);
+        });
         let standing = tokio::spawn(Arc::clone(&platform).keep_standing(plan.dead_after));
         tokio::spawn(metrics.clone().keep());
         let router =
@@ -196,7 +200,7 @@ impl Server {
             trunks,
             calls,
             web,
-            webhooks,
+            outbox,
             registrations,
             registered,
             leave,
@@ -242,11 +246,11 @@ impl Server {
             Err(_) => tracing::warn!("some HTTP requests were cut"),
         }
         // Attempts that are cut here are made again at the next start.
-        if tokio::time::timeout(WEBHOOK_PATIENCE, self.webhooks)
+        if tokio::time::timeout(OUTBOX_PATIENCE, self.outbox)
             .await
             .is_err()
         {
-            tracing::warn!("some webhooks were cut; they are sent again");
+            tracing::warn!("some webhooks or conversions were cut; they are sent again");
         }
         // What phones registered last is in the rows before these are closed.
         if tokio::time::timeout(ROWS_PATIENCE, self.registrations)

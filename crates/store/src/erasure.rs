@@ -93,6 +93,27 @@ macro_rules! erase_worths {
         )
     };
 }
+/// What platforms were told of a call, and what they said to it; that it was told stays, so that it is not told again.
+macro_rules! erase_attempts {
+    ($which:expr) => {
+        concat!(
+            "DELETE FROM webhook_attempts WHERE account = $1 AND delivery IN (SELECT id FROM conversions \
+             WHERE account = $1 AND call IN (SELECT id FROM calls WHERE ",
+            $which,
+            "))"
+        )
+    };
+}
+macro_rules! erase_conversions {
+    ($which:expr) => {
+        concat!(
+            "UPDATE conversions SET visit = NULL, sent = NULL, said = NULL WHERE account = $1 \
+             AND call IN (SELECT id FROM calls WHERE ",
+            $which,
+            ")"
+        )
+    };
+}
 macro_rules! erase_calls {
     ($which:expr) => {
         concat!(
@@ -103,14 +124,16 @@ macro_rules! erase_calls {
     };
 }
 
-/// How calls are erased: the events for SQLite, for PostgreSQL, what was said of them, the recordings, and last the calls
-/// themselves.
-struct Erase([&'static str; 5]);
+/// How calls are erased: the events for SQLite, for PostgreSQL, what was said of them, what platforms were told and said,
+/// the recordings, and last the calls themselves.
+struct Erase([&'static str; 7]);
 
 const ERASE_ONE: Erase = Erase([
     erase_events!(in_sqlite!(), one!()),
     erase_events!(in_postgres!(), one!()),
     erase_worths!(one!()),
+    erase_attempts!(one!()),
+    erase_conversions!(one!()),
     mark_recordings!(one!()),
     erase_calls!(one!()),
 ]);
@@ -118,6 +141,8 @@ const ERASE_AGED: Erase = Erase([
     erase_events!(in_sqlite!(), aged!()),
     erase_events!(in_postgres!(), aged!()),
     erase_worths!(aged!()),
+    erase_attempts!(aged!()),
+    erase_conversions!(aged!()),
     mark_recordings!(aged!()),
     erase_calls!(aged!()),
 ]);
@@ -149,6 +174,10 @@ const RECORDING_ERASED: &str =
     "SELECT erased_at, erased_by FROM recordings WHERE account = $1 AND id = $2";
 
 const ERASE_VISIT_EVENTS: &str = "DELETE FROM visit_events WHERE account = $1 AND visit = $2";
+const ERASE_TOLD_OF_VISIT: &str =
+    "UPDATE conversions SET sent = NULL, said = NULL WHERE account = $1 AND visit = $2";
+const ERASE_SAID_OF_VISIT: &str = "DELETE FROM webhook_attempts WHERE account = $1 AND delivery IN \
+    (SELECT id FROM conversions WHERE account = $1 AND visit = $2)";
 const ERASE_VISIT: &str = concat!(
     "UPDATE visits SET ",
     visit_emptied!(),
@@ -513,8 +542,8 @@ impl Db {
             |call: &CallId| self.erasing(&ERASE_ONE, args![account, *call, now - SETTLES], erased);
         let statements: Vec<_> = calls.iter().flat_map(of_call).collect();
         let changed = self.run(self.alone(statements)).await?;
-        // The last of each call's four.
-        Ok(changed.iter().rev().step_by(4).take(calls.len()).sum())
+        // The last of each call's six.
+        Ok(changed.iter().rev().step_by(6).take(calls.len()).sum())
     }
 
     /// Erases visits on request, all or none, as [`erase_visits`](Self::erase_visits) does; also those with a live
@@ -531,12 +560,14 @@ impl Db {
         let of_visit = |visit: &VisitId| {
             [
                 Statement::new(ERASE_VISIT_EVENTS, args![account, *visit]),
+                Statement::new(ERASE_SAID_OF_VISIT, args![account, *visit]),
+                Statement::new(ERASE_TOLD_OF_VISIT, args![account, *visit]),
                 Statement::new(ERASE_VISIT, args![account, *visit, now]),
             ]
         };
         let statements: Vec<_> = visits.iter().flat_map(of_visit).collect();
         let changed = self.run(self.alone(statements)).await?;
-        Ok(changed.iter().rev().step_by(2).take(visits.len()).sum())
+        Ok(changed.iter().rev().step_by(4).take(visits.len()).sum())
     }
 
     /// Where an account's setup names a number, in words; that is not erased, but changed by whoever wrote it.
@@ -554,7 +585,15 @@ impl Db {
 
     /// The statements that erase which calls `which` says, in the order in which they find what they need.
     fn erasing(&self, erase: &Erase, which: Vec<Value>, erased: Erased) -> Vec<Statement> {
-        let [sqlite, postgres, worths, recordings, calls] = erase.0;
+        let [
+            sqlite,
+            postgres,
+            worths,
+            attempts,
+            conversions,
+            recordings,
+            calls,
+        ] = erase.0;
         let events = match self {
             Self::Sqlite(_) => sqlite,
             Self::Postgres(_) => postgres,
@@ -562,7 +601,9 @@ impl Db {
         let marked = with(which.clone(), erased);
         vec![
             Statement::new(events, which.clone()),
-            Statement::new(worths, which),
+            Statement::new(worths, which.clone()),
+            Statement::new(attempts, which.clone()),
+            Statement::new(conversions, which),
             Statement::new(recordings, marked.clone()),
             Statement::new(calls, marked),
         ]

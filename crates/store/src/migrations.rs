@@ -49,6 +49,7 @@ migrations! {
     43 "0043_account_currency",
     52 "0052_callers",
     56 "0056_carriers",
+    58 "0058_conversions",
 }
 
 pub(crate) async fn run(db: &Db) -> Result<(), StoreError> {

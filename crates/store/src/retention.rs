@@ -28,6 +28,18 @@ const ERASE_EVENTS: &str = concat!(
     of_batch!(),
     ")"
 );
+/// What platforms were told of these visits' calls, with their click ids, and what they said to it.
+const ERASE_SAID: &str = concat!(
+    "DELETE FROM webhook_attempts WHERE account = $1 AND delivery IN (SELECT id FROM conversions \
+     WHERE account = $1 AND visit IN (SELECT id FROM visits WHERE ",
+    of_batch!(),
+    "))"
+);
+const ERASE_TOLD: &str = concat!(
+    "UPDATE conversions SET sent = NULL, said = NULL WHERE account = $1 AND visit IN (SELECT id FROM visits WHERE ",
+    of_batch!(),
+    ")"
+);
 /// The visit is its own visitor from now on: nothing says any more that two visits were of one browser.
 macro_rules! visit_emptied {
     () => {
@@ -99,12 +111,14 @@ impl Db {
         let changed = self
             .run(vec![
                 Statement::new(ERASE_EVENTS, span.clone()),
+                Statement::new(ERASE_SAID, span.clone()),
+                Statement::new(ERASE_TOLD, span.clone()),
                 Statement::new(ERASE_VISITS, span),
                 Statement::new(SET_THROUGH, args![account, next, now]),
             ])
             .await?;
         Ok(ErasedBatch {
-            visits: changed.get(1).copied().unwrap_or_default(),
+            visits: changed.get(3).copied().unwrap_or_default(),
             next,
         })
     }

@@ -69,7 +69,7 @@ const DUE: &str = concat!(
 /// Only who finds the row as it was read has it: two servers over the same rows do not send the same at once.
 const CLAIM: &str = "UPDATE webhook_deliveries SET next_at = $4, attempts = attempts + 1, retry_until = $6 \
     WHERE account = $1 AND id = $2 AND state = 'pending' AND next_at = $3 AND attempts = $5";
-const NOTE: &str = "INSERT INTO webhook_attempts (account, delivery, number, at, duration_ms, status, outcome) \
+pub(crate) const NOTE: &str = "INSERT INTO webhook_attempts (account, delivery, number, at, duration_ms, status, outcome) \
     VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (account, delivery, number) DO NOTHING";
 const DELIVERED: &str = "UPDATE webhook_deliveries SET state = 'delivered', delivered_at = $3 \
     WHERE account = $1 AND id = $2";
@@ -118,6 +118,33 @@ pub struct DeliveryCursor {
     pub happened_at: Timestamp,
     /// The last shown delivery.
     pub id: DeliveryId,
+}
+
+impl DeliveryCursor {
+    /// Before the newest.
+    pub(crate) const fn start() -> Self {
+        Self {
+            happened_at: Timestamp::from_micros(i64::MAX),
+            id: DeliveryId(Uuid::max()),
+        }
+    }
+}
+
+/// Deliveries on a page at most, as asked for.
+pub(crate) fn page_size(limit: u32) -> u32 {
+    limit.clamp(1, MOST_ON_A_PAGE)
+}
+
+/// A page of `limit` rows, of which one more was read, and where the next one begins.
+pub(crate) fn page_of<T>(
+    mut rows: Vec<T>,
+    limit: u32,
+    place: impl Fn(&T) -> DeliveryCursor,
+) -> (Vec<T>, Option<DeliveryCursor>) {
+    let more = rows.len() > limit as usize;
+    rows.truncate(limit as usize);
+    let next = rows.last().filter(|_| more).map(place);
+    (rows, next)
 }
 
 impl fmt::Display for DeliveryCursor {
@@ -324,11 +351,8 @@ impl Db {
         after: Option<DeliveryCursor>,
         limit: u32,
     ) -> Result<(Vec<Delivery>, Option<DeliveryCursor>), StoreError> {
-        let limit = limit.clamp(1, MOST_ON_A_PAGE);
-        let after = after.unwrap_or(DeliveryCursor {
-            happened_at: Timestamp::from_micros(i64::MAX),
-            id: DeliveryId(Uuid::max()),
-        });
+        let limit = page_size(limit);
+        let after = after.unwrap_or(DeliveryCursor::start());
         let args = args![
             account,
             webhook,
@@ -337,17 +361,11 @@ impl Db {
             state.map(DeliveryState::as_str),
             limit + 1,
         ];
-        let mut deliveries = self.written_rows(LOG, args, read_delivery).await?;
-        let more = deliveries.len() > limit as usize;
-        deliveries.truncate(limit as usize);
-        let next = deliveries
-            .last()
-            .filter(|_| more)
-            .map(|last| DeliveryCursor {
-                happened_at: last.happened_at,
-                id: last.id,
-            });
-        Ok((deliveries, next))
+        let deliveries = self.written_rows(LOG, args, read_delivery).await?;
+        Ok(page_of(deliveries, limit, |last| DeliveryCursor {
+            happened_at: last.happened_at,
+            id: last.id,
+        }))
     }
 
     /// One delivery to a webhook.

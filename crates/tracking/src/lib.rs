@@ -5,6 +5,7 @@
 mod attribution;
 mod choice;
 mod click_ids;
+mod conversion;
 mod device;
 mod finding;
 mod landing;
@@ -20,6 +21,7 @@ pub use attribution::{Attribution, RunnerUp, attribute};
 pub use choice::{
     ChoiceExplanation, ChoiceFacts, Mismatch, attribute_fixed, choose, explain_choice,
 };
+pub use conversion::{CallKnown, NotCounted, ToldForConversions, counts};
 pub use device::device;
 pub use finding::Finding;
 pub use landing::{

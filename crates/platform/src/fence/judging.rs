@@ -62,7 +62,7 @@ fn view(seen: &Seen) -> PageView {
     }
 }
 
-fn hexadecimal(octets: &[u8]) -> String {
+pub(crate) fn hexadecimal(octets: &[u8]) -> String {
     octets.iter().fold(String::new(), |mut text, octet| {
         // A text takes whatever is written to it.
         let _ = write!(text, "{octet:02x}");

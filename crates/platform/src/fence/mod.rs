@@ -13,6 +13,7 @@ pub mod vantages;
 pub use cases::{CaseError, CaseFile, FenceSettings, ReleaseAnswer};
 pub(crate) use cases::{evidence, new_case};
 pub use fetching::{FetchedPage, FetchedPart, PageLimits, fetch_page};
+pub(crate) use judging::hexadecimal;
 pub use lists::{CaseLine, UnseenPage};
 pub use page_gate::PageLooks;
 pub(crate) use page_gate::{Asked, Wish};

@@ -20,8 +20,9 @@ use crate::audit::{self, Change};
 use crate::secrets::{Place, SealedError};
 use crate::{Platform, random, secret};
 
+pub use crate::outbox::{ATTEMPT_TIME, RETRY_FOR};
 pub use message::message;
-pub use sending::{ATTEMPT_TIME, RETRY_FOR, sign};
+pub use sending::sign;
 
 /// What every signing secret begins with.
 pub const SECRET_PREFIX: &str = "whsec_";

@@ -1,43 +1,23 @@
-//! Deliveries on their way: signed, tried again with longer and longer pauses for three days, then given up. An endpoint
-//! that took nothing for three days is switched off.
+//! Deliveries on their way: signed, and tried again as the outbox has it. An endpoint that took nothing for three days is
+//! switched off.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use futures::StreamExt as _;
+use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use hmac::{Hmac, Mac as _};
-use parking_lot::Mutex;
-use ringfence_model::{Delivery, DeliveryAttempt, DeliveryId, Timestamp, Webhook, WebhookId};
+use ringfence_model::{Delivery, DeliveryAttempt, DeliveryId, Timestamp, Webhook};
 use ringfence_store::{AttemptResult, StoreError};
 use sha2::Sha256;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::{message, place};
 use crate::Platform;
+use crate::outbox::{self, ATTEMPT_TIME, BATCH, CLAIMED_FOR, RETRY_FOR, next_attempt};
 
-/// How long an endpoint may take to answer.
-pub const ATTEMPT_TIME: Duration = Duration::from_secs(15);
-/// How long a delivery is tried, from its first attempt.
-pub const RETRY_FOR: Duration = Duration::from_hours(72);
-/// Nobody else tries a delivery for so long once an attempt began: longer than one can take.
-const CLAIMED_FOR: Duration = Duration::from_secs(30);
-/// Pauses after the first attempts in seconds; after that the last one again and again. Up to a tenth is added.
-const PAUSES: [u64; 9] = [5, 30, 120, 600, 1_800, 3_600, 7_200, 14_400, 28_800];
-/// The longest pause that an endpoint can ask for with `Retry-After`.
-const LONGEST_PAUSE: Duration = Duration::from_hours(8);
-/// Between two looks for what is due.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// Deliveries of one endpoint that are under way at once, and endpoints that are served at once: a slow one keeps its own
-/// messages waiting and nobody else's.
-const AT_ONCE: usize = 8;
-const ENDPOINTS_AT_ONCE: usize = 64;
-/// Deliveries that are read at once.
-const BATCH: u32 = 200;
 /// Between two clearings of the log, and how long what is over stays in it.
 const CLEAR_EVERY: Duration = Duration::from_hours(1);
 const KEEP_FOR: Duration = Duration::from_hours(30 * 24);
@@ -45,41 +25,42 @@ const KEEP_FOR: Duration = Duration::from_hours(30 * 24);
 impl Platform {
     /// Sends what is due until the server stops.
     pub fn send_webhooks(self: Arc<Self>) -> BoxFuture<'static, ()> {
-        Box::pin(async move {
-            let busy = Arc::new(Mutex::new(HashSet::<WebhookId>::new()));
-            let mut beat = tokio::time::interval(LOOK_EVERY);
-            beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-            let mut cleared: Option<Instant> = None;
-            let mut tasks = JoinSet::new();
-            let stopping = self.stopping.clone();
-            while stopping.run_until_cancelled(beat.tick()).await.is_some() {
-                while tasks.try_join_next().is_some() {}
-                if cleared.is_none_or(|at| at.elapsed() >= CLEAR_EVERY) {
-                    cleared = Some(Instant::now());
-                    if let Err(error) = self.db.forget_deliveries(crate::now() - KEEP_FOR).await {
-                        tracing::warn!("the delivery log of webhooks was not cleared: {error}");
-                    }
-                }
-                match self.db.due_webhooks(crate::now()).await {
-                    Ok(due) => {
-                        for webhook in due {
-                            if tasks.len() >= ENDPOINTS_AT_ONCE || !busy.lock().insert(webhook.id) {
-                                continue;
-                            }
-                            let (platform, busy) = (Arc::clone(&self), Arc::clone(&busy));
-                            let stop = stopping.clone();
-                            tasks.spawn(async move {
-                                platform.send_to(&webhook, crate::now, &stop).await;
-                                busy.lock().remove(&webhook.id);
-                            });
-                        }
-                    }
-                    Err(error) => tracing::warn!("webhooks wait for the database: {error}"),
-                }
+        let stopping = self.stopping.clone();
+        let mut cleared: Option<Instant> = None;
+        let looking = Arc::clone(&self);
+        let due = move || {
+            let clears = cleared.is_none_or(|at| at.elapsed() >= CLEAR_EVERY);
+            if clears {
+                cleared = Some(Instant::now());
             }
-            // An attempt that is under way is written down before the database is let go; its claim would pass by itself.
-            while tasks.join_next().await.is_some() {}
-        })
+            let platform = Arc::clone(&looking);
+            async move {
+                if clears {
+                    platform.clear_webhook_log().await;
+                }
+                let due = platform.db.due_webhooks(crate::now()).await;
+                due.inspect_err(|error| tracing::warn!("webhooks wait for the database: {error}"))
+                    .unwrap_or_default()
+            }
+            .boxed()
+        };
+        let stop = stopping.clone();
+        let send = move |webhook: Webhook| {
+            let (platform, stop) = (Arc::clone(&self), stop.clone());
+            async move { platform.send_to(&webhook, crate::now, &stop).await }.boxed()
+        };
+        Box::pin(outbox::rounds(
+            stopping,
+            |webhook: &Webhook| webhook.id.0,
+            due,
+            send,
+        ))
+    }
+
+    async fn clear_webhook_log(&self) {
+        if let Err(error) = self.db.forget_deliveries(crate::now() - KEEP_FOR).await {
+            tracing::warn!("the delivery log of webhooks was not cleared: {error}");
+        }
     }
 
     /// Sends what is due at `now` once, and answers when all of it was tried. For tests, which own the time.
@@ -113,14 +94,12 @@ impl Platform {
                 return;
             }
         };
-        futures::stream::iter(due)
-            .take_until(stop.cancelled())
-            .for_each_concurrent(AT_ONCE, |delivery| async move {
-                if let Err(error) = self.attempt(webhook, &delivery, clock).await {
-                    tracing::warn!(delivery = %delivery.id, "a delivery waits for the database: {error}");
-                }
-            })
-            .await;
+        outbox::side_by_side(due, stop, |delivery| async move {
+            if let Err(error) = self.attempt(webhook, &delivery, clock).await {
+                tracing::warn!(delivery = %delivery.id, "a delivery waits for the database: {error}");
+            }
+        })
+        .await;
     }
 
     async fn attempt(
@@ -162,6 +141,7 @@ impl Platform {
                     ))
                 } else {
                     next_attempt(number, began, retry_until, wish, rand::random())
+                        .map_or(AttemptResult::GivenUp, AttemptResult::Later)
                 }
             }
         };
@@ -254,26 +234,6 @@ impl Answer {
     }
 }
 
-/// When the attempt after `number` is due; `chance` spreads those that failed together. The last one is made when the
-/// three days are over.
-fn next_attempt(
-    number: u32,
-    now: Timestamp,
-    retry_until: Timestamp,
-    wish: Option<Duration>,
-    chance: u32,
-) -> AttemptResult {
-    if now >= retry_until {
-        return AttemptResult::GivenUp;
-    }
-    let nth = usize::try_from(number.saturating_sub(1)).unwrap_or(usize::MAX);
-    let pause = Duration::from_secs(PAUSES[nth.min(PAUSES.len() - 1)]);
-    let spread = pause.mul_f64(f64::from(chance) / f64::from(u32::MAX) / 10.0);
-    let wish = wish.unwrap_or_default().min(LONGEST_PAUSE);
-    let next = now + (pause + spread).max(wish);
-    AttemptResult::Later(next.min(retry_until))
-}
-
 /// `webhook-id`: the same at each attempt, so that a receiver can know what it had already.
 fn message_id(delivery: DeliveryId) -> String {
     format!("msg_{}", delivery.0.simple())
@@ -297,29 +257,5 @@ mod tests {
         let body = r#"{"test": 2432232314}"#;
         let signed = sign(&secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, body);
         assert_eq!(signed, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
-    }
-
-    #[test]
-    fn pauses_grow_and_end_after_three_days() {
-        let mut now = Timestamp::from_micros(0);
-        let until = now + RETRY_FOR;
-        let mut pauses = Vec::new();
-        for number in 1.. {
-            match next_attempt(number, now, until, None, 0) {
-                AttemptResult::Later(next) => {
-                    pauses.push(next.since(now).as_secs());
-                    now = next;
-                }
-                other => {
-                    assert_eq!(other, AttemptResult::GivenUp);
-                    break;
-                }
-            }
-        }
-        assert_eq!(now, until);
-        assert_eq!(pauses[..9], PAUSES);
-        assert!((15..=18).contains(&pauses.len()), "{pauses:?}");
-        let asked = next_attempt(1, now, now + RETRY_FOR, Some(LONGEST_PAUSE * 2), 0);
-        assert_eq!(asked, AttemptResult::Later(now + LONGEST_PAUSE));
     }
 }

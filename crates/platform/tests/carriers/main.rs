@@ -68,6 +68,7 @@ impl Office {
                 twilio: url.clone(),
                 telnyx: url,
             },
+            conversions: ringfence_platform::conversions::ConversionUrls::default(),
             fence: ringfence_platform::fence::FenceSettings::default(),
         };
         let outbound = Outbound::new(OutboundPolicy {

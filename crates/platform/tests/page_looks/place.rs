@@ -103,6 +103,7 @@ impl Place {
             number_requests_per_minute: 0,
             late_call_window: Duration::from_mins(10),
             carriers: ringfence_platform::carriers::CarrierUrls::default(),
+            conversions: ringfence_platform::conversions::ConversionUrls::default(),
             fence,
         };
         let outbound = Outbound::new(OutboundPolicy {

@@ -166,6 +166,7 @@ fn plan(
             number_requests_per_minute: 600,
             late_call_window: Duration::from_hours(1),
             carriers: ringfence_platform::carriers::CarrierUrls::default(),
+            conversions: ringfence_platform::conversions::ConversionUrls::default(),
             fence: ringfence_platform::fence::FenceSettings::default(),
         },
         retention: ringfence_platform::retention::Retention::FOREVER,

@@ -17,6 +17,7 @@ mod call_worths;
 mod calls;
 mod cases;
 mod commit;
+mod conversions;
 mod erasure;
 mod leases;
 mod migration;

@@ -13,6 +13,7 @@ use ringfence_platform::now;
 use serde::Deserialize;
 
 use super::App;
+use super::conversion::OfCall;
 use super::page::{Problem, Shell, encoded, render, zone};
 use super::session::Reader;
 use super::timeline::{Step, Stretch, in_words, steps, stretches};
@@ -59,6 +60,7 @@ struct CallPage {
     attribution: Vec<Pair>,
     visit: Vec<Pair>,
     sound: Option<Sound>,
+    conversions: Vec<OfCall>,
     /// When and why what it told of the caller was erased.
     erased: Option<String>,
     /// Where the caller is erased, and where the visitor.
@@ -118,6 +120,10 @@ pub(super) async fn page(
         visit.extend(told.iter().map(told_pair));
     }
     let call = &story.call;
+    let told = app
+        .platform
+        .conversions_of_call(account.id, call.id)
+        .await?;
     let mut worth = worth.unwrap_or_else(|| Fields::of(story.worth.as_ref(), account));
     worth.known_tags = app.platform.used_tags(account.id, KNOWN_TAGS).await?;
     let begin = call.started_at;
@@ -159,6 +165,7 @@ pub(super) async fn page(
         }),
         attribution: attribution(&story),
         visit,
+        conversions: OfCall::all(&told, reader),
         sound: story
             .recording
             .as_ref()

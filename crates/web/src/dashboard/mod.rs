@@ -15,6 +15,8 @@ mod carriers;
 mod case;
 mod cases;
 mod chart;
+mod conversion;
+mod conversions;
 mod difference;
 mod erase;
 mod field;
@@ -158,6 +160,7 @@ pub(crate) fn router(platform: Arc<Platform>) -> Router {
             "/webhooks/{webhook}/deliveries/{delivery}/replay",
             post(webhook::replay),
         )
+        .merge(told_platforms())
         .route("/cases", get(cases::show))
         .route("/cases/{case}", get(case::show))
         .route("/cases/{case}/release", post(case::release))
@@ -169,6 +172,28 @@ pub(crate) fn router(platform: Arc<Platform>) -> Router {
         .layer(middleware::from_fn_with_state(app.clone(), guard::guard))
         .layer(CompressionLayer::new().compress_when(compressed))
         .with_state(app)
+}
+
+/// Advertising platforms that are told of calls.
+fn told_platforms() -> Router<App> {
+    Router::new()
+        .route(
+            "/conversions",
+            get(conversions::show).post(conversions::add),
+        )
+        .route(
+            "/conversions/{destination}",
+            get(conversion::show).post(conversion::change),
+        )
+        .route("/conversions/{destination}/test", post(conversion::try_out))
+        .route(
+            "/conversions/{destination}/calls/{conversion}/again",
+            post(conversion::replay),
+        )
+        .route(
+            "/conversions/{destination}/remove",
+            post(conversions::remove),
+        )
 }
 
 /// What an account is set up by.

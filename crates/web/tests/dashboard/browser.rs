@@ -108,7 +108,7 @@ pub fn location(answer: &Response) -> &str {
     answer.headers()[LOCATION].to_str().unwrap()
 }
 
-pub const PAGES: [&str; 23] = [
+pub const PAGES: [&str; 24] = [
     "/",
     "/?period=1h",
     "/?period=24h",
@@ -129,6 +129,7 @@ pub const PAGES: [&str; 23] = [
     "/people",
     "/api-keys",
     "/webhooks",
+    "/conversions",
     "/audit",
     "/audit?action=user.add",
     "/you",

@@ -9,6 +9,7 @@ mod browser;
 mod calls;
 mod carriers;
 mod cases;
+mod conversions;
 mod erase;
 mod first_steps;
 mod forms;

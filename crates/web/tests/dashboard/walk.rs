@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use reqwest::{Method, Response, StatusCode};
 use ringfence_model::{
-    AuditFilter, Carrier, CarrierId, CarrierKind, KeyScope, Role, User, WebhookEvent,
+    AccountId, AuditFilter, Carrier, CarrierId, CarrierKind, ConsentRule, ConversionDestination,
+    ConversionDestinationId, ConversionPlatform, ConversionRule, CountedCalls, Disposition,
+    KeyScope, Role, User, WebhookEvent,
 };
 use ringfence_platform::{now, random};
-use ringfence_store::AgentSet;
+use ringfence_store::{AgentSet, Write};
 use ringfence_testing::{Engine, on_both_engines};
 use ringfence_web::access::{Door, ROWS, Row};
 use serde_json::json;
@@ -84,7 +86,21 @@ impl Known {
         platform.db.add_carrier(&carrier).await.unwrap();
         let key = platform.add_api_key(account, "Known", KeyScope::Read, None, now());
         let (key, _) = key.await.unwrap();
-        world.call_again().await;
+        let destination = unopened(account);
+        let added = platform.db.add_conversion_destination(&destination);
+        added.await.unwrap();
+        let again = world.call_again().await;
+        let ended = Write::CallEnded {
+            account,
+            call: again,
+            at: now(),
+            disposition: Disposition::Answered,
+            reason: None,
+            failed_over: false,
+        };
+        platform.db.write(vec![ended]).await.unwrap();
+        let told = platform.db.conversions_of_call(account, again).await;
+        let conversion = told.unwrap()[0].id;
         let deliveries = platform.deliveries(account, webhook.id, None, None, 10);
         let delivery = deliveries.await.unwrap().0[0].id;
         Self {
@@ -109,6 +125,8 @@ impl Known {
                 ("{key}", key.id.to_string()),
                 ("{webhook}", webhook.id.to_string()),
                 ("{delivery}", delivery.to_string()),
+                ("{destination}", destination.id.to_string()),
+                ("{conversion}", conversion.to_string()),
             ],
         }
     }
@@ -126,6 +144,28 @@ impl Known {
             "a new kind of object needs a line here: {path}"
         );
         path
+    }
+}
+
+/// A destination whose credentials do not open, so that nobody is told.
+fn unopened(account: AccountId) -> ConversionDestination {
+    ConversionDestination {
+        id: ConversionDestinationId::new(now(), random()),
+        account,
+        platform: ConversionPlatform::GoogleAnalytics,
+        target: "G-WALKED".into(),
+        event: "generate_lead".into(),
+        rule: ConversionRule {
+            counts: CountedCalls::Answered,
+            seconds: 0,
+            first_only: false,
+            consent: ConsentRule::Told,
+            hashed_caller: false,
+        },
+        secret: Vec::new(),
+        enabled: true,
+        failing_since: None,
+        created_at: now(),
     }
 }
 
@@ -166,10 +206,11 @@ async fn digest(world: &World) -> String {
     }
     let deliveries = platform.webhooks(account).await.unwrap();
     format!(
-        "{users:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {deliveries:?} {:?} {:?} {:?} {:?} {:?}",
+        "{users:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {deliveries:?} {:?} {:?} {:?} {:?} {:?}",
         platform.db.numbers(account).await.unwrap(),
         platform.db.pools(account).await.unwrap(),
         platform.carriers(account).await.unwrap(),
+        platform.conversion_destinations(account).await.unwrap(),
         platform.db.targets(account).await.unwrap(),
         platform.db.target_groups(account).await.unwrap(),
         platform.db.trunks(account).await.unwrap(),

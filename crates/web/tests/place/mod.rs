@@ -325,6 +325,7 @@ async fn start(url: &str, folder: PathBuf, layout: Layout) -> Arc<Platform> {
         number_requests_per_minute: layout.requests_per_minute,
         late_call_window: Duration::from_mins(10),
         carriers: ringfence_platform::carriers::CarrierUrls::default(),
+        conversions: ringfence_platform::conversions::ConversionUrls::default(),
         fence: ringfence_platform::fence::FenceSettings::default(),
     };
     let outbound = Outbound::new(OutboundPolicy {
