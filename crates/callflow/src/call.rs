@@ -203,7 +203,14 @@ impl Call {
                     self.server_hangs_up(Disposition::Answered, reason, now);
                 }
             }
-            Input::Transfer { leg, to } => self.wants_transfer(leg, to, now),
+            Input::Transfer { leg, to } => {
+                self.wants_transfer(leg, TransferAsk::Wished { leg, to }, now);
+            }
+            Input::Join { leg, with } => {
+                self.wants_transfer(leg, TransferAsk::Join { leg, with }, now);
+            }
+            Input::JoinWith { candidate, reason } => self.join_with(candidate, reason, now),
+            Input::TakenOver => self.taken_over(now),
             Input::TransferTo {
                 candidates,
                 reason,

@@ -52,7 +52,7 @@ impl Transfer {
 }
 
 impl Call {
-    pub(crate) fn wants_transfer(&mut self, leg: LegId, to: String, now: Timestamp) {
+    pub(crate) fn wants_transfer(&mut self, leg: LegId, ask: TransferAsk, now: Timestamp) {
         if !self.is_talking() || self.transfer.is_some() {
             return self.tell_transfer(leg, 491, "Request Pending");
         }
@@ -69,7 +69,7 @@ impl Call {
             let reason = format!("it has been tried {MOST_TRANSFERS} times, the most of a call");
             return self.transfer_refused(603, reason, now);
         }
-        self.ask_transfer(TransferAsk::Wished { leg, to });
+        self.ask_transfer(ask);
     }
 
     pub(crate) fn transfer_to(
@@ -103,24 +103,56 @@ impl Call {
             }
         }
         for candidate in candidates {
-            self.emit(CallEventKind::Ringing {
-                leg: candidate.leg,
-                target: candidate.target,
-                name: candidate.name.clone(),
-                // Whoever asked for it knows.
-                group: None,
-                reason: candidate.reason.clone(),
-            });
-            let until = (now + candidate.ring_timeout).min(last);
-            if let Some(transfer) = &mut self.transfer {
-                transfer.legs.push(Rung {
-                    leg: candidate.leg,
-                    until,
-                    seconds: until.since(now).as_secs(),
-                    heard: false,
-                });
-            }
+            self.is_rung_until((now + candidate.ring_timeout).min(last), &candidate, now);
             self.act(Action::Ring(candidate));
+        }
+    }
+
+    /// The caller is to be joined with somebody who talks in another call. It goes on hearing what it hears: whoever puts it
+    /// through has it on hold.
+    pub(crate) fn join_with(&mut self, candidate: Candidate, reason: String, now: Timestamp) {
+        let Some(transfer) = &mut self.transfer else {
+            return;
+        };
+        if transfer.last.is_some() {
+            return;
+        }
+        let (by, until) = (transfer.by, now + candidate.ring_timeout);
+        transfer.last = Some(until);
+        self.emit(CallEventKind::Transferring { leg: by, reason });
+        self.is_rung_until(until, &candidate, now);
+        self.act(Action::TakeOver { leg: candidate.leg });
+    }
+
+    /// The callee goes on in another call.
+    pub(crate) fn taken_over(&mut self, now: Timestamp) {
+        if self.is_talking() {
+            self.drop_transfer();
+            self.emit(CallEventKind::HungUp { by: Party::Server });
+            self.act(Action::HangUp {
+                party: Party::Caller,
+            });
+            let reason = "the callee was joined with another caller".to_owned();
+            self.finish(Disposition::Answered, None, reason, now);
+        }
+    }
+
+    fn is_rung_until(&mut self, until: Timestamp, candidate: &Candidate, now: Timestamp) {
+        self.emit(CallEventKind::Ringing {
+            leg: candidate.leg,
+            target: candidate.target,
+            name: candidate.name.clone(),
+            // Whoever asked for it knows.
+            group: None,
+            reason: candidate.reason.clone(),
+        });
+        if let Some(transfer) = &mut self.transfer {
+            transfer.legs.push(Rung {
+                leg: candidate.leg,
+                until,
+                seconds: until.since(now).as_secs(),
+                heard: false,
+            });
         }
     }
 

@@ -38,7 +38,7 @@
 
 use std::time::Duration;
 
-use ringfence_model::{CallEventKind, LegId, Party, RecordingId, Timestamp};
+use ringfence_model::{CallEventKind, CallId, LegId, Party, RecordingId, Timestamp};
 use ringfence_routing::{Candidate, StepOutcome};
 
 /// Limits of a call.
@@ -283,6 +283,23 @@ pub enum Input {
         /// To whom, as that one says it.
         to: String,
     },
+    /// Whoever talks with the caller wants it joined with the one whom it has called in another call of ours (RFC 5589 §7).
+    /// [`Output::AskTransfer`] asks.
+    Join {
+        /// The leg of who wants it.
+        leg: LegId,
+        /// The other call.
+        with: CallId,
+    },
+    /// It is allowed: take whoever talks there over. The answer to [`Output::AskTransfer`] of a [`TransferAsk::Join`].
+    JoinWith {
+        /// Who is taken over, and within which time: nobody rings.
+        candidate: Candidate,
+        /// Who joins the caller with whom, in words that are shown.
+        reason: String,
+    },
+    /// The callee was taken over by another call ([`Action::TakeOver`]): this one is over, and the callee not hung up.
+    TakenOver,
     /// It is allowed: ring these. The answer to [`Output::AskTransfer`].
     TransferTo {
         /// Who is rung, together; at least one.
@@ -385,6 +402,12 @@ pub enum Action {
         /// The leg.
         leg: LegId,
     },
+    /// Take the callee of the call over that the transfer names, as this leg; `Answered` or `LegFailed` follows. The other
+    /// call hears `TakenOver`.
+    TakeOver {
+        /// The leg.
+        leg: LegId,
+    },
     /// Tell the leg that wanted a transfer what came of it (RFC 3515 §2.4.4).
     TellTransfer {
         /// The leg.
@@ -426,6 +449,13 @@ pub enum TransferAsk {
         /// To whom, as that one says it.
         to: String,
     },
+    /// May this leg have the caller joined with the one whom it has called?
+    Join {
+        /// The leg.
+        leg: LegId,
+        /// The call in which it did.
+        with: CallId,
+    },
     /// None of those who rang took the call: who is next?
     Next,
 }
@@ -439,7 +469,7 @@ pub enum Output {
     Emit(CallEventKind),
     /// Say what is next ([`proceed`](crate::Call::proceed)), then poll again. This came of the last; at first nothing.
     Ask(Option<StepOutcome>),
-    /// Answer by [`Input::TransferTo`] or [`Input::TransferRefused`], now or within
+    /// Answer by [`Input::TransferTo`], [`Input::JoinWith`] or [`Input::TransferRefused`], now or within
     /// [`DECIDED_WITHIN`](crate::DECIDED_WITHIN), and poll on. The call goes on meanwhile.
     AskTransfer(TransferAsk),
     /// Nothing now: handle [`Input::Timeout`] at this instant, or what happens before.

@@ -5,7 +5,9 @@ use std::time::Duration;
 use ringfence_callflow::{
     Action, Call, DECIDED_WITHIN, Input, LegFailure, Options, Output, Sound, TransferAsk,
 };
-use ringfence_model::{CallEventKind, Disposition, LegId, LegOutcome, Party, TargetId, Timestamp};
+use ringfence_model::{
+    CallEventKind, CallId, Disposition, LegId, LegOutcome, Party, TargetId, Timestamp,
+};
 use ringfence_routing::{Candidate, Route};
 
 const START: Timestamp = Timestamp::from_micros(1_000_000);
@@ -26,7 +28,7 @@ fn candidate(n: u128) -> Candidate {
     }
 }
 
-/// A call whose first leg talks, and wants the caller put through.
+/// A call whose first leg talks.
 struct Run {
     call: Call,
     now: Timestamp,
@@ -52,7 +54,30 @@ impl Run {
         };
         run.give(Input::Timeout);
         run.give(Input::Answered { leg: leg(0) });
+        run
+    }
+
+    /// The same, and it wants the caller put through.
+    fn wanting() -> Self {
+        let mut run = Self::new();
         run.wants();
+        run
+    }
+
+    /// The same, and the caller is to be joined with whom that one has called.
+    fn joining() -> Self {
+        let mut run = Self::new();
+        run.give(Input::Held { by: Party::Callee });
+        let with = CallId::new(START, 7);
+        run.give(Input::Join { leg: leg(0), with });
+        assert_eq!(run.asked, [TransferAsk::Join { leg: leg(0), with }]);
+        run.give(Input::JoinWith {
+            candidate: candidate(1),
+            reason: "Ann joins the caller with Ben".into(),
+        });
+        assert!(run.did(&Action::TakeOver { leg: leg(1) }));
+        let plays = |action: &Action| matches!(action, Action::Play { .. } | Action::Ring(_));
+        assert_eq!(run.actions.iter().filter(|one| plays(one)).count(), 1);
         run
     }
 
@@ -148,7 +173,7 @@ const CALLEE: Action = Action::HangUp {
 #[test]
 fn the_caller_hears_ringing_and_is_handed_over_even_when_who_wanted_it_has_left() {
     for leaves in [false, true] {
-        let mut run = Run::new();
+        let mut run = Run::wanting();
         let wished = TransferAsk::Wished {
             leg: leg(0),
             to: "102".into(),
@@ -180,7 +205,7 @@ fn the_caller_hears_ringing_and_is_handed_over_even_when_who_wanted_it_has_left(
 #[test]
 fn when_nobody_takes_it_the_caller_is_with_who_wanted_it_or_alone_and_hung_up() {
     for leaves in [false, true] {
-        let mut run = Run::new();
+        let mut run = Run::wanting();
         run.put_through(&[1, 2]);
         if leaves {
             run.give(Input::HungUp { by: Party::Callee });
@@ -222,7 +247,7 @@ fn when_nobody_takes_it_the_caller_is_with_who_wanted_it_or_alone_and_hung_up() 
 
 #[test]
 fn what_may_not_be_rings_nobody_and_nobody_waits_for_ever_for_who_decides() {
-    let mut run = Run::new();
+    let mut run = Run::wanting();
     run.refuses(403);
     assert_eq!(run.told(), [403]);
     assert!(run.call.is_talking());
@@ -238,7 +263,7 @@ fn what_may_not_be_rings_nobody_and_nobody_waits_for_ever_for_who_decides() {
 
 #[test]
 fn of_those_who_ring_together_the_others_are_given_up() {
-    let mut run = Run::new();
+    let mut run = Run::wanting();
     run.put_through(&[1, 2]);
     run.give(Input::Answered { leg: leg(2) });
     let cancel = Action::Cancel {
@@ -255,7 +280,7 @@ fn of_those_who_ring_together_the_others_are_given_up() {
 
 #[test]
 fn a_caller_that_hangs_up_meanwhile_ends_all_of_it() {
-    let mut run = Run::new();
+    let mut run = Run::wanting();
     run.put_through(&[1]);
     run.give(Input::HungUp { by: Party::Caller });
     assert!(run.did(&Action::Cancel {
@@ -272,11 +297,53 @@ fn a_caller_that_hangs_up_meanwhile_ends_all_of_it() {
 
 #[test]
 fn a_call_is_put_through_so_often_and_no_more() {
-    let mut run = Run::new();
+    let mut run = Run::wanting();
     for _ in 0..30 {
         run.refuses(404);
         run.wants();
     }
     assert_eq!(run.asked.len(), 20);
     assert_eq!(run.told().last(), Some(&603));
+}
+
+#[test]
+fn a_caller_is_joined_with_whom_the_callee_has_called() {
+    let mut run = Run::joining();
+    run.give(Input::Answered { leg: leg(1) });
+    assert!(run.did(&Action::HandOver { leg: leg(1) }));
+    assert_eq!(run.told(), [200]);
+    assert!(run.events.contains(&CallEventKind::Left { leg: leg(0) }));
+    run.give(Input::HungUp { by: Party::Callee });
+    assert!(run.did(&CALLER));
+    assert_eq!(
+        run.ended(),
+        Some((Disposition::Answered, "the callee hung up"))
+    );
+}
+
+#[test]
+fn when_the_colleague_is_gone_the_caller_stays_and_one_that_comes_too_late_is_hung_up() {
+    let mut run = Run::joining();
+    run.give(Input::LegFailed {
+        leg: leg(1),
+        failure: LegFailure::HungUp,
+    });
+    assert_eq!(run.asked.last(), Some(&TransferAsk::Next));
+    run.refuses(480);
+    assert_eq!(run.told(), [503]);
+    assert!(run.call.is_talking() && !run.did(&CALLER));
+
+    let mut run = Run::joining();
+    run.give(Input::HungUp { by: Party::Caller });
+    run.give(Input::Answered { leg: leg(1) });
+    assert!(run.did(&Action::Release { leg: leg(1) }));
+}
+
+#[test]
+fn a_call_whose_callee_was_taken_over_is_over_and_the_callee_not_hung_up() {
+    let mut run = Run::new();
+    run.give(Input::TakenOver);
+    assert!(run.did(&CALLER) && !run.did(&CALLEE));
+    let reason = "the callee was joined with another caller";
+    assert_eq!(run.ended(), Some((Disposition::Answered, reason)));
 }

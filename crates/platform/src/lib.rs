@@ -101,6 +101,8 @@ pub struct Platform {
     pub page_looks: fence::PageLooks,
     /// Every account's phones, and where they are registered.
     pub phones: phones::Phones,
+    /// Calls of phones to colleagues.
+    pub colleagues: calls::Colleagues,
     /// Who answers at targets, and whether they may be rung.
     pub agents: agents::Agents,
     /// Failed sign-ins and one-time links.
@@ -180,6 +182,7 @@ impl Platform {
             trunks: calls::Trunks::default(),
             page_looks: fence::PageLooks::new(own.clone()),
             phones: phones::Phones::default(),
+            colleagues: calls::Colleagues::default(),
             agents: agents::Agents::default(),
             sign_ins: accounts::SignIns::new(),
             standing: servers::Standing::default(),

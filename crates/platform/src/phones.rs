@@ -87,6 +87,20 @@ impl Platform {
         })
     }
 
+    /// Whose a phone is.
+    pub(crate) fn account_of_phone(&self, phone: TargetId) -> Option<AccountId> {
+        let known = self.phones.known.load();
+        known.get(&phone).map(|phone| phone.account)
+    }
+
+    /// An account's phones by the users that they register as, in lower case.
+    pub(crate) fn extensions(&self, account: AccountId) -> HashMap<String, TargetId> {
+        let known = self.phones.known.load();
+        let own = known.values().filter(|phone| phone.account == account);
+        own.map(|phone| (phone.user.to_ascii_lowercase(), phone.target))
+            .collect()
+    }
+
     /// Brings back where phones were registered before a restart.
     ///
     /// # Errors

@@ -62,7 +62,7 @@ async fn until<T>(world: &World, what: &str, mut ask: impl AsyncFnMut() -> Optio
     }
 }
 
-/// A phone that is registered; so many are then.
+/// A phone with two lines that is registered; so many are then.
 async fn phone(world: &World, db: &Db, user: &str, tone_hz: u32, count: usize) -> Baresip {
     let registrar = Registrar {
         address: world.sip,
@@ -70,7 +70,7 @@ async fn phone(world: &World, db: &Db, user: &str, tone_hz: u32, count: usize) -
         transport: "udp",
         interval: 600,
     };
-    let phone = Baresip::registered(free_ports(), user, &registrar, tone_hz).await;
+    let phone = Baresip::with_lines(free_ports(), user, &registrar, tone_hz, 2).await;
     let account = db.first_account().await.unwrap().unwrap().id;
     until(world, "registered", async || {
         let found = db.registrations(account, now()).await.unwrap();
@@ -141,7 +141,13 @@ async fn an_agents_phone_puts_its_caller_through_to_a_colleague_and_the_recordin
     assert!(legs[0].ended_at <= legs[1].answered_at);
     assert_eq!(call.target, Some(legs[1].target));
 
-    // The caller on the left all the time; Ann, then Ben on the right.
+    assert_recorded(&world, &db, &call).await;
+    assert!(server.stop().success(), "{}", world.said());
+    db.close().await;
+}
+
+/// The caller is on the left all the time; Ann, then Ben on the right.
+async fn assert_recorded(world: &World, db: &Db, call: &Call) {
     let recording = db.recording_of_call(call.account, call.id).await.unwrap();
     let path = world.recordings().join(recording.unwrap().path);
     let mut reader = hound::WavReader::open(path).unwrap();
@@ -157,6 +163,68 @@ async fn an_agents_phone_puts_its_caller_through_to_a_colleague_and_the_recordin
     assert_eq!(heard(&left[last..]), Some(440.0));
     assert_eq!(heard(&right[second / 4..second]), Some(880.0), "Ann");
     assert_eq!(heard(&right[last..]), Some(600.0), "Ben");
+}
+
+/// Ann has her caller on hold, calls Ben, and joins them. baresip of this age has no key for the last of it: the test writes
+/// what a newer one sends.
+#[tokio::test]
+async fn an_agents_phone_calls_a_colleague_and_joins_its_caller_with_that_one() {
+    let world = world(Engine::Sqlite).await;
+    let db = world.db().await;
+    let server = world.serve();
+    let mut ann = phone(&world, &db, "ann", 880, 1).await;
+    let mut ben = phone(&world, &db, "102", 600, 2).await;
+    let mut caller = Baresip::start(free_ports(), "+441632960001", 440).await;
+    caller.dial(&format!("sip:{NUMBER}@{}", world.sip)).await;
+    ann.answer().await;
+    caller.event("CALL_ESTABLISHED").await;
+    ann.event("CALL_RTPESTAB").await;
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    ann.hold().await;
+    until(&world, "the hold", async || {
+        let told = events(&db, &newest(&db).await?).await;
+        let by = ringfence_model::Party::Callee;
+        told.contains(&CallEventKind::Held { by }).then_some(())
+    })
+    .await;
+
+    let colleague = format!("sip:102@{}", world.sip);
+    ann.dial(&colleague).await;
+    ben.answer().await;
+    ben.event("CALL_RTPESTAB").await;
+    ann.event("CALL_ESTABLISHED").await;
+    let replaces = ann.replaces("102");
+    ann.line(1).await;
+    ann.transfer(&format!("{colleague}?Replaces={replaces}"))
+        .await;
+    ann.event("CALL_CLOSED").await;
+    ann.event("CALL_CLOSED").await;
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    caller.hang_up().await;
+    ben.event("CALL_CLOSED").await;
+
+    let call = ended(&db, &world).await;
+    assert_eq!(call.disposition, Some(Disposition::Answered));
+    let told = events(&db, &call).await;
+    let joined = told.iter().any(|kind| match kind {
+        CallEventKind::Transferring { leg, reason } => {
+            *leg == leg_of(&told, "Ann")
+                && reason.starts_with("Ann joins the caller with Ben Jones after a talk of ")
+        }
+        _ => false,
+    });
+    assert!(joined, "{told:?}");
+    let legs = db.legs(call.account, call.id).await.unwrap();
+    assert_eq!(legs.len(), 2);
+    for leg in &legs {
+        assert_eq!(leg.outcome, Some(LegOutcome::Answered));
+    }
+    assert_eq!(call.target, Some(legs[1].target));
+    let every = CallFilter::default();
+    let all = db.calls(call.account, &every, None, 10).await.unwrap();
+    let all = all.calls;
+    assert_eq!(all.len(), 1, "a talk inside the house is no call: {all:?}");
+    assert_recorded(&world, &db, &call).await;
     assert!(server.stop().success(), "{}", world.said());
     db.close().await;
 }

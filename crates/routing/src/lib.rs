@@ -42,7 +42,9 @@ pub use periods::{Period, Periods, periods};
 pub use problem::{PlanError, PlanProblem, PlanWarning};
 pub use route::{Candidate, Destinations, MAX_CANDIDATES, Refusal, Route};
 pub use skip::{Skip, admitted, full};
-pub use transfer::{NoTransfer, PutThrough, TransferRules, may_ring, put_through};
+pub use transfer::{
+    NoTransfer, PutThrough, Talk, TransferRules, colleague, join, may_ring, put_through,
+};
 pub use trial::{Stage, trial};
 pub use validate::{MAX_STEPS_OF_A_PLAN, validate};
 pub use walk::{MAX_STEPS_OF_A_CALL, Walk};

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use ringfence_model::{
-    Dialling, E164, Target, TargetGroupId, TargetId, Timestamp, TransfersTo, TrunkId,
+    AccountId, Dialling, E164, Target, TargetGroupId, TargetId, Timestamp, TransfersTo, TrunkId,
 };
 
 use crate::dialling::{Forbidden, may_dial};
@@ -41,6 +41,17 @@ pub struct TransferRules<'a> {
     pub trunks: &'a [TrunkId],
 }
 
+/// A call of one phone of an account to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Talk {
+    /// Whose phones they are.
+    pub account: AccountId,
+    /// Who calls.
+    pub by: TargetId,
+    /// Who has answered, if somebody has.
+    pub with: Option<TargetId>,
+}
+
 /// Why a caller is not put through.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NoTransfer {
@@ -60,6 +71,10 @@ pub enum NoTransfer {
     Forbidden(Forbidden),
     /// No trunk takes calls, or several do and none of them brought this one.
     NoTrunk,
+    /// The call that the caller is to be joined with is over, or is not one that this phone made to a colleague.
+    NotItsTalk,
+    /// The colleague has not answered yet.
+    RingsStill,
 }
 
 impl NoTransfer {
@@ -68,6 +83,8 @@ impl NoTransfer {
         match self {
             Self::Nobody => 404,
             Self::Itself => 482,
+            Self::NotItsTalk => 481,
+            Self::RingsStill => 480,
             Self::Several => 485,
             Self::NoTrunk => 503,
             Self::Closed | Self::NotOurs | Self::NoNumbers | Self::Forbidden(_) => 403,
@@ -85,6 +102,8 @@ impl NoTransfer {
             Self::NoNumbers => "no_numbers",
             Self::Forbidden(_) => "forbidden_number",
             Self::NoTrunk => "no_trunk",
+            Self::NotItsTalk => "not_its_talk",
+            Self::RingsStill => "rings_still",
         }
     }
 }
@@ -110,6 +129,12 @@ impl fmt::Display for NoTransfer {
             Self::NoTrunk => f.write_str(
                 "no trunk is known to carry it: give the trunk that the call came in by a `send_to`",
             ),
+            Self::NotItsTalk => f.write_str(
+                "expected a call under way that this phone made to a colleague's extension here, and it is none",
+            ),
+            Self::RingsStill => f.write_str(
+                "the colleague has not answered yet: wait for that, or dial the extension as a transfer",
+            ),
         }
     }
 }
@@ -123,19 +148,58 @@ pub fn put_through(
     from: Option<TargetId>,
     rules: &TransferRules<'_>,
 ) -> Result<PutThrough, NoTransfer> {
-    if rules.dialling.transfers == TransfersTo::Nobody {
-        return Err(NoTransfer::Closed);
-    }
-    let targets = &rules.destinations.targets;
-    let from = from
-        .and_then(|from| targets.get(&from))
-        .filter(|target| !is_number(target))
-        .ok_or(NoTransfer::NotOurs)?;
+    let from = may_put_through(from, rules)?;
     match named(to, rules)? {
         Some(PutThrough::Target(target)) if target == from.id => Err(NoTransfer::Itself),
         Some(found) => Ok(found),
         None => number(to, rules),
     }
+}
+
+/// Whom the caller is joined with when the target `from`, who talks with it, has called that one (RFC 5589 §7).
+///
+/// # Errors
+/// Why it is not.
+pub fn join(
+    talk: Option<&Talk>,
+    from: Option<TargetId>,
+    rules: &TransferRules<'_>,
+) -> Result<TargetId, NoTransfer> {
+    let from = may_put_through(from, rules)?;
+    let its_own = |talk: &&Talk| talk.account == from.account && talk.by == from.id;
+    let talk = talk.filter(its_own).ok_or(NoTransfer::NotItsTalk)?;
+    talk.with.ok_or(NoTransfer::RingsStill)
+}
+
+/// Whom a phone of the account calls that dials `to`: the extension of a colleague, and nothing else, so that no call
+/// leaves the account for a phone.
+///
+/// # Errors
+/// Why nobody.
+pub fn colleague<S: std::hash::BuildHasher>(
+    to: &str,
+    from: TargetId,
+    extensions: &HashMap<String, TargetId, S>,
+) -> Result<TargetId, NoTransfer> {
+    match extensions.get(&to.trim().to_ascii_lowercase()) {
+        None => Err(NoTransfer::Nobody),
+        Some(target) if *target == from => Err(NoTransfer::Itself),
+        Some(target) => Ok(*target),
+    }
+}
+
+/// Who talks with the caller, when that one may put it through.
+fn may_put_through<'a>(
+    from: Option<TargetId>,
+    rules: &TransferRules<'a>,
+) -> Result<&'a Target, NoTransfer> {
+    if rules.dialling.transfers == TransfersTo::Nobody {
+        return Err(NoTransfer::Closed);
+    }
+    let targets = &rules.destinations.targets;
+    from.and_then(|from| targets.get(&from))
+        .filter(|target| !is_number(target))
+        .ok_or(NoTransfer::NotOurs)
 }
 
 /// Whether a target may be rung by itself at this moment.
@@ -239,17 +303,22 @@ mod tests {
         made
     }
 
-    fn asked(to: &str, from: u128, dialling: &Dialling) -> Result<PutThrough, NoTransfer> {
-        let destinations = destinations();
-        let extensions = [("101".to_owned(), target(1)), ("ben".to_owned(), target(2))].into();
-        let rules = TransferRules {
-            destinations: &destinations,
-            extensions: &extensions,
+    fn extensions() -> HashMap<String, TargetId> {
+        [("101".to_owned(), target(1)), ("ben".to_owned(), target(2))].into()
+    }
+
+    fn with_rules<T>(dialling: &Dialling, ask: impl FnOnce(&TransferRules<'_>) -> T) -> T {
+        ask(&TransferRules {
+            destinations: &destinations(),
+            extensions: &extensions(),
             dialling,
             home: "GB",
             trunks: &[trunk()],
-        };
-        put_through(to, Some(target(from)), &rules)
+        })
+    }
+
+    fn asked(to: &str, from: u128, dialling: &Dialling) -> Result<PutThrough, NoTransfer> {
+        with_rules(dialling, |rules| put_through(to, Some(target(from)), rules))
     }
 
     #[test]
@@ -299,5 +368,55 @@ mod tests {
         let nothing = Dialling::default();
         assert_eq!(asked("ben", 3, &nothing), Err(NoTransfer::NotOurs));
         assert_eq!(asked("ben", 99, &nothing), Err(NoTransfer::NotOurs));
+    }
+
+    #[test]
+    fn a_phone_dials_the_extension_of_a_colleague_and_nothing_else() {
+        for (to, found) in [
+            ("101", Ok(target(1))),
+            (" BEN", Err(NoTransfer::Itself)),
+            ("Ann Smith", Err(NoTransfer::Nobody)),
+            ("sales-team", Err(NoTransfer::Nobody)),
+            ("+442079460123", Err(NoTransfer::Nobody)),
+            ("", Err(NoTransfer::Nobody)),
+        ] {
+            assert_eq!(colleague(to, target(2), &extensions()), found, "{to}");
+        }
+    }
+
+    #[test]
+    fn a_caller_is_joined_with_the_colleague_of_who_called_that_one_and_with_nobody_else() {
+        let talk = Talk {
+            account: AccountId::new(NOW, 1),
+            by: target(1),
+            with: Some(target(2)),
+        };
+        let elsewhere = Talk {
+            account: AccountId::new(NOW, 2),
+            ..talk
+        };
+        let rings = Talk { with: None, ..talk };
+        let asked = |talk: Option<Talk>, from, dialling: &Dialling| {
+            with_rules(dialling, |rules| {
+                join(talk.as_ref(), Some(target(from)), rules)
+            })
+        };
+        let open = Dialling::default();
+        assert_eq!(asked(Some(talk), 1, &open), Ok(target(2)));
+        assert_eq!(asked(Some(rings), 1, &open), Err(NoTransfer::RingsStill));
+        for (talk, from) in [
+            (None, 1),
+            (Some(talk), 2),
+            (Some(elsewhere), 1),
+            (Some(rings), 4),
+        ] {
+            assert_eq!(asked(talk, from, &open), Err(NoTransfer::NotItsTalk));
+        }
+        assert_eq!(asked(Some(talk), 3, &open), Err(NoTransfer::NotOurs));
+        let closed = Dialling {
+            transfers: TransfersTo::Nobody,
+            ..Dialling::default()
+        };
+        assert_eq!(asked(Some(talk), 1, &closed), Err(NoTransfer::Closed));
     }
 }

@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::RwLock;
-use ringfence_model::LegId;
+use ringfence_model::{CallId, LegId};
 use rsipstack::transaction::Transaction;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::call::TakenLeg;
 
 /// Which dialog of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,19 +17,32 @@ pub(crate) enum DialogOf {
     Leg(LegId),
 }
 
-/// A request that came inside a dialog.
-pub(crate) struct Arrival {
-    pub dialog: DialogOf,
-    pub transaction: Transaction,
+/// What comes to a call.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all of them are requests, and a call has room for a few"
+)]
+pub(crate) enum Arrival {
+    /// A request inside one of its dialogs.
+    Request {
+        dialog: DialogOf,
+        transaction: Transaction,
+    },
+    /// Another call wants its callee.
+    LegWanted(oneshot::Sender<TakenLeg>),
 }
 
 /// Call-ID and our own tag: what names a dialog from our side (RFC 3261 §12).
 type Key = (String, String);
 
+/// Which call a dialog belongs to.
 #[derive(Clone)]
-struct Entry {
-    dialog: DialogOf,
-    inbox: mpsc::Sender<Arrival>,
+pub(crate) struct Entry {
+    pub dialog: DialogOf,
+    pub call: CallId,
+    /// The other side's tag, of a caller's dialog.
+    pub remote_tag: Option<String>,
+    pub inbox: mpsc::Sender<Arrival>,
 }
 
 /// The dialogs of all calls. Cheap to clone.
@@ -47,17 +62,9 @@ pub(crate) enum Delivery {
 
 impl Dialogs {
     /// Enters a dialog until the registration is dropped.
-    pub(crate) fn register(
-        &self,
-        call_id: &str,
-        local_tag: &str,
-        dialog: DialogOf,
-        inbox: mpsc::Sender<Arrival>,
-    ) -> Registration {
+    pub(crate) fn register(&self, call_id: &str, local_tag: &str, entry: Entry) -> Registration {
         let key = (call_id.to_owned(), local_tag.to_owned());
-        self.entries
-            .write()
-            .insert(key.clone(), Entry { dialog, inbox });
+        self.entries.write().insert(key.clone(), entry);
         Registration {
             dialogs: self.clone(),
             key,
@@ -70,6 +77,12 @@ impl Dialogs {
         self.entries.read().contains_key(&key)
     }
 
+    /// The call that has such a dialog.
+    pub(crate) fn find(&self, call_id: &str, local_tag: &str) -> Option<Entry> {
+        let key = (call_id.to_owned(), local_tag.to_owned());
+        self.entries.read().get(&key).cloned()
+    }
+
     /// Hands a request to the call that its dialog belongs to.
     pub(crate) fn deliver(
         &self,
@@ -77,20 +90,19 @@ impl Dialogs {
         local_tag: &str,
         transaction: Transaction,
     ) -> Delivery {
-        let key = (call_id.to_owned(), local_tag.to_owned());
-        let entry = self.entries.read().get(&key).cloned();
-        let Some(Entry { dialog, inbox }) = entry else {
+        let Some(Entry { dialog, inbox, .. }) = self.find(call_id, local_tag) else {
             return Delivery::Unknown(transaction);
         };
-        match inbox.try_send(Arrival {
-            dialog,
-            transaction,
-        }) {
-            Ok(()) => Delivery::Delivered,
-            Err(mpsc::error::TrySendError::Full(arrival)) => Delivery::Full(arrival.transaction),
-            Err(mpsc::error::TrySendError::Closed(arrival)) => {
-                Delivery::Unknown(arrival.transaction)
+        match inbox.try_reserve() {
+            Ok(room) => {
+                room.send(Arrival::Request {
+                    dialog,
+                    transaction,
+                });
+                Delivery::Delivered
             }
+            Err(mpsc::error::TrySendError::Full(())) => Delivery::Full(transaction),
+            Err(mpsc::error::TrySendError::Closed(())) => Delivery::Unknown(transaction),
         }
     }
 
@@ -107,6 +119,13 @@ pub(crate) struct Registration {
     key: Key,
 }
 
+impl Registration {
+    /// The dialog belongs to another call from now on.
+    pub(crate) fn pass_on(&self, entry: Entry) {
+        self.dialogs.entries.write().insert(self.key.clone(), entry);
+    }
+}
+
 impl Drop for Registration {
     fn drop(&mut self) {
         self.dialogs.entries.write().remove(&self.key);
@@ -121,7 +140,13 @@ mod tests {
     fn a_dialog_goes_when_its_registration_does() {
         let dialogs = Dialogs::default();
         let (inbox, _requests) = mpsc::channel(1);
-        let registration = dialogs.register("c", "t", DialogOf::Caller, inbox);
+        let entry = Entry {
+            dialog: DialogOf::Caller,
+            call: CallId::new(ringfence_model::Timestamp::from_micros(1), 1),
+            remote_tag: None,
+            inbox,
+        };
+        let registration = dialogs.register("c", "t", entry);
         assert!(dialogs.contains("c", "t"));
         assert!(!dialogs.contains("c", "other"));
         drop(registration);

@@ -252,7 +252,8 @@ pub(crate) fn escaped(user: &str) -> String {
     })
 }
 
-fn unescape(text: &str) -> String {
+/// The same as it was meant.
+pub(crate) fn unescape(text: &str) -> String {
     let mut octets = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [first, others @ ..] = rest {

@@ -216,6 +216,14 @@ impl Description {
             && self.rtp.ip().is_unspecified() == other.rtp.ip().is_unspecified()
     }
 
+    /// Sound is wanted from it and towards it, whatever it said before.
+    pub(crate) fn flow_both_ways(&mut self) {
+        self.direction = Direction::SendReceive;
+        if self.rtp.port() == 0 {
+            self.streams.clear();
+        }
+    }
+
     /// Whether it asks for silence towards itself: hold in any of its dresses.
     pub(crate) fn is_hold(&self) -> bool {
         self.direction.is_hold() || self.rtp.port() == 0 || self.rtp.ip().is_unspecified()
@@ -241,6 +249,11 @@ impl LocalEnd {
             version: session,
             said: String::new(),
         }
+    }
+
+    /// The same end at another place: its next description follows the last one (RFC 3264 §8).
+    pub(crate) fn moved_to(&mut self, other: &Self) {
+        self.rtp = other.rtp;
     }
 
     /// What was last said to this side, word for word: a refresh changes nothing (RFC 4028 §7.4).

@@ -46,8 +46,8 @@ pub struct InviteFacts {
 pub enum Origin {
     /// A trunk, known by its address.
     Trunk(TrunkId),
-    /// The phone of a target, registered where the call came from, with its password proved: it dials a feature code and
-    /// never somebody else.
+    /// The phone of a target, registered where the call came from, with its password proved: it dials a feature code or a
+    /// colleague, and its user stands as the caller.
     Phone(TargetId),
 }
 

@@ -154,6 +154,8 @@ pub(crate) enum Wire {
     Reinvite(Party),
     /// Our re-INVITE to a side, on behalf of the other.
     Forwarded(Party),
+    /// Our re-INVITE to a leg that came over from another call.
+    Moved(LegId),
     /// Our request for a side's sign of life.
     Refresh(Party),
     /// Anything whose outcome changes nothing: BYE, CANCEL, INFO and answers to theirs.

@@ -61,7 +61,7 @@ impl Baresip {
     /// When baresip cannot be started: it is Debian's package of that name.
     pub async fn start(address: SocketAddr, user: &str, tone_hz: u32) -> Self {
         let account = format!("<sip:{user}@127.0.0.1>;regint=0;answermode=manual\n");
-        Self::with_account(address, account, tone_hz).await
+        Self::with_account(address, account, tone_hz, 1).await
     }
 
     /// The same, but it registers as `user`, at once: what comes of that is there before its events can be heard.
@@ -74,6 +74,20 @@ impl Baresip {
         registrar: &Registrar,
         tone_hz: u32,
     ) -> Self {
+        Self::with_lines(address, user, registrar, tone_hz, 1).await
+    }
+
+    /// The same, with so many calls at once.
+    ///
+    /// # Panics
+    /// As [`Baresip::start`] does.
+    pub async fn with_lines(
+        address: SocketAddr,
+        user: &str,
+        registrar: &Registrar,
+        tone_hz: u32,
+        lines: u32,
+    ) -> Self {
         let Registrar {
             address: at,
             password,
@@ -83,14 +97,14 @@ impl Baresip {
         let account = format!(
             "<sip:{user}@{at};transport={transport}>;auth_pass={password};regint={interval};answermode=manual\n"
         );
-        Self::with_account(address, account, tone_hz).await
+        Self::with_account(address, account, tone_hz, lines).await
     }
 
-    async fn with_account(address: SocketAddr, account: String, tone_hz: u32) -> Self {
+    async fn with_account(address: SocketAddr, account: String, tone_hz: u32, lines: u32) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let control = SocketAddr::from((Ipv4Addr::LOCALHOST, crate::ports::free_port()));
         for (name, text) in [
-            ("config", configuration(address, control, tone_hz)),
+            ("config", configuration(address, control, tone_hz, lines)),
             ("accounts", account),
             ("contacts", String::new()),
         ] {
@@ -101,6 +115,7 @@ impl Baresip {
             .expect("a temporary file can be written");
         let errors = log.try_clone().expect("a file can be opened twice");
         let mut child = Command::new("baresip")
+            .arg("-s")
             .arg("-f")
             .arg(folder.path())
             .stdin(Stdio::null())
@@ -171,6 +186,32 @@ impl Baresip {
         self.tell("transfer", uri).await;
     }
 
+    /// Goes to another of its calls: 1 is the first.
+    pub async fn line(&mut self, number: u32) {
+        self.tell("line", &number.to_string()).await;
+    }
+
+    /// How others name the dialog with `user` whom it has called (RFC 3891), escaped as in a URI: its own trace has the tags.
+    ///
+    /// # Panics
+    /// When it has called nobody of that name who answered.
+    pub fn replaces(&self, user: &str) -> String {
+        let log = said(&self.folder);
+        let to = format!("To: <sip:{user}@");
+        let messages = log.split("\r\n\r\n").chain(log.split("\n\n"));
+        let found = messages.filter_map(|message| {
+            let line = |name: &str| message.lines().find(|line| line.starts_with(name));
+            let tag = |line: &str| Some(line.split(";tag=").nth(1)?.trim().to_owned());
+            let to_tag = tag(line(&to)?)?;
+            let from_tag = tag(line("From:")?)?;
+            let id = line("Call-ID:")?.split_once(':')?.1.trim();
+            Some(format!("{id}%3Bto-tag%3D{to_tag}%3Bfrom-tag%3D{from_tag}"))
+        });
+        let found: Vec<String> = found.collect();
+        let last = found.last().cloned();
+        last.unwrap_or_else(|| panic!("expected a call to {user}:\n{log}"))
+    }
+
     /// Ends the call: BYE, or CANCEL while it rings.
     pub async fn hang_up(&mut self) {
         self.tell("hangup", "").await;
@@ -220,9 +261,9 @@ impl Baresip {
 }
 
 /// Its tone generator knows 48 kHz and two channels only; baresip makes 8 kHz and one of them.
-fn configuration(address: SocketAddr, control: SocketAddr, tone_hz: u32) -> String {
+fn configuration(address: SocketAddr, control: SocketAddr, tone_hz: u32, lines: u32) -> String {
     format!(
-        "sip_listen {address}\nnet_interface {host}\ncall_max_calls 1\n\
+        "sip_listen {address}\nnet_interface {host}\ncall_max_calls {lines}\n\
          audio_source ausine,{tone_hz}\naudio_player aubridge,nowhere\n\
          ausrc_srate 48000\nausrc_channels 2\n\
          module_path /usr/lib/baresip/modules\nmodule g711.so\nmodule ausine.so\nmodule aubridge.so\n\

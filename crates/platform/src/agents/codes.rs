@@ -1,6 +1,6 @@
 //! Feature codes: what an agent's phone dials to say how its agent stands, and the word that it hears for it.
 //!
-//! A phone that dials is answered by this server alone; whatever it dials, nobody is rung.
+//! A phone that dials a code is answered by this server alone, and nobody is rung.
 
 use std::sync::Arc;
 
@@ -106,7 +106,7 @@ async fn said(
     dialled: &str,
 ) -> Result<String, (u16, &'static str)> {
     let code = CODES.iter().find(|code| code.code == dialled);
-    let code = code.ok_or((404, "it is no feature code; a phone calls nobody here"))?;
+    let code = code.ok_or((404, "it is no feature code"))?;
     let Some(known) = platform.known_agent(phone) else {
         return Err((403, "the phone's target has no agent"));
     };

@@ -5,6 +5,7 @@
 
 mod about;
 pub(crate) mod answered_before;
+mod colleagues;
 mod facts;
 mod journal;
 pub(crate) mod manner;
@@ -35,6 +36,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::board::{BoardCall, BoardState};
 use crate::{Platform, agents, now, random};
+pub use colleagues::Colleagues;
 pub use facts::CallFacts;
 use journal::Journal;
 use planned::{PlannedCall, Surroundings};
@@ -124,7 +126,12 @@ async fn decide(
     calls: TaskTracker,
 ) {
     if let Origin::Phone(phone) = facts.origin {
-        return agents::answer(&platform, phone, &facts, decision, &calls).await;
+        let is_code = agents::CODES.iter().any(|one| one.code == facts.dialled);
+        return if is_code {
+            agents::answer(&platform, phone, &facts, decision, &calls).await
+        } else {
+            colleagues::answer(&platform, phone, &facts, decision).await
+        };
     }
     match begin(&platform, &facts, desk, now()).await {
         Ok((setup, journal)) => {
@@ -241,7 +248,7 @@ async fn begin(
     let flow: Box<dyn Flow> = if let Some(why) = stopped {
         Box::new(withheld::flow(why, now))
     } else {
-        let transferring = Transferring::new(desk, origin);
+        let transferring = Transferring::new(desk, origin, platform.colleagues.clone());
         let surroundings = Surroundings::of(platform, call.account, transferring);
         let (known, records) = (Arc::clone(&known), platform.settings.record_calls);
         let call = PlannedCall::new(surroundings, document, known, about, records, now);

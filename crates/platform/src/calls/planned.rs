@@ -381,6 +381,24 @@ impl PlannedCall {
         Ok(candidates)
     }
 
+    /// Takes a place at a target that has the call already, in another one of the house: its caps were asked then.
+    pub(super) fn hold_uncapped(&mut self, candidate: &Candidate) -> Result<(), String> {
+        let caps = Caps::default();
+        let group = None::<TargetGroupId>;
+        let mut deciding = self.places.decide();
+        let taken = deciding.take_target(candidate.target, group, &caps, self.now);
+        drop(deciding);
+        let place = taken.map_err(|skip| skip.to_string())?;
+        self.held.push(Held {
+            legs: vec![candidate.leg],
+            target: candidate.target,
+            name: candidate.name.clone(),
+            group,
+            place,
+        });
+        Ok(())
+    }
+
     /// The target that a leg was rung at, and its name.
     pub(super) fn held_by(&self, leg: LegId) -> Option<(TargetId, &str)> {
         let held = self.held.iter().find(|held| held.legs.contains(&leg))?;

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 
 use super::*;
 use crate::arrangement::Reach;
+use crate::calls::colleagues::Colleagues;
 use crate::calls::transferring::{CallOrigin, Desk, FactsWanted};
 
 pub(in crate::calls) const NOW: Timestamp = Timestamp::from_micros(1_000_000);
@@ -97,6 +98,8 @@ pub(in crate::calls) fn known(strategy: Strategy) -> Arc<NumberFacts> {
 /// A call of its own, what it rings, and what it tells.
 pub(in crate::calls) struct Run {
     pub flow: PlannedCall,
+    /// Calls of phones to each other.
+    pub colleagues: Colleagues,
     /// What it asks about its transfers.
     pub desk: mpsc::Receiver<FactsWanted>,
     pub rung: Vec<LegId>,
@@ -106,7 +109,7 @@ pub(in crate::calls) struct Run {
 }
 
 /// Transfers of a call that came in by the first trunk.
-fn transferring() -> (Transferring, mpsc::Receiver<FactsWanted>) {
+fn transferring(colleagues: &Colleagues) -> (Transferring, mpsc::Receiver<FactsWanted>) {
     let (desk, wanted) = Desk::open();
     let origin = CallOrigin {
         dialled: "+442079460001".parse().unwrap(),
@@ -120,7 +123,8 @@ fn transferring() -> (Transferring, mpsc::Receiver<FactsWanted>) {
         },
         received_at: NOW,
     };
-    (Transferring::new(desk, origin), wanted)
+    let transferring = Transferring::new(desk, origin, colleagues.clone());
+    (transferring, wanted)
 }
 
 impl Run {
@@ -149,7 +153,8 @@ impl Run {
             steps: [("sales".into(), step)].into(),
         });
         let about = CallFacts::default();
-        let (transferring, desk) = transferring();
+        let colleagues = Colleagues::default();
+        let (transferring, desk) = transferring(&colleagues);
         let surroundings = Surroundings {
             places: live.places(account()),
             phones,
@@ -157,6 +162,7 @@ impl Run {
         };
         let mut run = Self {
             flow: PlannedCall::new(surroundings, &plan, known, about, true, NOW),
+            colleagues,
             desk,
             rung: Vec::new(),
             told: Vec::new(),
@@ -175,6 +181,7 @@ impl Run {
         loop {
             match self.flow.poll() {
                 Output::Do(Action::Ring(candidate)) => self.rung.push(candidate.leg),
+                Output::Do(Action::TakeOver { leg }) => self.rung.push(leg),
                 Output::Emit(CallEventKind::Decided { reason, .. }) => self.told.push(reason),
                 Output::Emit(
                     event @ (CallEventKind::Transferring { .. }

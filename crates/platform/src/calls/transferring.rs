@@ -9,13 +9,16 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use ringfence_callflow::{Input, Next, Sound, TransferAsk};
 use ringfence_live::Place;
-use ringfence_model::{CallEventKind, E164, LegId, TargetGroupId, TargetId, Timestamp, TrunkId};
+use ringfence_model::{
+    CallEventKind, CallId, E164, LegId, TargetGroupId, TargetId, Timestamp, TrunkId,
+};
 use ringfence_routing::{
-    Candidate, Chance, PutThrough, TransferRules, View, balance, may_ring, put_through,
+    Candidate, Chance, PutThrough, TransferRules, View, balance, join, may_ring, put_through,
 };
 use ringfence_tracking::Attribution;
 use tokio::sync::{Notify, mpsc};
 
+use super::colleagues::{Colleagues, Underway};
 use super::facts::NumberFacts;
 use super::planned::{PlannedCall, rounds};
 use super::withheld;
@@ -55,13 +58,26 @@ pub(super) struct CallOrigin {
     pub(super) received_at: Timestamp,
 }
 
+/// How long a colleague's phone may take to say where its sound is to go.
+const MOVES_WITHIN: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// What somebody wants for a caller.
+#[derive(Debug)]
+enum Wish {
+    /// To be put through to whom these words name.
+    To(String),
+    /// To be joined with the colleague who was called in this call.
+    JoinIn(CallId),
+}
+
 /// What a call knows of its transfer.
 #[derive(Debug)]
 pub(super) struct Transferring {
     desk: Desk,
     of: Arc<CallOrigin>,
-    /// Who wants it, and to whom, until that is decided.
-    wish: Option<(LegId, String)>,
+    colleagues: Colleagues,
+    /// Who wants what, until that is decided.
+    wish: Option<(LegId, Wish)>,
     answer: Arc<Mutex<Option<Known>>>,
     /// Its place in the group that is rung for it.
     pub(super) group: Option<Place>,
@@ -91,10 +107,11 @@ impl Desk {
 }
 
 impl Transferring {
-    pub(super) fn new(desk: Desk, of: CallOrigin) -> Self {
+    pub(super) fn new(desk: Desk, of: CallOrigin, colleagues: Colleagues) -> Self {
         Self {
             desk,
             of: Arc::new(of),
+            colleagues,
             wish: None,
             answer: Arc::default(),
             group: None,
@@ -141,21 +158,27 @@ impl PlannedCall {
     /// Something is to be said about a transfer.
     pub(super) fn asked_about_transfer(&mut self, ask: TransferAsk) {
         let answer = match ask {
-            TransferAsk::Wished { leg, to } => {
-                *self.transferring.answer.lock() = None;
-                self.transferring.wish = Some((leg, to));
-                if self.transferring.ask(&self.wake) {
-                    return;
-                }
-                self.transferring.wish = None;
-                refused(503, "the server has no time for it".to_owned())
-            }
-            TransferAsk::Next => match self.next_round() {
+            TransferAsk::Wished { leg, to } => self.ask_at_desk(leg, Wish::To(to)),
+            TransferAsk::Join { leg, with } => self.ask_at_desk(leg, Wish::JoinIn(with)),
+            TransferAsk::Next => Some(match self.next_round() {
                 Some(Next::Ring { candidates, .. }) => rings(candidates, String::new()),
                 _ => refused(480, "nobody took the transfer".to_owned()),
-            },
+            }),
         };
-        self.call.handle(answer, self.now);
+        if let Some(answer) = answer {
+            self.call.handle(answer, self.now);
+        }
+    }
+
+    /// Asks for what is to be known; a refusal when that cannot be asked.
+    fn ask_at_desk(&mut self, leg: LegId, wish: Wish) -> Option<Input> {
+        *self.transferring.answer.lock() = None;
+        self.transferring.wish = Some((leg, wish));
+        if self.transferring.ask(&self.wake) {
+            return None;
+        }
+        self.transferring.wish = None;
+        Some(refused(503, "the server has no time for it".to_owned()))
     }
 
     /// What was asked at the desk may be known now.
@@ -163,36 +186,78 @@ impl PlannedCall {
         let Some(known) = self.transferring.answer.lock().take() else {
             return;
         };
-        let Some((leg, to)) = self.transferring.wish.take() else {
+        let Some((leg, wish)) = self.transferring.wish.take() else {
             return;
         };
         let from = self
             .held_by(leg)
             .map(|(target, name)| (target, name.to_owned()));
         let who = from.as_ref().map_or("whoever answered", |(_, name)| name);
-        let answer = match known {
-            Ok(known) => {
-                self.known = known;
-                self.decide_transfer(&to, from.as_ref().map(|(target, _)| *target), who)
+        let target = from.as_ref().map(|(target, _)| *target);
+        let answer = known.and_then(|known| {
+            self.known = known;
+            match &wish {
+                Wish::To(to) => {
+                    let (candidates, whom) = self.decide_transfer(to, target, who)?;
+                    let reason = format!("{who} puts the caller through to {whom}");
+                    Ok(rings(candidates, reason))
+                }
+                Wish::JoinIn(call) => self.decide_join(*call, target, who),
             }
-            Err(why) => Err(why),
-        };
-        let answer = match answer {
-            Ok((candidates, whom)) => rings(
-                candidates,
-                format!("{who} puts the caller through to {whom}"),
-            ),
-            Err((code, why)) => {
-                let code_word = code.to_string();
-                metrics::counter!("ringfence_transfers_refused_total", "code" => code_word)
-                    .increment(1);
-                refused(
-                    code,
-                    format!("{who} wanted to put the caller through to {to:?}: {why}"),
-                )
-            }
-        };
+        });
+        let answer = answer.unwrap_or_else(|(code, why)| {
+            let code_word = code.to_string();
+            metrics::counter!("ringfence_transfers_refused_total", "code" => code_word)
+                .increment(1);
+            let wanted = match &wish {
+                Wish::To(to) => format!("put the caller through to {to:?}"),
+                Wish::JoinIn(_) => "join the caller with a colleague".to_owned(),
+            };
+            refused(code, format!("{who} wanted to {wanted}: {why}"))
+        });
         self.call.handle(answer, self.now);
+    }
+
+    /// The colleague who is taken over; or the code and the words of a refusal.
+    fn decide_join(
+        &mut self,
+        call: CallId,
+        from: Option<TargetId>,
+        who: &str,
+    ) -> Result<Input, (u16, String)> {
+        let known = Arc::clone(&self.known);
+        let found = self.transferring.colleagues.get(call);
+        let extensions = extensions(&known);
+        let rules = TransferRules {
+            destinations: &known.destinations,
+            extensions: &extensions,
+            dialling: &known.reach.dialling,
+            home: &known.reach.home,
+            trunks: &[],
+        };
+        let talk = found.as_ref().map(|found| &found.talk);
+        let target = join(talk, from, &rules).map_err(|no| (no.code(), no.to_string()))?;
+        let gone = || (404, "the target is gone".to_owned());
+        let target = known.destinations.targets.get(&target).ok_or_else(gone)?;
+        let candidate = Candidate {
+            leg: LegId::new(self.now, random()),
+            target: target.id,
+            name: target.name.clone(),
+            // Nobody is rung: it talks already.
+            uri: String::new(),
+            ring_timeout: MOVES_WITHIN,
+            shown: None,
+            reason: format!("{who} has called it, and joins the caller with it"),
+        };
+        let full = |why: String| (480, format!("{} cannot take it: {why}", target.name));
+        self.hold_uncapped(&candidate).map_err(full)?;
+        let talked = found.and_then(|Underway { since, .. }| Some(self.now.since(since?)));
+        let seconds = talked.map_or(0, |talked| talked.as_secs());
+        let reason = format!(
+            "{who} joins the caller with {} after a talk of {seconds} s",
+            target.name
+        );
+        Ok(Input::JoinWith { candidate, reason })
     }
 
     /// Who rings, with a place each, and their name; or the code and the words of a refusal.

@@ -20,10 +20,12 @@ fn talking(live: &Live, known: Arc<NumberFacts>) -> Run {
 
 fn wants(run: &mut Run, to: &str, known: Known) {
     let leg = run.rung[0];
-    run.give(Input::Transfer {
-        leg,
-        to: to.to_owned(),
-    });
+    let to = to.to_owned();
+    asks(run, Input::Transfer { leg, to }, known);
+}
+
+fn asks(run: &mut Run, input: Input, known: Known) {
+    run.give(input);
     let wanted = run.desk.try_recv().unwrap();
     *wanted.answer.lock() = Some(known);
     run.give(Input::LookAgain);
@@ -148,4 +150,52 @@ fn a_call_of_a_server_that_stops_is_put_through_to_nobody() {
         to: "target 2".into(),
     });
     assert_eq!(told(&run), (false, "the server has no time for it"));
+}
+
+#[test]
+fn a_caller_is_joined_with_the_colleague_of_its_own_callee_whose_place_goes_along() {
+    let live = Live::new();
+    let facts = known(Strategy::Priority);
+    let mut run = talking(&live, Arc::clone(&facts));
+    let call = |n| CallId::new(NOW, n);
+    let colleagues = run.colleagues.clone();
+    let account = facts.number.account;
+    let entry = colleagues.enter(call(1), account, target(1)).unwrap();
+    let elsewhere = ringfence_model::AccountId::new(NOW, 9);
+    let others = [(2, elsewhere, target(1)), (3, account, target(2))]
+        .map(|(n, account, by)| colleagues.enter(call(n), account, by));
+    assert!(others[0].is_none(), "the phone of one account alone");
+    let joins = |run: &mut Run, n| {
+        let (leg, with) = (run.rung[0], call(n));
+        asks(run, Input::Join { leg, with }, Ok(Arc::clone(&facts)));
+    };
+    for (n, why) in [
+        (1, "not answered yet"),
+        (3, "it is none"),
+        (4, "it is none"),
+    ] {
+        joins(&mut run, n);
+        let (joined, said) = told(&run);
+        assert!(!joined && said.contains(why), "{said}");
+        let begins = "Target 1 wanted to join the caller with a colleague: ";
+        assert!(said.starts_with(begins), "{said}");
+    }
+    assert_eq!(active(&live), [1, 0, 1]);
+    entry.answered(target(2), NOW);
+    // The colleague talks already, and its one place is taken by that.
+    let places = live.places(account);
+    let caps = ringfence_model::Caps::default();
+    let talk = places
+        .decide()
+        .take_target(target(2), None::<TargetGroupId>, &caps, NOW);
+    joins(&mut run, 1);
+    let words = "Target 1 joins the caller with Target 2 after a talk of 0 s";
+    assert_eq!(told(&run), (true, words));
+    drop((talk, entry));
+    assert_eq!(active(&live), [1, 1, 1]);
+    let leg = run.rung[1];
+    run.give(Input::Answered { leg });
+    assert_eq!(active(&live), [0, 1, 0]);
+    run.give(Input::HungUp { by: Party::Callee });
+    assert_eq!(active(&live), [0, 0, 0]);
 }

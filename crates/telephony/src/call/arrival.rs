@@ -13,10 +13,13 @@ use crate::wire::Wire;
 
 impl Running {
     pub(super) fn arrive(&mut self, arrival: Arrival) {
-        let Arrival {
-            dialog,
-            transaction,
-        } = arrival;
+        let (dialog, transaction) = match arrival {
+            Arrival::Request {
+                dialog,
+                transaction,
+            } => (dialog, transaction),
+            Arrival::LegWanted(answer) => return self.give_callee(answer),
+        };
         let request = &transaction.original;
         let method = request.method;
         let from_tag = message::from_tag(request).map(ToOwned::to_owned);

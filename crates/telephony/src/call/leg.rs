@@ -16,11 +16,10 @@ use super::keys::KeysBy;
 use super::reliable::Acknowledged;
 use super::running::Running;
 use crate::dialog::{self, Dialog};
-use crate::dialogs::{DialogOf, Registration};
+use crate::dialogs::{DialogOf, Entry, Registration};
 use crate::digest::Challenge;
 use crate::message;
 use crate::peers::Peer;
-use crate::phones::Flow;
 use crate::sdp::{Description, LocalEnd};
 use crate::session::{self, Limits, Session};
 use crate::wire::{Heard, Identity, Wire};
@@ -41,7 +40,7 @@ pub(super) struct Leg {
     /// It has answered, and has not hung up.
     pub answered: bool,
     /// Who talks with the caller, and is to be followed by this one.
-    follows: Option<LegId>,
+    pub follows: Option<LegId>,
     /// By which way its keys come.
     pub keys_by: Option<KeysBy>,
     pub session: Option<Session>,
@@ -54,14 +53,14 @@ pub(super) struct Leg {
     /// How often it was sent anew because the target wanted it otherwise.
     again: u8,
     /// The way that the INVITE went, once something came back.
-    way: Option<(SipConnection, Option<SipAddr>)>,
+    pub way: Option<(SipConnection, Option<SipAddr>)>,
     /// Its provisional responses that it wanted acknowledged.
     pub acknowledged: Acknowledged,
     given_up: Option<GivenUp>,
     cancel_sent: bool,
     /// A final response came.
     settled: bool,
-    _registration: Registration,
+    pub registration: Registration,
     peer: Option<Peer>,
 }
 
@@ -102,20 +101,10 @@ impl Running {
         }
         let mut dialog = Dialog::outgoing(target, &from, transport);
         let (line, mut end) = self.sound.open_line()?;
-        if let Some(flow) = Flow::of(&destination)
-            && shared
-                .phones
-                .flow(flow)
-                .is_some_and(|facts| facts.behind_nat)
-        {
-            self.sound.is_behind_nat(line, flow.address.ip());
+        if let Some(seen) = shared.phones.behind_nat(&destination) {
+            self.sound.is_behind_nat(Ear::Callee(line), seen);
         }
-        let offer = end.offer(
-            self.caller
-                .said
-                .as_ref()
-                .unwrap_or(&Description::anything()),
-        );
+        let offer = end.offer(&self.wanted_of_leg());
         let hops = message::max_forwards(&self.caller.invite.request).saturating_sub(1);
         let mut headers = vec![
             Header::MaxForwards(hops.min(70).to_string().into()),
@@ -139,8 +128,7 @@ impl Running {
         let registration = shared.dialogs.register(
             &dialog.call_id,
             &dialog.local_tag,
-            DialogOf::Leg(candidate.leg),
-            self.inbox_sender.clone(),
+            self.entry(DialogOf::Leg(candidate.leg)),
         );
         debug!(call = %self.id, leg = %candidate.leg, target = %masked(&candidate.uri), "ringing");
         self.legs.push(Leg {
@@ -162,11 +150,32 @@ impl Running {
             given_up: None,
             cancel_sent: false,
             settled: false,
-            _registration: registration,
+            registration,
             peer: None,
         });
         self.send(Wire::Leg(candidate.leg), Some(transaction));
         Ok(())
+    }
+
+    /// What a leg is offered: what the caller takes. One that is to follow another finds the caller perhaps on hold, and is
+    /// not to be.
+    pub(super) fn wanted_of_leg(&self) -> Description {
+        let said = self.caller.said.clone();
+        let mut wanted = said.unwrap_or_else(Description::anything);
+        if self.talking.is_some() {
+            wanted.flow_both_ways();
+        }
+        wanted
+    }
+
+    /// What says that a dialog is this call's.
+    pub(super) fn entry(&self, dialog: DialogOf) -> Entry {
+        Entry {
+            dialog,
+            call: self.id,
+            remote_tag: None,
+            inbox: self.inbox_sender.clone(),
+        }
     }
 
     /// Gives a leg up. CANCEL must wait for a provisional response (RFC 3261 §9.1).
@@ -415,7 +424,7 @@ impl Running {
     }
 
     /// Takes sound from where a leg says that it sends it from.
-    fn hear_on_line(&self, id: LegId) {
+    pub(super) fn hear_on_line(&self, id: LegId) {
         if let Some(leg) = self.leg(id)
             && let (Some(said), Some(line)) = (&leg.said, leg.line)
         {

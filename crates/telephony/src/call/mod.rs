@@ -11,6 +11,7 @@ mod refresh;
 mod reliable;
 mod running;
 mod sound;
+mod takeover;
 mod transfer;
 
 use std::sync::Arc;
@@ -39,6 +40,7 @@ use crate::wire::{self, Heard, Wire};
 use crate::{CallDecision, CallSetup, IncomingCall, InviteFacts, Origin};
 use crate::{guard, message};
 use running::Running;
+pub(crate) use takeover::TakenLeg;
 
 /// How long a call that is over stays for retransmissions: 64 times T1 and a little (RFC 3261 §17.1.1.2).
 pub(crate) const TAIL: Duration = Duration::from_secs(34);
@@ -116,6 +118,9 @@ pub(crate) async fn run(shared: Arc<Shared>, transaction: Transaction, active: A
         dialled = %masked(&facts.dialled),
         "a call came in"
     );
+    let seen = connection
+        .as_ref()
+        .and_then(|connection| shared.phones.behind_nat(connection.get_remote_addr()?));
     let caller = facts
         .caller
         .clone()
@@ -138,6 +143,9 @@ pub(crate) async fn run(shared: Arc<Shared>, transaction: Transaction, active: A
                 path,
                 active,
             );
+            if let Some(seen) = seen {
+                running.caller_is_behind_nat(seen);
+            }
             if cancelled {
                 running.caller_cancelled();
             }
@@ -257,10 +265,18 @@ fn prepare_of_phone(
     received_at: Timestamp,
 ) -> Result<(InviteFacts, Dialog, Path), Objection> {
     let request = &invite.request;
-    let target = guard::credentials(request)
-        .and_then(|credentials| shared.phones.target_on(&credentials.user, way))
+    let (target, user) = guard::credentials(request)
+        .and_then(|credentials| {
+            let target = shared.phones.target_on(&credentials.user, way)?;
+            Some((target, credentials.user))
+        })
         .ok_or_else(|| object(403, "another_phone"))?;
-    let dialog = Dialog::incoming(request, invite.tag.clone(), connection, shared.config.nat)
+    let nat = shared.config.nat
+        || shared
+            .phones
+            .flow(way)
+            .is_some_and(|facts| facts.behind_nat);
+    let dialog = Dialog::incoming(request, invite.tag.clone(), connection, nat)
         .ok_or_else(|| object(400, "malformed"))?;
     let uri = format!("<{}>", request.uri);
     let dialled = message::user_part(&uri).ok_or_else(|| object(484, "no_number"))?;
@@ -274,7 +290,7 @@ fn prepare_of_phone(
         source: way.address,
         sip_call_id: message::call_id(request).unwrap_or_default().to_owned(),
         dialled,
-        caller: None,
+        caller: Some(user),
         caller_name: None,
         received_at,
     };

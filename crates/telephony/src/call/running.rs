@@ -21,10 +21,11 @@ use super::leg::Leg;
 use super::outbox::Outbox;
 use super::reliable::Reliable;
 use super::sound::{Heard as Sounded, Sound};
+use super::takeover::{Taking, taken};
 use super::transfer::Transfer;
 use super::{Conversations, Invite, TAIL};
 use crate::dialog::Dialog;
-use crate::dialogs::{Arrival, DialogOf, Registration};
+use crate::dialogs::{Arrival, DialogOf, Entry, Registration};
 use crate::gate::ActiveCall;
 use crate::loops::Path;
 use crate::sdp::{Description, LocalEnd};
@@ -97,6 +98,8 @@ pub(super) struct Running {
     /// The trunks whose passwords may be used.
     pub logins: Vec<TrunkId>,
     pub transfer: Option<Transfer>,
+    /// The callee of another call that is to come over.
+    pub taking: Option<Taking>,
     outbox: Outbox,
     conversations: Conversations,
     /// Those of them that the end of the call waits for.
@@ -133,8 +136,12 @@ impl Running {
         let registration = shared.dialogs.register(
             &dialog.call_id,
             &dialog.local_tag,
-            DialogOf::Caller,
-            inbox_sender.clone(),
+            Entry {
+                dialog: DialogOf::Caller,
+                call: setup.call,
+                remote_tag: dialog.remote_tag.clone(),
+                inbox: inbox_sender.clone(),
+            },
         );
         let reliable = Reliable::new(message::requires(&invite.request.headers, "100rel"));
         let open = conversations.len();
@@ -170,6 +177,7 @@ impl Running {
             caller_keys_by: None,
             logins: setup.logins,
             transfer: None,
+            taking: None,
             outbox: Outbox::new(setup.notices),
             conversations,
             open,
@@ -226,6 +234,7 @@ impl Running {
                     self.hear(heard);
                 }
                 Some(arrival) = self.inbox.recv() => self.arrive(arrival),
+                came = taken(self.taking.as_mut()) => self.comes_over(came),
                 heard = self.sound.next() => {
                     if let Some(report) = self.sound.take_report() {
                         self.outbox.push(CallNotice::Recorded(report));
@@ -292,7 +301,8 @@ impl Running {
 
     fn is_done(&self) -> bool {
         self.over.is_some_and(|over| {
-            self.outbox.is_empty() && (self.open == 0 || over.elapsed() >= TAIL)
+            let waits = self.open > 0 || self.taking.is_some();
+            self.outbox.is_empty() && (!waits || over.elapsed() >= TAIL)
         })
     }
 
@@ -399,6 +409,7 @@ impl Running {
             Action::Cancel { leg, elsewhere } => self.cancel(leg, elsewhere),
             Action::Bridge { leg, record } => self.bridge(leg, record),
             Action::HandOver { leg } => self.hand_over(leg),
+            Action::TakeOver { leg } => self.take_over(leg),
             Action::TellTransfer { leg, code, phrase } => self.tell_transfer(leg, code, &phrase),
             Action::Release { leg } => self.hang_up_leg(leg),
             Action::RefuseCaller { code, reason: _ } => {
@@ -574,6 +585,7 @@ impl Running {
             Wire::Reinvite(by) => self.hear_reinvite(by, heard),
             Wire::Forwarded(to) => self.hear_forwarded(to, heard),
             Wire::Refresh(party) => self.hear_refresh(party, heard),
+            Wire::Moved(leg) => self.hear_moved(leg, heard),
             // Their last word has been said when a client's final response is here; a server's transaction goes
             // on until it needs no retransmission.
             Wire::Other => {

@@ -27,8 +27,8 @@ pub(super) struct Sound {
     message_plan: Option<RecordingPlan>,
     address: IpAddr,
     nat: bool,
-    /// Lines of phones behind NAT, each with the address that its phone is seen at.
-    behind_nat: Vec<(Line, IpAddr)>,
+    /// Phones behind NAT, each with the address that it is seen at.
+    behind_nat: Vec<(Ear, IpAddr)>,
     library: Library,
     prompts: Prompts,
     /// At most one an ear.
@@ -154,18 +154,15 @@ impl Sound {
         }
     }
 
-    /// The phone on a line is behind NAT: its sound comes from the address that its messages come from, whatever its SDP
+    /// A phone is behind NAT: its sound comes from the address that its messages come from, whatever its SDP
     /// says, and from nowhere else.
-    pub(super) fn is_behind_nat(&mut self, line: Line, address: IpAddr) {
-        self.behind_nat.push((line, address));
+    pub(super) fn is_behind_nat(&mut self, ear: Ear, address: IpAddr) {
+        self.behind_nat.push((ear, address));
     }
 
     pub(super) fn set_remote(&self, ear: Ear, said: &Description) {
         let mut remote = said.remote(self.nat);
-        let seen = self
-            .behind_nat
-            .iter()
-            .find(|(line, _)| ear == Ear::Callee(*line));
+        let seen = self.behind_nat.iter().find(|(behind, _)| ear == *behind);
         if let Some((_, address)) = seen
             && !remote.rtp.ip().is_unspecified()
         {

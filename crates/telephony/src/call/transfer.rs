@@ -1,4 +1,5 @@
-//! REFER (RFC 3515, RFC 5589 §6.1): the callee asks for the caller to be put through to somebody else.
+//! REFER (RFC 3515, RFC 5589): the callee asks for the caller to be put through to somebody else, or to be joined with whom it
+//! has called through us (`Replaces`).
 //!
 //! Who that is, whether it may be and who rings is the flow's to say; here the wish is passed up, and what came of it is
 //! told to the one who asked. A caller's wish is never passed up: whoever calls a number must not make it call another.
@@ -6,11 +7,12 @@
 use metrics::counter;
 use ringfence_callflow::Input;
 use ringfence_media as media;
-use ringfence_model::{LegId, Party};
+use ringfence_model::{CallId, LegId, Party};
 use rsipstack::sip::{Header, Method, Request};
 use rsipstack::transaction::Transaction;
 
 use super::running::Running;
+use crate::dialogs::DialogOf;
 use crate::message;
 use crate::wire::Wire;
 
@@ -23,7 +25,29 @@ pub(super) struct Transfer {
     from: LegId,
     /// It wants to be told nothing of it (RFC 4488).
     untold: bool,
+    /// Its own dialog with us, at the other end of which is whom the caller is to be joined with.
+    pub replaces: Option<Replaces>,
 }
+
+/// A dialog as a `Replaces` names it (RFC 3891 §3), from our side: the tag of "to" is ours.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Replaces {
+    pub call_id: String,
+    pub to_tag: String,
+    pub from_tag: String,
+}
+
+/// What a Refer-To asks for.
+#[derive(Debug, PartialEq, Eq)]
+enum ReferTo {
+    /// This user or number.
+    User(String),
+    /// Whoever talks at the other end of this dialog.
+    Dialog(Replaces),
+}
+
+/// The longest URI of a Refer-To, in octets.
+const LONGEST_URI: usize = 1_024;
 
 impl Running {
     /// A REFER of the callee.
@@ -34,19 +58,44 @@ impl Running {
         if self.transfer.is_some() {
             return self.refuse_refer(transaction, 491, "pending");
         }
-        let to = match refer_to(&transaction.original) {
-            Ok(to) => to,
+        let wished = refer_to(&transaction.original).and_then(|to| match to {
+            ReferTo::User(to) => Ok((Input::Transfer { leg: from, to }, None)),
+            ReferTo::Dialog(replaces) => {
+                let with = self.call_of(&replaces).ok_or((481, "no_such_dialog"))?;
+                Ok((Input::Join { leg: from, with }, Some(replaces)))
+            }
+        });
+        let (wish, replaces) = match wished {
+            Ok(wished) => wished,
             Err((code, reason)) => return self.refuse_refer(transaction, code, reason),
         };
         let untold = wants_no_subscription(&transaction.original);
-        self.transfer = Some(Transfer { from, untold });
+        self.transfer = Some(Transfer {
+            from,
+            untold,
+            replaces,
+        });
         let mut headers = self.capabilities(Party::Callee);
         if untold {
             headers.push(Header::Other("Refer-Sub".into(), "false".into()));
         }
         self.reply(Wire::Other, transaction, 202, headers, None);
         self.notify(100, "Trying");
-        self.give(Input::Transfer { leg: from, to });
+        self.give(wish);
+    }
+
+    /// The other call in which whoever knows both tags called through us. A dialog that somebody else made is none.
+    fn call_of(&self, replaces: &Replaces) -> Option<CallId> {
+        let found = self
+            .shared
+            .dialogs
+            .find(&replaces.call_id, &replaces.to_tag);
+        let its_own = found.filter(|one| {
+            one.dialog == DialogOf::Caller
+                && one.call != self.id
+                && one.remote_tag.as_ref() == Some(&replaces.from_tag)
+        });
+        its_own.map(|one| one.call)
     }
 
     /// Refuses a REFER and counts it.
@@ -153,10 +202,10 @@ fn wants_no_subscription(request: &Request) -> bool {
     })
 }
 
-/// Whom a Refer-To names: the user of a SIP URI, or the number of a tel URI. Its host is nobody's business: nothing is
-/// ever sent there. One that would take over another call (`Replaces`), or asks for something else than an INVITE, is
-/// refused.
-fn refer_to(request: &Request) -> Result<String, (u16, &'static str)> {
+/// Whom a Refer-To names: the user of a SIP URI, or the number of a tel URI; with a `Replaces`, who is at the other end of
+/// that dialog. Its host is nobody's business: nothing is ever sent there. One that asks for something else than an INVITE
+/// is refused.
+fn refer_to(request: &Request) -> Result<ReferTo, (u16, &'static str)> {
     let malformed = (400, "malformed");
     let mut values = request.headers.iter().filter_map(|header| match header {
         Header::ReferTo(value) => Some(value.value()),
@@ -171,12 +220,10 @@ fn refer_to(request: &Request) -> Result<String, (u16, &'static str)> {
         _ => value.split(';').next().ok_or(malformed)?,
     };
     let uri = uri.trim();
-    if uri.len() > 256 {
+    if uri.len() > LONGEST_URI {
         return Err(malformed);
     }
-    if uri.contains('?') {
-        return Err((403, "replaces"));
-    }
+    let (uri, headers) = uri.split_once('?').unwrap_or((uri, ""));
     let other_method = uri
         .to_ascii_lowercase()
         .split(';')
@@ -184,7 +231,47 @@ fn refer_to(request: &Request) -> Result<String, (u16, &'static str)> {
     if other_method {
         return Err((403, "method"));
     }
-    message::user_part(&format!("<{uri}>")).ok_or(malformed)
+    if !headers.is_empty() {
+        return replaces(headers).map(ReferTo::Dialog);
+    }
+    if uri.len() > 256 {
+        return Err(malformed);
+    }
+    let user = message::user_part(&format!("<{uri}>"));
+    user.map(ReferTo::User).ok_or(malformed)
+}
+
+/// The dialog that the headers of a URI name (RFC 3891 §3). What else they say changes nothing.
+fn replaces(headers: &str) -> Result<Replaces, (u16, &'static str)> {
+    let mut values = headers.split('&').filter_map(|header| {
+        let (name, value) = header.split_once('=')?;
+        let is_it = name.eq_ignore_ascii_case("replaces");
+        is_it.then(|| message::unescape(value))
+    });
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return Err((403, "headers"));
+    };
+    let mut parts = value.split(';').map(str::trim);
+    let call_id = parts.next().filter(|id| !id.is_empty());
+    let (mut to_tag, mut from_tag) = (None, None);
+    for part in parts {
+        let (name, value) = part.split_once('=').unwrap_or((part, ""));
+        match name.trim().to_ascii_lowercase().as_str() {
+            "to-tag" => to_tag = Some(value.trim()),
+            "from-tag" => from_tag = Some(value.trim()),
+            // We know talks, which are confirmed; that is what such a one does not want to replace.
+            "early-only" => return Err((486, "early_only")),
+            _ => {}
+        }
+    }
+    match (call_id, to_tag, from_tag) {
+        (Some(call_id), Some(to_tag), Some(from_tag)) => Ok(Replaces {
+            call_id: call_id.to_owned(),
+            to_tag: to_tag.to_owned(),
+            from_tag: from_tag.to_owned(),
+        }),
+        _ => Err((400, "malformed")),
+    }
 }
 
 #[cfg(test)]
@@ -205,8 +292,13 @@ mod tests {
             ("Refer-To: <sip:102@h;method=BYE>", Err((403, "method"))),
             (
                 "Refer-To: <sip:102@h?Replaces=a%3Bto-tag%3Db>",
-                Err((403, "replaces")),
+                Err((400, "malformed")),
             ),
+            (
+                "Refer-To: <sip:102@h?Replaces=a%3Bto-tag%3Db%3Bfrom-tag%3Dc%3Bearly-only>",
+                Err((486, "early_only")),
+            ),
+            ("Refer-To: <sip:102@h?Subject=x>", Err((403, "headers"))),
             ("Refer-To: <sip:example.com>", Err((400, "malformed"))),
             ("Subject: none", Err((400, "malformed"))),
             (
@@ -214,7 +306,7 @@ mod tests {
                 Err((400, "malformed")),
             ),
         ] {
-            let expected = expected.map(ToOwned::to_owned);
+            let expected = expected.map(|user: &str| ReferTo::User(user.to_owned()));
             assert_eq!(refer_to(&refer(lines)), expected, "{lines}");
         }
     }
@@ -229,5 +321,21 @@ mod tests {
             "{to}\r\nRefer-Sub: true"
         ))));
         assert!(!wants_no_subscription(&refer(to)));
+    }
+
+    #[test]
+    fn a_refer_to_with_replaces_names_a_dialog_in_any_order_and_spelling() {
+        for uri in [
+            "<sip:102@h?Replaces=12%40a%3Bto-tag%3Dours%3Bfrom-tag%3Dtheirs>",
+            "<sip:102@h;transport=tcp?Require=replaces&replaces=12%40a%3bFrom-Tag=theirs%3Bto-tag=ours>",
+        ] {
+            let expected = Replaces {
+                call_id: "12@a".into(),
+                to_tag: "ours".into(),
+                from_tag: "theirs".into(),
+            };
+            let found = refer_to(&refer(&format!("Refer-To: {uri}")));
+            assert_eq!(found, Ok(ReferTo::Dialog(expected)), "{uri}");
+        }
     }
 }

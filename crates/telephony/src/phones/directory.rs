@@ -2,11 +2,13 @@
 //! changes, before the phone is told.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use parking_lot::RwLock;
 use ringfence_model::{Registration, TargetId, Timestamp};
+use rsipstack::transport::SipAddr;
 use tokio::sync::{mpsc, oneshot};
 
 use super::flow::{Flow, is_behind_nat, reached};
@@ -184,6 +186,13 @@ impl PhoneDirectory {
         let known = state.flows.get(&flow)?.iter();
         let mut current = known.filter(|(_, facts)| facts.until > now);
         current.next().map(|(_, facts)| *facts)
+    }
+
+    /// The address that a phone behind NAT is seen at, when one is registered there.
+    pub(crate) fn behind_nat(&self, place: &SipAddr) -> Option<IpAddr> {
+        let flow = Flow::of(place)?;
+        let facts = self.flow(flow)?;
+        facts.behind_nat.then(|| flow.address.ip())
     }
 
     /// The target of a user's phone, when that is registered on a flow.

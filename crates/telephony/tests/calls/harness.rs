@@ -37,6 +37,10 @@ pub struct Policy {
     pub options: Options,
     /// Where the callee's transfers go, whatever they ask for; `None` refuses them.
     pub transfer_to: Option<String>,
+    /// The callee may have its caller joined with whom it has called itself.
+    pub joins: bool,
+    /// Who dials this is put through to that target alone.
+    pub extension: Option<(String, String)>,
     /// Run calls in a way of the test's own.
     pub scripted: Option<Scripted>,
     /// The account's own prompts.
@@ -236,10 +240,11 @@ async fn decide(
         let setup = CallSetup {
             call,
             flow: match &policy.scripted {
-                Some(scripted) => scripted.flow(route(&policy).candidates, now()),
+                Some(scripted) => scripted.flow(route(&policy, &facts.dialled).candidates, now()),
                 None => Box::new(Transferring {
-                    call: Call::new(route(&policy), policy.options, now()),
+                    call: Call::new(route(&policy, &facts.dialled), policy.options, now()),
                     to: policy.transfer_to.clone(),
+                    joins: policy.joins,
                     now: now(),
                 }),
             },
@@ -267,6 +272,7 @@ async fn decide(
 struct Transferring {
     call: Call,
     to: Option<String>,
+    joins: bool,
     now: Timestamp,
 }
 
@@ -279,16 +285,14 @@ impl Flow for Transferring {
     fn poll(&mut self) -> Output {
         loop {
             let answer = match (self.call.poll(), &self.to) {
+                (Output::AskTransfer(TransferAsk::Join { .. }), _) if self.joins => {
+                    Input::JoinWith {
+                        candidate: candidate("Colleague", String::new(), Duration::from_secs(5)),
+                        reason: "the callee joins the caller with a colleague".into(),
+                    }
+                }
                 (Output::AskTransfer(TransferAsk::Wished { .. }), Some(uri)) => Input::TransferTo {
-                    candidates: vec![Candidate {
-                        leg: LegId::new(now(), rand::random()),
-                        target: TargetId::new(now(), rand::random()),
-                        name: "Another".into(),
-                        uri: uri.clone(),
-                        ring_timeout: Duration::from_secs(2),
-                        shown: None,
-                        reason: "the callee put the caller through".into(),
-                    }],
+                    candidates: vec![candidate("Another", uri.clone(), Duration::from_secs(2))],
                     reason: "the callee puts the caller through".into(),
                     meanwhile: Sound::repeated("builtin:ringback"),
                 },
@@ -329,23 +333,30 @@ async fn keep(
     let _ = logs.send(log);
 }
 
-fn route(policy: &Policy) -> Route {
+fn route(policy: &Policy, dialled: &str) -> Route {
+    let extension = policy.extension.as_ref();
+    let targets = match extension.filter(|(extension, _)| extension == dialled) {
+        Some((_, uri)) => vec![(uri.clone(), Duration::from_secs(20))],
+        None => policy.targets.clone(),
+    };
+    let targets = targets.into_iter().enumerate();
     Route {
-        candidates: policy
-            .targets
-            .iter()
-            .enumerate()
-            .map(|(index, (uri, ring_timeout))| Candidate {
-                leg: LegId::new(now(), rand::random()),
-                target: TargetId::new(now(), rand::random()),
-                name: format!("Target {index}"),
-                uri: uri.clone(),
-                ring_timeout: *ring_timeout,
-                shown: None,
-                reason: "the next".into(),
-            })
+        candidates: targets
+            .map(|(index, (uri, rings))| candidate(&format!("Target {index}"), uri, rings))
             .collect(),
         refuse: None,
+    }
+}
+
+fn candidate(name: &str, uri: String, ring_timeout: Duration) -> Candidate {
+    Candidate {
+        leg: LegId::new(now(), rand::random()),
+        target: TargetId::new(now(), rand::random()),
+        name: name.into(),
+        uri,
+        ring_timeout,
+        shown: None,
+        reason: "the next".into(),
     }
 }
 

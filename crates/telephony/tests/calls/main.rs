@@ -23,5 +23,6 @@ mod secured;
 mod sessions;
 mod sounds;
 mod strangers;
+mod takeovers;
 mod torture;
 mod transfers;

@@ -88,7 +88,7 @@ impl Phone {
         self.sip.local_addr().expect("it is bound")
     }
 
-    fn sdp(&self, direction: &str) -> String {
+    pub fn sdp(&self, direction: &str) -> String {
         let port = self.rtp.local_addr().expect("it is bound").port();
         format!(
             "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
@@ -103,6 +103,10 @@ impl Phone {
     }
 
     pub fn request(&self, method: &str, sequence: u32, kind: &str, body: &str) {
+        self.request_with(method, sequence, "", kind, body);
+    }
+
+    fn request_with(&self, method: &str, sequence: u32, headers: &str, kind: &str, body: &str) {
         let branch: u64 = rand::random();
         let kind = if body.is_empty() {
             String::new()
@@ -111,7 +115,7 @@ impl Phone {
         };
         self.send(&format!(
             "{method} {} SIP/2.0\r\nVia: SIP/2.0/UDP {here};branch=z9hG4bK{branch}\r\n{}CSeq: {sequence} {method}\r\n\
-             Contact: <sip:phone@{here}>\r\nMax-Forwards: 70\r\n{kind}Content-Length: {}\r\n\r\n{body}",
+             Contact: <sip:phone@{here}>\r\nMax-Forwards: 70\r\n{headers}{kind}Content-Length: {}\r\n\r\n{body}",
             self.target,
             self.dialog,
             body.len(),
@@ -136,16 +140,75 @@ impl Phone {
 
     /// Calls, and is answered.
     pub fn calls(&mut self) {
+        self.invites(NUMBER);
+        self.is_answered();
+    }
+
+    /// Calls.
+    pub fn invites(&mut self, number: &str) {
         let here = self.here();
-        self.target = format!("sip:{NUMBER}@{}", self.peer);
-        let from =
-            format!("From: <sip:+441632960001@127.0.0.1>;tag=phone\r\nCall-ID: phone-{here}\r\n");
-        self.dialog = format!("{from}To: <sip:{NUMBER}@127.0.0.1>\r\n");
+        self.target = format!("sip:{number}@{}", self.peer);
+        self.dialog = format!(
+            "From: <sip:+441632960001@127.0.0.1>;tag=phone\r\nCall-ID: phone-{here}\r\n\
+             To: <sip:{number}@127.0.0.1>\r\n"
+        );
         self.request("INVITE", 1, "application/sdp", &self.sdp("sendrecv"));
+    }
+
+    /// Is answered.
+    pub fn is_answered(&mut self) {
         let answer = self.hears("SIP/2.0 200");
         self.sound_to = Some(sound(&answer));
-        self.dialog = format!("{from}{}\r\n", header(&answer, "To"));
+        self.learns(&answer);
         self.request("ACK", 1, "", "");
+    }
+
+    /// Learns the other side's tag from a response.
+    pub fn learns(&mut self, response: &str) {
+        let [from, id] = ["From", "Call-ID"].map(|name| header(&self.dialog, name));
+        self.dialog = format!("{from}\r\n{id}\r\n{}\r\n", header(response, "To"));
+    }
+
+    /// How others name its dialog (RFC 3891), escaped as in a URI.
+    pub fn replaces(&self) -> String {
+        let id = header(&self.dialog, "Call-ID");
+        let id = id.trim_start_matches("Call-ID:").trim();
+        let to = header(&self.dialog, "To");
+        let to_tag = to.split("tag=").nth(1).unwrap_or("none");
+        format!("{id}%3Bto-tag%3D{to_tag}%3Bfrom-tag%3Dphone")
+    }
+
+    /// Asks for the other side to be joined with whoever is at the other end of the dialog that is named so.
+    pub fn refers(&mut self, replaces: &str) {
+        self.sequence += 1;
+        let to = format!("Refer-To: <sip:102@127.0.0.1?Replaces={replaces}>\r\n");
+        self.request_with("REFER", self.sequence, &to, "", "");
+    }
+
+    /// Is told how that goes.
+    pub fn is_told(&self, status: &str) {
+        let notify = self.hears("NOTIFY");
+        self.reply(&notify, "200 OK", "");
+        assert!(notify.contains(&format!("SIP/2.0 {status}")), "{notify}");
+    }
+
+    /// Puts the other side on hold, which agrees.
+    pub fn holds(&mut self, other: &mut Self) {
+        self.sequence += 1;
+        let body = self.sdp("sendonly");
+        self.request("INVITE", self.sequence, "application/sdp", &body);
+        other.is_moved("sendonly", "recvonly");
+        self.hears("SIP/2.0 200");
+        self.request("ACK", self.sequence, "", "");
+    }
+
+    /// Gets a re-INVITE in which sound flows so, and answers it so.
+    pub fn is_moved(&mut self, offered: &str, answered: &str) {
+        let invite = self.hears("INVITE");
+        assert!(invite.contains(&format!("a={offered}")), "{invite}");
+        self.sound_to = Some(sound(&invite));
+        self.reply(&invite, "200 OK", &self.sdp(answered));
+        self.hears("ACK");
     }
 
     /// Is called, and answers; the INVITE.
@@ -168,7 +231,7 @@ impl Phone {
         invite
     }
 
-    fn reply(&self, request: &str, status: &str, body: &str) {
+    pub fn reply(&self, request: &str, status: &str, body: &str) {
         let mut text = format!("SIP/2.0 {status}\r\n");
         for name in ["Via", "From", "To", "Call-ID", "CSeq"] {
             text.push_str(&header(request, name));

@@ -385,8 +385,8 @@ async fn a_phone_that_proves_its_password_dials_in_its_own_name_and_nobody_is_ru
     let log = server.ended().await;
     assert_eq!(log.facts.origin, Origin::Phone(target()));
     assert_eq!(
-        (log.facts.dialled.as_str(), log.facts.caller),
-        ("*45", None)
+        (log.facts.dialled.as_str(), log.facts.caller.as_deref()),
+        ("*45", Some("ann"))
     );
 }
 
