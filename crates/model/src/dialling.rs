@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::{AccountId, Timestamp};
+
 /// The numbers that may be dialled over an account's trunks: those of `countries`, and those that begin with one of
 /// `prefixes`. What costs the caller more than a call is closed unless it is opened.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,4 +32,19 @@ pub enum TransfersTo {
     /// To those, and to numbers that may be dialled.
     #[default]
     Numbers,
+}
+
+/// What holds an account's dialling of telephone numbers: more minutes were dialled within an hour than may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DiallingHold {
+    /// Whose dialling.
+    pub account: AccountId,
+    /// When it was placed.
+    pub placed_at: Timestamp,
+    /// When it ended; no number is dialled until then.
+    pub ended_at: Option<Timestamp>,
+    /// Minutes that were dialled within the hour before.
+    pub minutes: u64,
+    /// Minutes that might have been.
+    pub minutes_per_hour: u32,
 }

@@ -46,7 +46,7 @@ pub use conversion::{
     ConsentRule, Conversion, ConversionDestination, ConversionPlatform, ConversionRule,
     ConversionState, CountedCalls,
 };
-pub use dialling::{Dialling, TransfersTo};
+pub use dialling::{Dialling, DiallingHold, TransfersTo};
 pub use erasure::{Erased, ErasedBy, Whose};
 pub use hours::{Date, HourRange, HourRangeError, Hours, Week};
 pub use id::{

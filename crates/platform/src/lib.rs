@@ -15,6 +15,7 @@ pub mod erasure;
 pub mod fence;
 pub mod first_steps;
 pub mod keys;
+pub mod minutes;
 pub mod number_edit;
 pub mod number_import;
 pub mod number_life;
@@ -95,6 +96,8 @@ pub struct Platform {
     pub tag_facts: visits::TagFacts,
     /// Numbers that were dialled a moment ago.
     pub call_facts: calls::CallFacts,
+    /// Minutes of calls to telephone numbers, and whose dialling is held.
+    pub minutes: minutes::Minutes,
     /// Every account's trunks by their addresses.
     pub trunks: calls::Trunks,
     /// Pages that ask for numbers, and looks at them that are under way.
@@ -146,6 +149,7 @@ impl Platform {
             platform.db.keep_journal().await?;
             visits::restore(&platform, now()).await?;
             calls::answered_before::restore(&platform, now()).await?;
+            platform.tend_minutes(now()).await?;
             Ok(platform)
         })
     }
@@ -179,6 +183,7 @@ impl Platform {
             board: board::Board::new(),
             tag_facts: visits::TagFacts::new(),
             call_facts: calls::CallFacts::default(),
+            minutes: minutes::Minutes::new(settings.fence.dialled_minutes_per_hour),
             trunks: calls::Trunks::default(),
             page_looks: fence::PageLooks::new(own.clone()),
             phones: phones::Phones::default(),

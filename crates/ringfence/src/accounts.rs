@@ -2,6 +2,7 @@
 
 use ringfence_model::{Account, Money};
 use ringfence_platform::account_edit::AccountWish;
+use ringfence_platform::{Platform, now};
 
 use crate::admin::{account, platform};
 use crate::cli::{AccountChange, AccountCommand};
@@ -18,6 +19,7 @@ pub async fn run(config: &Config, command: &AccountCommand) -> anyhow::Result<()
             let accounts = platform.db.accounts().await?;
             for account in &accounts {
                 println!("{}", said(account));
+                println!("  {}", dialling(&platform, account).await?);
             }
             if accounts.is_empty() {
                 println!("there is no account yet; `ringfence user add` makes one");
@@ -25,10 +27,29 @@ pub async fn run(config: &Config, command: &AccountCommand) -> anyhow::Result<()
         }
         AccountCommand::Change(change) => {
             let account = account(&platform.db, change.account.as_deref()).await?;
+            let before = dialling(&platform, &account).await?;
             let changed = platform.change_account(&account, wish(change)).await?;
+            if let Some(minutes) = change.dialled_minutes_per_hour {
+                platform.set_dialling_limit(&changed, minutes.0).await?;
+            }
             println!("{}", said(&changed));
-            if changed == account {
+            let after = dialling(&platform, &changed).await?;
+            if change.dialled_minutes_per_hour.is_some() {
+                println!("  {after}");
+            }
+            if changed == account && after == before {
                 println!("it was so already");
+            }
+        }
+        AccountCommand::ReleaseDialling(named) => {
+            let account = account(&platform.db, named.account.as_deref()).await?;
+            if platform.release_dialling(&account, now()).await? {
+                println!(
+                    "{} may dial telephone numbers again; a running server does so within seconds",
+                    account.name
+                );
+            } else {
+                println!("nothing holds what {} dials", account.name);
             }
         }
     }
@@ -43,6 +64,27 @@ fn wish(change: &AccountChange) -> AccountWish {
         time_zone: change.time_zone.clone(),
         currency: change.currency.clone(),
     }
+}
+
+/// How an account's dialling of telephone numbers stands, in a line.
+async fn dialling(platform: &Platform, account: &Account) -> anyhow::Result<String> {
+    let standing = platform.dialling_standing(account.id, now()).await?;
+    let limit = match standing.limit {
+        0 => "without a limit".to_owned(),
+        limit => format!("of {limit} minutes an hour"),
+    };
+    let held = standing.hold.map(|hold| {
+        format!(
+            "; HELD since {}: `ringfence account release-dialling --account {:?}` lets it dial again",
+            hold.placed_at, account.name
+        )
+    });
+    Ok(format!(
+        "calls to telephone numbers: {} {limit}{}{}",
+        standing.minutes,
+        if standing.own_limit { ", its own" } else { "" },
+        held.unwrap_or_default()
+    ))
 }
 
 /// An account in a line.

@@ -260,6 +260,10 @@ section! {
         /// Whether a visit does without its number when its page locks it in: full screen, keyboard, dialogs and leaving
         /// together, as the tag counts them. Only where such pages are the business, as those of an arcade: `false`.
         withdraw_from_locking_pages: bool = true;
+        /// Minutes of calls to telephone numbers (targets, forwards and transfers over trunks) that an account may dial
+        /// within an hour; above it its dialling is held until an operator releases it. 0 is without a limit. `ringfence
+        /// account change --dialled-minutes-per-hour` sets another one for an account.
+        dialled_minutes_per_hour: u32 = 600;
     }
 }
 

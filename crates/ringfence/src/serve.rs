@@ -114,6 +114,7 @@ pub fn plan(config: &Config) -> anyhow::Result<ServerPlan> {
                 show_on_unseen_pages: config.fence.show_on_unseen_pages,
                 withhold_from_silent_networks: config.fence.withhold_from_silent_networks,
                 withdraw_from_locking_pages: config.fence.withdraw_from_locking_pages,
+                dialled_minutes_per_hour: config.fence.dialled_minutes_per_hour,
                 ..FenceSettings::default()
             },
         },

@@ -100,6 +100,7 @@ pub struct Server {
     drained: CancellationToken,
     stop: CancellationToken,
     standing: JoinHandle<()>,
+    minutes: JoinHandle<()>,
     /// Nobody else runs from the data folder.
     _folder: File,
 }
@@ -188,6 +189,7 @@ impl Server {
             tokio::join!(webhooks, conversions);
         });
         let standing = tokio::spawn(Arc::clone(&platform).keep_standing(plan.dead_after));
+        let minutes = tokio::spawn(Arc::clone(&platform).keep_minutes());
         tokio::spawn(metrics.clone().keep());
         let router =
             ringfence_web::router(Arc::clone(&platform), Arc::new(move || metrics.render()));
@@ -207,6 +209,7 @@ impl Server {
             drained,
             stop,
             standing,
+            minutes,
             _folder: folder,
         })
     }
@@ -258,6 +261,13 @@ impl Server {
             .is_err()
         {
             tracing::warn!("some phones have to register again");
+        }
+        // What was dialled last counts after the next start too.
+        if tokio::time::timeout(ROWS_PATIENCE, self.minutes)
+            .await
+            .is_err()
+        {
+            tracing::warn!("the last minutes of calls to telephone numbers are not counted");
         }
         if tokio::time::timeout(ROWS_PATIENCE, async {
             // Its last sign of life must not come after the word that it stops.

@@ -58,7 +58,33 @@ async fn an_account_is_made_and_changed_by_the_operator(engine: Engine) {
     let changed = "Porter: country CH, time zone Europe/Berlin, currency CHF\n";
     assert_eq!(out, changed);
     let (_, out, _) = ask(&["account", "list"]);
-    assert_eq!(out, changed);
+    let dialled = "  calls to telephone numbers: 0 of 600 minutes an hour\n";
+    assert_eq!(out, [changed, dialled].concat());
+    for (minutes, said) in [
+        (
+            "60",
+            "  calls to telephone numbers: 0 of 60 minutes an hour, its own\n",
+        ),
+        (
+            "0",
+            "  calls to telephone numbers: 0 without a limit, its own\n",
+        ),
+        ("default", dialled),
+    ] {
+        let limit = ["account", "change", "--dialled-minutes-per-hour", minutes];
+        let (code, out, why) = ask(&limit);
+        assert_eq!(code, Some(0), "{out}{why}");
+        assert_eq!(out, [changed, said].concat());
+    }
+    let (code, _, said) = ask(&["account", "change", "--dialled-minutes-per-hour", "few"]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(
+        said.contains("expected a whole number of minutes"),
+        "{said}"
+    );
+    let (code, out, said) = ask(&["account", "release-dialling"]);
+    assert_eq!(code, Some(0), "{out}{said}");
+    assert!(out.contains("nothing holds what Porter dials"), "{out}");
     let (code, _, said) = ask(&["account", "change"]);
     assert_eq!(code, Some(2), "{said}");
     assert!(said.contains("--time-zone"), "{said}");

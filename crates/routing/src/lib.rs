@@ -5,6 +5,7 @@
 //!   [`Instruction`] is carried out elsewhere, [`Walk::outcome`] says what came of it.
 //! - [`balance`] puts the targets of a group in order, and says why each one stands where it does or is left out.
 //! - [`Breaker`] keeps calls from a target that fails.
+//! - [`DialledMinutes`] counts what calls to telephone numbers take.
 //!
 //! Pure: no I/O, no clock, no chance of its own. What is known of targets at this moment comes in as [`Loads`], and
 //! every decision carries its reasons in words that are shown. A snapshot is old when it is read: whoever rings a target
@@ -20,6 +21,7 @@ mod facts;
 mod graph;
 mod hours;
 mod language;
+mod minutes;
 mod order;
 mod periods;
 mod problem;
@@ -38,6 +40,7 @@ pub use dialling::{Forbidden, may_dial};
 pub use facts::{CallFacts, GroupLoad, Loads, TargetLoad, View};
 pub use hours::{HoursProblem, HoursStatus, hours_problems, hours_status};
 pub use language::{is_range, speaks};
+pub use minutes::{DialledMinutes, OverLimit, SPAN, counted_after, within_limit};
 pub use periods::{Period, Periods, periods};
 pub use problem::{PlanError, PlanProblem, PlanWarning};
 pub use route::{Candidate, Destinations, MAX_CANDIDATES, Refusal, Route};

@@ -23,6 +23,7 @@ mod cases;
 mod commit;
 mod conversions;
 mod db;
+mod dialled;
 mod erasure;
 mod error;
 mod invitations;

@@ -50,6 +50,7 @@ migrations! {
     52 "0052_callers",
     56 "0056_carriers",
     58 "0058_conversions",
+    60 "0060_dialled_minutes",
 }
 
 pub(crate) async fn run(db: &Db) -> Result<(), StoreError> {

@@ -167,6 +167,7 @@ pub const ROWS: &[Row] = &[
     ),
     row("POST", "/conversions/{destination}/remove", CHANGE),
     row("GET", "/cases", Door::Operators),
+    row("POST", "/cases/dialling/{account}/release", Door::Operators),
     row("GET", "/cases/{case}", Door::Operators),
     row("POST", "/cases/{case}/release", Door::Operators),
     row("POST", "/cases/{case}/confirm", Door::Operators),

@@ -9,6 +9,8 @@ mod colleagues;
 mod facts;
 mod journal;
 pub(crate) mod manner;
+#[cfg(test)]
+mod minutes_tests;
 mod planned;
 mod queueing;
 mod recovery;
@@ -249,7 +251,7 @@ async fn begin(
         Box::new(withheld::flow(why, now))
     } else {
         let transferring = Transferring::new(desk, origin, platform.colleagues.clone());
-        let surroundings = Surroundings::of(platform, call.account, transferring);
+        let surroundings = Surroundings::of(platform, call.account, transferring, now);
         let (known, records) = (Arc::clone(&known), platform.settings.record_calls);
         let call = PlannedCall::new(surroundings, document, known, about, records, now);
         Box::new(call)

@@ -26,6 +26,7 @@ use super::manner;
 use super::queueing::Queueing;
 use super::transferring::Transferring;
 use crate::arrangement::number_of;
+use crate::minutes::CallMinutes;
 use crate::phones::user_of;
 use crate::random;
 
@@ -41,6 +42,8 @@ pub(super) struct PlannedCall {
     pub(super) known: Arc<NumberFacts>,
     pub(super) places: AccountPlaces,
     phones: PhoneDirectory,
+    /// The telephone numbers that it dials.
+    minutes: CallMinutes,
     /// Those who are rung next when nobody answers, of the step that is taken.
     pub(super) rounds: VecDeque<Vec<Choice>>,
     /// How they are rung.
@@ -71,6 +74,8 @@ pub(super) struct Surroundings {
     pub(super) places: AccountPlaces,
     /// Where phones are registered.
     pub(super) phones: PhoneDirectory,
+    /// What its account dials.
+    pub(super) minutes: CallMinutes,
     /// Where it asks about a transfer.
     pub(super) transferring: Transferring,
 }
@@ -80,10 +85,12 @@ impl Surroundings {
         platform: &crate::Platform,
         account: ringfence_model::AccountId,
         transferring: Transferring,
+        now: Timestamp,
     ) -> Self {
         Self {
             places: platform.live.places(account),
             phones: platform.phones.directory.clone(),
+            minutes: platform.minutes.of_call(account, now),
             transferring,
         }
     }
@@ -115,6 +122,7 @@ impl PlannedCall {
         let Surroundings {
             places,
             phones,
+            minutes,
             transferring,
         } = surroundings;
         Self {
@@ -124,6 +132,7 @@ impl PlannedCall {
             known,
             places,
             phones,
+            minutes,
             rounds: VecDeque::new(),
             manner: Manner::default(),
             shown: None,
@@ -353,7 +362,7 @@ impl PlannedCall {
                 .collect();
         }
         if let (Some(number), Some(trunk)) = (number_of(&candidate.uri), trunk) {
-            candidate.uri = match self.known.dial(&number, trunk) {
+            candidate.uri = match self.dial(&number, trunk, candidate.leg) {
                 Ok(uri) => uri,
                 Err(why) => {
                     self.leave_alone(target);
@@ -365,10 +374,12 @@ impl PlannedCall {
         let caps = profile.map_or_else(Caps::default, |profile| profile.caps);
         let mut deciding = self.places.decide();
         deciding.keep_time(&self.known.periods(self.now));
-        let place = deciding
-            .take_target(target, group, &caps, self.now)
-            .map_err(|skip| skip.to_string())?;
+        let place = deciding.take_target(target, group, &caps, self.now);
         drop(deciding);
+        let place = place.map_err(|skip| {
+            self.minutes.ended(candidate.leg, self.now);
+            skip.to_string()
+        })?;
         let candidates = [vec![candidate], others].concat();
         let legs = candidates.iter().map(|candidate| candidate.leg).collect();
         self.held.push(Held {
@@ -408,19 +419,30 @@ impl PlannedCall {
     /// A number over its trunk; words when it may not be dialled. What was allowed when the plan was applied may be closed
     /// by now.
     pub(super) fn forward(
-        &self,
+        &mut self,
         number: &E164,
         trunk: TrunkId,
         timeout: Duration,
     ) -> Result<Candidate, String> {
+        let leg = LegId::new(self.now, random());
         Ok(Candidate {
-            leg: LegId::new(self.now, random()),
+            leg,
             target: target_of(number),
             name: number.to_string(),
-            uri: self.known.dial(number, trunk)?,
+            uri: self.dial(number, trunk, leg)?,
             ring_timeout: timeout,
             shown: None,
             reason: "the plan forwards to it".to_owned(),
+        })
+    }
+
+    /// The URI that reaches a number, when it may be dialled, and is counted from now on.
+    fn dial(&mut self, number: &E164, trunk: TrunkId, leg: LegId) -> Result<String, String> {
+        let uri = self.known.reach.uri(number, trunk);
+        let dialled = uri.and_then(|uri| self.minutes.begin(leg, self.now).map(|()| uri));
+        dialled.inspect_err(|why| {
+            metrics::counter!("ringfence_numbers_not_dialled_total").increment(1);
+            tracing::warn!(number = number.masked(), "a number is not dialled: {why}");
         })
     }
 
@@ -438,6 +460,7 @@ impl PlannedCall {
         self.note_in_transfer(event);
         match event {
             CallEventKind::LegFailed { leg, outcome, .. } => {
+                self.minutes.ended(*leg, self.now);
                 for held in &mut self.held {
                     let rang = held.legs.len();
                     held.legs.retain(|held| held != leg);
@@ -449,7 +472,11 @@ impl PlannedCall {
                 }
                 self.held.retain(|held| !held.legs.is_empty());
             }
+            CallEventKind::Left { leg } => self.minutes.ended(*leg, self.now),
+            // The carrier counts from here, whether that one takes the call or not.
+            CallEventKind::PickedUp { leg, .. } => self.minutes.answered(*leg, self.now),
             CallEventKind::Answered { leg } => {
+                self.minutes.answered(*leg, self.now);
                 let mut held = self.held.iter_mut();
                 if let Some(held) = held.find(|held| held.legs.contains(leg)) {
                     held.place.answered();
@@ -460,6 +487,7 @@ impl PlannedCall {
                 self.rounds.clear();
             }
             CallEventKind::HungUp { .. } | CallEventKind::Ended { .. } => {
+                self.minutes.all_ended(self.now);
                 self.held.clear();
                 self.group = None;
             }
@@ -508,14 +536,6 @@ impl Flow for PlannedCall {
 }
 
 impl NumberFacts {
-    /// The URI that reaches a number, when it may be dialled.
-    fn dial(&self, number: &E164, trunk: TrunkId) -> Result<String, String> {
-        self.reach.uri(number, trunk).inspect_err(|why| {
-            metrics::counter!("ringfence_numbers_not_dialled_total").increment(1);
-            tracing::warn!(number = number.masked(), "a number is not dialled: {why}");
-        })
-    }
-
     /// The hour, day and month of the account.
     pub(super) fn periods(&self, now: Timestamp) -> Periods {
         periods(now, &self.zone)

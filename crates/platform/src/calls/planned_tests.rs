@@ -16,6 +16,7 @@ use super::*;
 use crate::arrangement::Reach;
 use crate::calls::colleagues::Colleagues;
 use crate::calls::transferring::{CallOrigin, Desk, FactsWanted};
+use crate::minutes::Minutes;
 
 pub(in crate::calls) const NOW: Timestamp = Timestamp::from_micros(1_000_000);
 
@@ -106,6 +107,8 @@ pub(in crate::calls) struct Run {
     pub told: Vec<String>,
     /// What came of transfers.
     pub transfers: Vec<CallEventKind>,
+    /// Why it is over.
+    pub ended: Option<String>,
 }
 
 /// Transfers of a call that came in by the first trunk.
@@ -148,6 +151,17 @@ impl Run {
     }
 
     pub fn of(live: &Live, known: Arc<NumberFacts>, phones: PhoneDirectory, step: Step) -> Self {
+        Self::counted(live, known, phones, step, &Minutes::new(600))
+    }
+
+    /// A call whose account has dialled these minutes.
+    pub fn counted(
+        live: &Live,
+        known: Arc<NumberFacts>,
+        phones: PhoneDirectory,
+        step: Step,
+        minutes: &Minutes,
+    ) -> Self {
         let plan = Arc::new(PlanDocument {
             start: "sales".into(),
             steps: [("sales".into(), step)].into(),
@@ -158,6 +172,7 @@ impl Run {
         let surroundings = Surroundings {
             places: live.places(account()),
             phones,
+            minutes: minutes.of_call(account(), NOW),
             transferring,
         };
         let mut run = Self {
@@ -167,6 +182,7 @@ impl Run {
             rung: Vec::new(),
             told: Vec::new(),
             transfers: Vec::new(),
+            ended: None,
         };
         run.give(Input::Timeout);
         run
@@ -187,6 +203,7 @@ impl Run {
                     event @ (CallEventKind::Transferring { .. }
                     | CallEventKind::TransferFailed { .. }),
                 ) => self.transfers.push(event),
+                Output::Emit(CallEventKind::Ended { reason, .. }) => self.ended = Some(reason),
                 Output::Do(_) | Output::Emit(_) => {}
                 Output::Ask(outcome) => panic!("{outcome:?} is asked of the driver"),
                 Output::AskTransfer(ask) => panic!("{ask:?} is asked of the driver"),

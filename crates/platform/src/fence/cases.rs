@@ -37,6 +37,9 @@ pub struct FenceSettings {
     pub withhold_from_silent_networks: bool,
     /// A visit does without its number when its page locks it in, as the page's tag counts.
     pub withdraw_from_locking_pages: bool,
+    /// Minutes of calls to telephone numbers that an account may dial within an hour, where no other limit is set for it;
+    /// 0 is without a limit.
+    pub dialled_minutes_per_hour: u32,
     /// How much a look from one vantage may take.
     pub limits: PageLimits,
 }
@@ -51,6 +54,7 @@ impl Default for FenceSettings {
             show_on_unseen_pages: true,
             withhold_from_silent_networks: true,
             withdraw_from_locking_pages: true,
+            dialled_minutes_per_hour: 600,
             limits: PageLimits::SAMPLE,
         }
     }

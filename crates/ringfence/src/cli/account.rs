@@ -9,8 +9,10 @@ use super::Configured;
 pub enum AccountCommand {
     /// List the accounts, the oldest first
     List(AccountList),
-    /// Change an account's name, country, time zone or currency
+    /// Change an account's name, country, time zone, currency or how many minutes it may dial
     Change(AccountChange),
+    /// Let an account dial telephone numbers again whose minutes were used up; those before count no more
+    ReleaseDialling(AccountNamed),
 }
 
 impl AccountCommand {
@@ -19,6 +21,7 @@ impl AccountCommand {
         match self {
             Self::List(list) => &list.configured,
             Self::Change(change) => &change.configured,
+            Self::ReleaseDialling(named) => &named.configured,
         }
     }
 }
@@ -29,6 +32,17 @@ pub struct AccountList {
     /// Which configuration.
     #[command(flatten)]
     pub configured: Configured,
+}
+
+/// `ringfence account release-dialling`
+#[derive(Debug, Args)]
+pub struct AccountNamed {
+    /// Which configuration.
+    #[command(flatten)]
+    pub configured: Configured,
+    /// The account's name [default: the only account]
+    #[arg(long)]
+    pub account: Option<String>,
 }
 
 /// `ringfence account change`
@@ -54,4 +68,22 @@ pub struct AccountChange {
     /// The currency in which its calls are worth something, three letters such as EUR
     #[arg(long, group = "what")]
     pub currency: Option<String>,
+    /// How many minutes of calls to telephone numbers it may dial within an hour: 0 for no limit, `default` for that of
+    /// `fence.dialled_minutes_per_hour`
+    #[arg(long, group = "what", value_name = "MINUTES", value_parser = minutes)]
+    pub dialled_minutes_per_hour: Option<DialledMinutes>,
+}
+
+/// A limit of an account's own, or that of the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DialledMinutes(pub Option<u32>);
+
+fn minutes(text: &str) -> Result<DialledMinutes, String> {
+    if text == "default" {
+        return Ok(DialledMinutes(None));
+    }
+    let minutes = text.parse().map_err(|_| {
+        format!("expected a whole number of minutes, 0 for no limit, or `default`, got {text:?}")
+    })?;
+    Ok(DialledMinutes(Some(minutes)))
 }

@@ -18,6 +18,7 @@ mod calls;
 mod cases;
 mod commit;
 mod conversions;
+mod dialled;
 mod erasure;
 mod leases;
 mod migration;

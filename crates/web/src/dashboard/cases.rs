@@ -3,15 +3,18 @@
 //! Whoever is no operator finds nothing here, as if there were no such pages.
 
 use askama::Template;
-use axum::extract::{FromRequestParts, State};
+use axum::extract::{FromRequestParts, Path, Query, State};
 use axum::http::request::Parts;
-use axum::response::{IntoResponse, Response};
-use ringfence_model::CaseState;
+use axum::response::{IntoResponse, Redirect, Response};
+use ringfence_model::{AccountId, CaseState};
 use ringfence_platform::fence::{CaseLine, UnseenPage};
+use ringfence_platform::now;
+use serde::Deserialize;
 
 use super::App;
+use super::case::Nothing;
 use super::page::{Problem, Shell, render, zone};
-use super::session::Reader;
+use super::session::{Posted, Reader};
 use super::words::{Moment, Show, State as StateWords, counted};
 
 /// Cases that are listed.
@@ -47,6 +50,14 @@ struct Row {
     held: bool,
 }
 
+/// An account whose calls to telephone numbers are held.
+struct DiallingRow {
+    account: String,
+    action: String,
+    minutes: String,
+    since: Moment,
+}
+
 struct UnseenRow {
     page: String,
     site: String,
@@ -61,17 +72,35 @@ struct UnseenRow {
 struct CasesPage {
     shell: Shell,
     lead: String,
+    notice: Option<&'static str>,
     rows: Vec<Row>,
+    dialling: Vec<DiallingRow>,
     unseen: Vec<UnseenRow>,
+}
+
+#[derive(Default, Deserialize)]
+pub(super) struct Asked {
+    done: Option<String>,
 }
 
 pub(super) async fn show(
     State(app): State<App>,
+    Query(asked): Query<Asked>,
     Operator(reader): Operator,
 ) -> Result<Response, Problem> {
     let cases = app.platform.case_lines(LISTED).await?;
     let unseen = app.platform.unseen_pages(PAGES_LISTED).await?;
     let zone = zone(&reader);
+    let dialling = app.platform.held_dialling(now()).await?;
+    let notice = match asked.done.as_deref() {
+        Some("dialling") => Some(
+            "Released. The account dials telephone numbers again; what it dialled before counts no more.",
+        ),
+        Some("dialling-free") => {
+            Some("Nothing holds that account's dialling. Nothing was changed.")
+        }
+        _ => None,
+    };
     let open = cases
         .iter()
         .filter(|line| line.case.state == CaseState::Open);
@@ -107,9 +136,40 @@ pub(super) async fn show(
     render(&CasesPage {
         shell: Shell::new(&app, &reader, "cases"),
         lead,
+        notice,
+        dialling: dialling
+            .iter()
+            .map(|(hold, account)| DiallingRow {
+                account: account.clone(),
+                action: format!("/cases/dialling/{}/release", hold.account),
+                minutes: format!("{} of {}", hold.minutes, hold.minutes_per_hour),
+                since: Moment::new(hold.placed_at, &zone, Show::Moment),
+            })
+            .collect(),
         rows: cases.iter().map(row).collect(),
         unseen: unseen.iter().map(unseen_row).collect(),
     })
+}
+
+/// Lets an account dial telephone numbers again.
+pub(super) async fn release_dialling(
+    State(app): State<App>,
+    Path(account): Path<String>,
+    posted: Posted<Nothing>,
+) -> Result<Response, Problem> {
+    if !posted.reader.viewer.operator {
+        return Err(Problem::NotFound);
+    }
+    let account: AccountId = account.parse().map_err(|_| Problem::NotFound)?;
+    let account = app.platform.db.account(account).await?;
+    let account = account.ok_or(Problem::NotFound)?;
+    let released = app.platform.release_dialling(&account, now()).await?;
+    let done = if released {
+        "dialling"
+    } else {
+        "dialling-free"
+    };
+    Ok(Redirect::to(&format!("/cases?done={done}")).into_response())
 }
 
 /// Where a case is in its life.

@@ -162,6 +162,10 @@ pub(crate) fn router(platform: Arc<Platform>) -> Router {
         )
         .merge(told_platforms())
         .route("/cases", get(cases::show))
+        .route(
+            "/cases/dialling/{account}/release",
+            post(cases::release_dialling),
+        )
         .route("/cases/{case}", get(case::show))
         .route("/cases/{case}/release", post(case::release))
         .route("/cases/{case}/confirm", post(case::confirm))

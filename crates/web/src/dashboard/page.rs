@@ -69,6 +69,8 @@ pub(super) struct Shell {
     pub(super) form_token: String,
     pub(super) may_change: bool,
     pub(super) here: String,
+    /// What stops something of the whole account, with what to do about it.
+    pub(super) stopped: Vec<String>,
     pub(super) version: &'static str,
 }
 
@@ -104,6 +106,7 @@ impl Shell {
             form_token: viewer.form_token.clone(),
             may_change: viewer.may_change(),
             here: here.clone(),
+            stopped: stopped(app, viewer),
             version: &super::assets::VERSION,
         }
     }
@@ -117,6 +120,20 @@ impl Shell {
         }
         shell
     }
+}
+
+/// What stops something of the whole account.
+fn stopped(app: &App, viewer: &Viewer) -> Vec<String> {
+    let held = app.platform.minutes.held(viewer.account.id);
+    let held = held.map(|hold| {
+        format!(
+            "Calls to telephone numbers are held: {} minutes were dialled within an hour, and {} may be. \
+             Calls under way go on; phones and SIP addresses ring as before. If nobody stole your line, \
+             ask whoever runs this server to release it.",
+            hold.minutes, hold.minutes_per_hour
+        )
+    });
+    held.into_iter().collect()
 }
 
 /// A page with a form that could not be carried out: the page says what is wrong.

@@ -2,8 +2,8 @@
 
 use reqwest::StatusCode;
 use ringfence_model::{
-    AbuseCase, CaseEvidence, CaseId, CaseSignal, CaseState, EvidenceId, EvidenceKind, EvidencePage,
-    LookOutcome, PageLook, PageView, Role,
+    AbuseCase, AuditFilter, CaseEvidence, CaseId, CaseSignal, CaseState, DiallingHold, EvidenceId,
+    EvidenceKind, EvidencePage, LookOutcome, PageLook, PageView, Role,
 };
 use ringfence_platform::{now, random};
 use ringfence_testing::{Engine, on_both_engines};
@@ -16,6 +16,7 @@ on_both_engines!(
     who_is_no_operator_finds_no_cases,
     a_release_takes_two_operators_with_their_own_forms,
     a_case_is_confirmed_and_pages_that_could_not_be_seen_are_listed,
+    an_account_that_dialled_too_much_reads_so_and_an_operator_releases_it,
 );
 
 const PAGE: &str = "<!doctype html>\n<script>document.documentElement.requestFullscreen();</script>\n\
@@ -220,4 +221,45 @@ async fn a_case_is_confirmed_and_pages_that_could_not_be_seen_are_listed(engine:
         page.contains("https://walled.test/offers") && page.contains("the server answered 403"),
         "{page}"
     );
+}
+
+async fn an_account_that_dialled_too_much_reads_so_and_an_operator_releases_it(engine: Engine) {
+    let world = World::full(engine).await;
+    let hold = DiallingHold {
+        account: world.account.id,
+        placed_at: now(),
+        ended_at: None,
+        minutes: 601,
+        minutes_per_hour: 600,
+    };
+    let platform = &world.platform;
+    platform.db.hold_dialling(&hold).await.unwrap();
+    platform.tend_minutes(now()).await.unwrap();
+    let words = "601 minutes were dialled within an hour, and 600 may be";
+    let ann = Browser::signed_in(&world, "ann@example.com").await;
+    for path in ["/", "/calls", "/account"] {
+        let page = ann.page(path).await;
+        assert!(page.contains(words), "{path}: {page}");
+    }
+
+    let ida = operator(&world, "ida@example.com").await;
+    assert!(!ida.page("/calls").await.contains(words), "it is not hers");
+    let page = ida.page("/cases").await;
+    let release = format!("/cases/dialling/{}/release", world.account.id);
+    for text in ["Harbour Dental", "601 of 600", &release] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+    let token = ida.form_token().await;
+    for done in ["/cases?done=dialling", "/cases?done=dialling-free"] {
+        let answer = ida.post(&release, &[("form_token", &token)]).send().await;
+        assert_eq!(location(&answer.unwrap()), done);
+    }
+    let page = ida.page("/cases?done=dialling").await;
+    assert!(page.contains("dials telephone numbers again"), "{page}");
+    assert!(!page.contains(&release), "{page}");
+    assert!(!ann.page("/").await.contains(words));
+    let log = platform.audit_log(world.account.id, &AuditFilter::default(), 1);
+    let (log, _) = log.await.unwrap();
+    let last = (log[0].actor.name.as_str(), log[0].action.as_str());
+    assert_eq!(last, ("ida@example.com", "account.release_dialling"));
 }

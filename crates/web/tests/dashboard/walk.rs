@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::{Method, Response, StatusCode};
 use ringfence_model::{
     AccountId, AuditFilter, Carrier, CarrierId, CarrierKind, ConsentRule, ConversionDestination,
-    ConversionDestinationId, ConversionPlatform, ConversionRule, CountedCalls, Disposition,
+    ConversionDestinationId, ConversionPlatform, ConversionRule, CountedCalls, DiallingHold, Disposition,
     KeyScope, Role, User, WebhookEvent,
 };
 use ringfence_platform::{now, random};
@@ -66,6 +66,14 @@ impl Known {
             .unwrap();
         let case = platform.hold_site(account, site.id, "a walk", operator.id, now());
         let case = case.await.unwrap();
+        let dialling = DiallingHold {
+            account,
+            placed_at: now(),
+            ended_at: None,
+            minutes: 601,
+            minutes_per_hour: 600,
+        };
+        platform.db.hold_dialling(&dialling).await.unwrap();
         let viewer = viewer_of(world, owner).await;
         let invited = platform.invite(&viewer, "joe@example.com", Role::Agent, now());
         let (invitation, _) = invited.await.unwrap();
@@ -122,6 +130,7 @@ impl Known {
                 ("{session}", viewer.session.to_string()),
                 ("{invitation}", invitation.id.to_string()),
                 ("{case}", case.to_string()),
+                ("{account}", account.to_string()),
                 ("{key}", key.id.to_string()),
                 ("{webhook}", webhook.id.to_string()),
                 ("{delivery}", delivery.to_string()),
@@ -219,7 +228,10 @@ async fn digest(world: &World) -> String {
         platform.sites(account).await.unwrap(),
         platform.db.all_campaign_keys().await.unwrap(),
         platform.api_keys(account).await.unwrap(),
-        platform.db.live_holds(account).await.unwrap(),
+        (
+            platform.db.live_holds(account).await.unwrap(),
+            platform.db.dialling_hold(account).await.unwrap(),
+        ),
         platform
             .worths(account, &[world.call.unwrap()])
             .await
