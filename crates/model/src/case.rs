@@ -34,6 +34,10 @@ words! {
         ReleaseAgreed = "release_agreed",
         /// An operator confirmed the abuse.
         Confirmed = "confirmed",
+        /// An operator froze the account.
+        AccountFrozen = "account_frozen",
+        /// Somebody of the account answered.
+        Appeal = "appeal",
     }
 }
 
@@ -77,7 +81,7 @@ pub struct CaseEvidence {
     pub page: Option<EvidencePage>,
     /// When.
     pub at: Timestamp,
-    /// The operator who did it; `None` for the platform itself.
+    /// The operator who did it, or who of the account answered; `None` for the platform itself.
     pub by: Option<UserId>,
 }
 

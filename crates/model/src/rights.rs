@@ -18,6 +18,8 @@ words! {
         SeePeople = "see_people",
         /// Who changed what.
         SeeAudit = "see_audit",
+        /// Answer the operators while numbers are withheld.
+        Appeal = "appeal",
         /// Say what calls were worth.
         Assess = "assess",
         /// Change anything but people.
@@ -36,6 +38,7 @@ impl Right {
             Self::SeeSetup => "See numbers, pools, sites, webhooks and API keys",
             Self::SeePeople => "See who belongs to the account",
             Self::SeeAudit => "See who changed what",
+            Self::Appeal => "Answer the operators while numbers of a site are withheld",
             Self::Assess => "Say what a call was worth: lead, value, tags, note",
             Self::Change => {
                 "Change sites, webhooks, API keys and the rest of the setup; erase callers"
@@ -48,7 +51,15 @@ impl Right {
 impl Right {
     /// Whether it lets somebody change anything.
     pub const fn changes(self) -> bool {
-        matches!(self, Self::Assess | Self::Change | Self::ManagePeople)
+        matches!(
+            self,
+            Self::Appeal | Self::Assess | Self::Change | Self::ManagePeople
+        )
+    }
+
+    /// Whether nobody of a frozen account has it: whatever changes something but an answer.
+    pub const fn is_frozen(self) -> bool {
+        self.changes() && !matches!(self, Self::Appeal)
     }
 }
 
@@ -60,7 +71,9 @@ impl Role {
             Right::Export | Right::SeeSetup | Right::SeePeople | Right::SeeAudit => {
                 !matches!(self, Self::Agent)
             }
-            Right::Change | Right::ManagePeople => matches!(self, Self::Owner | Self::Admin),
+            Right::Appeal | Right::Change | Right::ManagePeople => {
+                matches!(self, Self::Owner | Self::Admin)
+            }
         }
     }
 
@@ -86,11 +99,14 @@ impl Role {
 }
 
 impl KeyScope {
-    /// Whether a key of the scope has a right. People are managed by people alone: a key that leaks makes no users.
+    /// Whether a key of the scope has a right. People are managed by people alone: a key that leaks makes no users. And
+    /// operators are answered by people.
     pub const fn may(self, right: Right) -> bool {
         match self {
             Self::Read => Role::Analyst.may(right) && !right.changes(),
-            Self::Change => Role::Admin.may(right) && !matches!(right, Right::ManagePeople),
+            Self::Change => {
+                Role::Admin.may(right) && !matches!(right, Right::ManagePeople | Right::Appeal)
+            }
         }
     }
 }

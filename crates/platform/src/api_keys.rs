@@ -57,6 +57,8 @@ pub struct Program {
     pub key: ApiKey,
     /// The key's account: what every query is bound to.
     pub account: Account,
+    /// An operator has frozen the account: no program changes anything of it.
+    pub frozen: bool,
 }
 
 impl Platform {
@@ -146,8 +148,14 @@ impl Platform {
         if !key.starts_with(KEY_PREFIX) || key.len() > LONGEST_KEY {
             return Ok(None);
         }
-        let found = self.db.living_api_key(&hash(key), now).await?;
-        Ok(found.map(|(key, account)| Program { key, account }))
+        let Some((key, account)) = self.db.living_api_key(&hash(key), now).await? else {
+            return Ok(None);
+        };
+        Ok(Some(Program {
+            frozen: self.db.is_frozen(account.id).await?,
+            key,
+            account,
+        }))
     }
 }
 

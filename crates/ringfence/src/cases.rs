@@ -1,7 +1,7 @@
 //! `ringfence case …`: cases for operators, beside a running server.
 
-use ringfence_model::{AbuseCase, CaseEvidence};
-use ringfence_platform::fence::{CaseError, CaseFile, ReleaseAnswer};
+use ringfence_model::{AbuseCase, CaseEvidence, EvidenceKind};
+use ringfence_platform::fence::{CaseError, CaseFile, Pages, ReleaseAnswer};
 use ringfence_platform::{Platform, now};
 
 use crate::admin::platform;
@@ -31,6 +31,25 @@ pub async fn run(config: &Config, command: &CaseCommand) -> anyhow::Result<()> {
                 "{} is confirmed; no number of its site is shown",
                 decision.id
             );
+        }
+        CaseCommand::Freeze(decision) => {
+            let operator = platform.operator(&decision.operator).await?;
+            platform
+                .freeze_account(decision.id, &operator, now())
+                .await?;
+            println!(
+                "the account of {} is frozen; the release of the case ends that",
+                decision.id
+            );
+        }
+        CaseCommand::Export(asked) => {
+            let pages = if asked.with_pages {
+                Pages::Whole
+            } else {
+                Pages::Named
+            };
+            let exported = platform.export_case(asked.id, pages, now()).await?;
+            println!("{:#}", exported.ok_or(CaseError::NotFound(asked.id))?);
         }
     }
     platform.db.close().await;
@@ -88,6 +107,9 @@ fn show(file: &CaseFile) {
         "numbers are shown"
     };
     println!("{held}");
+    if file.frozen {
+        println!("the account is frozen");
+    }
     for piece in &file.evidence {
         println!(
             "{}  {}  {}",
@@ -120,8 +142,16 @@ fn about(file: &CaseFile, piece: &CaseEvidence) -> String {
     format!(
         "{}{}{}{}",
         who.unwrap_or_default(),
-        piece.what,
+        words(piece),
         page.unwrap_or_default(),
         score.unwrap_or_default()
     )
+}
+
+/// What the account's people write is theirs; a terminal must not obey it either.
+fn words(piece: &CaseEvidence) -> String {
+    match piece.kind {
+        EvidenceKind::Appeal => piece.what.escape_debug().to_string(),
+        _ => piece.what.clone(),
+    }
 }

@@ -10,7 +10,7 @@ use ringfence_model::{
 
 use crate::bulk::json;
 use crate::commit::Statement;
-use crate::row::Reader;
+use crate::row::{Reader, read_count};
 use crate::value::args;
 use crate::{Db, StoreError};
 
@@ -78,10 +78,25 @@ const RELEASE_CASE: &str = "UPDATE cases SET state = 'released', decided_at = $3
     WHERE account = $1 AND id = $2 AND state <> 'released' \
     AND (SELECT COUNT(DISTINCT by_user) FROM case_evidence AS e WHERE e.account = $1 AND e.case_id = $2 \
         AND e.kind = 'release_agreed' AND e.sequence > COALESCE((SELECT MAX(c.sequence) FROM case_evidence AS c \
-            WHERE c.account = $1 AND c.case_id = $2 AND c.kind = 'confirmed'), 0)) >= $4";
+            WHERE c.account = $1 AND c.case_id = $2 AND c.kind IN ('confirmed', 'account_frozen')), 0)) >= $4";
 const END_HOLD: &str = "UPDATE holds SET ended_at = $3 \
     WHERE account = $1 AND case_id = $2 AND ended_at IS NULL \
     AND EXISTS (SELECT 1 FROM cases WHERE account = $1 AND id = $2 AND state = 'released')";
+const FREEZE: &str = "INSERT INTO account_freezes (account, case_id, placed_at) \
+    SELECT account, id, $3 FROM cases WHERE account = $1 AND id = $2 AND state = 'confirmed' ON CONFLICT DO NOTHING";
+const END_FREEZE: &str = "UPDATE account_freezes SET ended_at = $3 \
+    WHERE account = $1 AND case_id = $2 AND ended_at IS NULL \
+    AND EXISTS (SELECT 1 FROM cases WHERE account = $1 AND id = $2 AND state = 'released')";
+const IS_FROZEN: &str =
+    "SELECT COUNT(*) FROM account_freezes WHERE account = $1 AND ended_at IS NULL";
+/// Counts the evidence of a case that withholds something, unless its site was answered for since `$3`.
+const COUNT_APPEAL: &str = "UPDATE cases SET pieces = pieces + 1 \
+    WHERE account = $1 AND id = $2 AND state <> 'released' AND NOT EXISTS \
+        (SELECT 1 FROM case_evidence AS e JOIN cases AS c ON c.account = e.account AND c.id = e.case_id \
+            WHERE e.account = $1 AND c.site = cases.site AND e.kind = 'appeal' AND e.at > $3)";
+const LAST_APPEALS: &str = "SELECT c.site, MAX(e.at) FROM case_evidence AS e \
+    JOIN cases AS c ON c.account = e.account AND c.id = e.case_id \
+    WHERE e.account = $1 AND e.kind = 'appeal' GROUP BY c.site";
 const CONFIRM_CASE: &str = "UPDATE cases SET state = 'confirmed', decided_at = $3 \
     WHERE account = $1 AND id = $2 AND state = 'open'";
 const LIVE_HOLDS: &str = "SELECT account, case_id, site, placed_at, ended_at FROM holds \
@@ -158,7 +173,7 @@ impl Db {
     }
 
     /// An operator agrees to a release, as `evidence` says. As soon as `people` different ones have since the last
-    /// decision, the case is released and its hold ends, in the same commit; whether it is now.
+    /// decision, the case is released, its hold ends and its freeze of the account, in the same commit; whether it is now.
     ///
     /// # Errors
     /// [`StoreError::MissingParent`] when the account has no such case.
@@ -175,6 +190,7 @@ impl Db {
                 add,
                 Statement::new(RELEASE_CASE, args![account, case, at, people]),
                 Statement::new(END_HOLD, args![account, case, at]),
+                Statement::new(END_FREEZE, args![account, case, at]),
             ])
             .await?;
         Ok(changed.get(2).is_some_and(|cases| *cases > 0))
@@ -196,6 +212,59 @@ impl Db {
             ])
             .await?;
         Ok(changed.get(2).is_some_and(|cases| *cases > 0))
+    }
+
+    /// An operator freezes the account of a confirmed case, as `evidence` says; `false` when the case is not confirmed, or
+    /// froze it before.
+    ///
+    /// # Errors
+    /// [`StoreError`] when rows cannot be written.
+    pub async fn freeze_account(&self, evidence: &CaseEvidence) -> Result<bool, StoreError> {
+        let (account, case, at) = (evidence.account, evidence.case, evidence.at);
+        let [count, add] = adding(evidence)?;
+        let freeze = Statement::new(FREEZE, args![account, case, at]).decides();
+        let changed = self.run(vec![freeze, count, add]).await?;
+        Ok(changed.first().is_some_and(|freezes| *freezes > 0))
+    }
+
+    /// Whether a case has frozen the account.
+    ///
+    /// # Errors
+    /// [`StoreError`] when rows cannot be read.
+    pub async fn is_frozen(&self, account: AccountId) -> Result<bool, StoreError> {
+        let found = self.row(IS_FROZEN, args![account], read_count).await?;
+        Ok(found.is_some_and(|count| count > 0))
+    }
+
+    /// Adds what somebody of the account answers, as `evidence` says; `false` when the case withholds nothing, or its site
+    /// was answered for after `since`.
+    ///
+    /// # Errors
+    /// [`StoreError`] when rows cannot be written.
+    pub async fn appeal(
+        &self,
+        evidence: &CaseEvidence,
+        since: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let (account, case) = (evidence.account, evidence.case);
+        let [_, add] = adding(evidence)?;
+        let count = Statement::new(COUNT_APPEAL, args![account, case, since]).decides();
+        let changed = self.run(vec![count, add]).await?;
+        Ok(changed.first().is_some_and(|cases| *cases > 0))
+    }
+
+    /// When somebody of the account answered last for each site.
+    ///
+    /// # Errors
+    /// [`StoreError`] when rows cannot be read.
+    pub async fn last_appeals(
+        &self,
+        account: AccountId,
+    ) -> Result<Vec<(SiteId, Timestamp)>, StoreError> {
+        self.rows(LAST_APPEALS, args![account], |row| {
+            Ok((SiteId(row.uuid()?), row.time()?))
+        })
+        .await
     }
 
     /// Cases of every account, open ones first, then by risk: for operators, never for a tenant.

@@ -51,6 +51,7 @@ migrations! {
     56 "0056_carriers",
     58 "0058_conversions",
     60 "0060_dialled_minutes",
+    61 "0061_account_freezes",
 }
 
 pub(crate) async fn run(db: &Db) -> Result<(), StoreError> {

@@ -112,6 +112,7 @@ pub const ROWS: &[Row] = &[
     ),
     row("GET", "/sites", SETUP),
     row("POST", "/sites", CHANGE),
+    row("POST", "/sites/{site}/answer", Door::Needs(Right::Appeal)),
     row("POST", "/sites/{site}/hosts", CHANGE),
     row("POST", "/sites/{site}/hosts/{host}/check", CHANGE),
     row("POST", "/sites/{site}/campaign-keys", CHANGE),
@@ -171,6 +172,8 @@ pub const ROWS: &[Row] = &[
     row("GET", "/cases/{case}", Door::Operators),
     row("POST", "/cases/{case}/release", Door::Operators),
     row("POST", "/cases/{case}/confirm", Door::Operators),
+    row("POST", "/cases/{case}/freeze", Door::Operators),
+    row("GET", "/cases/{case}/export.json", Door::Operators),
     // The API.
     row("GET", "/v1/calls", CALLS),
     row("GET", "/v1/calls/{call}", CALLS),

@@ -107,12 +107,14 @@ pub struct Viewer {
     pub form_token: String,
     /// The user runs the platform, and sees the cases of every account.
     pub operator: bool,
+    /// An operator has frozen the account: nobody of it changes anything.
+    pub frozen: bool,
 }
 
 impl Viewer {
-    /// Whether the user's role has a right.
+    /// Whether the user's role has a right, and the account is not frozen where it would change something.
     pub const fn may(&self, right: Right) -> bool {
-        self.user.role.may(right)
+        self.user.role.may(right) && !(self.frozen && right.is_frozen())
     }
 
     /// Whether the user may change anything.
@@ -286,12 +288,14 @@ impl Platform {
         };
         let form_token = self.form_token(&hash);
         let operator = self.db.is_operator(user.account, user.id).await?;
+        let frozen = self.db.is_frozen(user.account).await?;
         Ok(Some(Viewer {
             user,
             account,
             session: session.id,
             form_token,
             operator,
+            frozen,
         }))
     }
 

@@ -21,6 +21,8 @@ pub enum Withheld {
     No,
     /// Every call: only held sites show the number.
     All,
+    /// Every call: the account is frozen.
+    Account,
     /// Those that visits of these sites explain: other sites show the number too.
     VisitsOf(Vec<SiteId>),
 }
@@ -28,6 +30,9 @@ pub enum Withheld {
 impl Withheld {
     /// What the holds of the number's account stop.
     pub(super) async fn of_number(db: &Db, number: &TrackingNumber) -> Result<Self, StoreError> {
+        if db.is_frozen(number.account).await? {
+            return Ok(Self::Account);
+        }
         let holds = db.live_holds(number.account).await?;
         if holds.is_empty() {
             return Ok(Self::No);
@@ -75,7 +80,7 @@ impl Withheld {
     ) -> Result<bool, StoreError> {
         match (self, attribution.visit) {
             (Self::No, _) | (Self::VisitsOf(_), None) => Ok(false),
-            (Self::All, _) => Ok(true),
+            (Self::All | Self::Account, _) => Ok(true),
             (Self::VisitsOf(sites), Some(visit)) => {
                 let visit = platform.db.visit(number.account, visit).await?;
                 Ok(visit.is_some_and(|visit| sites.contains(&visit.site)))
@@ -87,6 +92,9 @@ impl Withheld {
 /// Why a call is stopped, for those who read its timeline.
 const HELD: &str =
     "the number is out of service: the operator of this server withholds the numbers of its site";
+/// The same where the whole account is.
+const FROZEN: &str =
+    "the number is out of service: the operator of this server has frozen the account";
 /// The same where a number was taken back from the visit that it was shown to.
 const TAKEN_BACK: &str =
     "the number is out of service: it was taken back from the visit that it was shown to";
@@ -100,7 +108,8 @@ pub(super) async fn why(
 ) -> Result<Option<&'static str>, StoreError> {
     let held = known.withheld.stops(platform, &known.number, attribution);
     if held.await? {
-        return Ok(Some(HELD));
+        let is_frozen = known.withheld == Withheld::Account;
+        return Ok(Some(if is_frozen { FROZEN } else { HELD }));
     }
     Ok(platform
         .is_taken_back(attribution, at)
@@ -120,3 +129,7 @@ pub(super) fn flow(why: &str, now: Timestamp) -> Call {
     };
     Call::new(route, Options::default(), now)
 }
+
+#[cfg(test)]
+#[path = "withheld_tests.rs"]
+mod tests;

@@ -77,6 +77,12 @@ pub enum CaseError {
     /// It was decided in the same way before.
     #[error("expected a case that is not {} yet, this one is", .0.as_str())]
     Already(CaseState),
+    /// The abuse is not confirmed, or was released.
+    #[error("expected a confirmed case; an account is frozen only after its abuse is confirmed")]
+    NotConfirmed,
+    /// The case has frozen its account before.
+    #[error("expected a case that has not frozen its account yet, this one has")]
+    Frozen,
     /// The same operator cannot be both of the two who agree.
     #[error(
         "expected another operator than the one who agreed already; a release takes two different people"
@@ -109,16 +115,23 @@ pub struct CaseFile {
     pub site: Site,
     /// The site's numbers are withheld now.
     pub held: bool,
+    /// The account is frozen now.
+    pub frozen: bool,
     /// Its evidence in the order in which it was added, without the pages' octets.
     pub evidence: Vec<CaseEvidence>,
-    /// Operators, whose mail addresses stand beside what they did.
-    pub operators: Vec<User>,
+    /// Operators, whose mail addresses stand beside what they did, and the account's people.
+    pub people: Vec<User>,
 }
 
 impl CaseFile {
     /// Who has agreed to a release since the last decision.
     pub fn agreed(&self) -> impl Iterator<Item = UserId> {
-        let last = |piece: &CaseEvidence| piece.kind == EvidenceKind::Confirmed;
+        let last = |piece: &CaseEvidence| {
+            matches!(
+                piece.kind,
+                EvidenceKind::Confirmed | EvidenceKind::AccountFrozen
+            )
+        };
         let since = self.evidence.iter().rposition(last).map_or(0, |at| at + 1);
         self.evidence[since..]
             .iter()
@@ -126,12 +139,12 @@ impl CaseFile {
             .filter_map(|piece| piece.by)
     }
 
-    /// The operator's mail address.
+    /// The mail address of an operator, or of who of the account answered.
     pub fn name_of(&self, user: UserId) -> &str {
-        self.operators
+        self.people
             .iter()
-            .find(|operator| operator.id == user)
-            .map_or("a former operator", |operator| operator.email.as_str())
+            .find(|known| known.id == user)
+            .map_or("a former operator", |known| known.email.as_str())
     }
 }
 
@@ -248,6 +261,40 @@ impl Platform {
         Ok(())
     }
 
+    /// An operator freezes the account of a confirmed case: its numbers are out of service, whichever sites show them, and
+    /// nobody of it changes anything. The release of the case ends it.
+    ///
+    /// # Errors
+    /// [`CaseError::NotConfirmed`], [`CaseError::Frozen`], [`CaseError::NotFound`], [`CaseError::Store`].
+    pub async fn freeze_account(
+        &self,
+        case: CaseId,
+        by: &User,
+        now: Timestamp,
+    ) -> Result<(), CaseError> {
+        self.check_operator(by).await?;
+        let found = self.db.case(case).await?.ok_or(CaseError::NotFound(case))?;
+        if found.state != CaseState::Confirmed {
+            return Err(CaseError::NotConfirmed);
+        }
+        let frozen = CaseEvidence {
+            by: Some(by.id),
+            ..evidence(
+                &found,
+                EvidenceKind::AccountFrozen,
+                "freezes the account".into(),
+                now,
+            )
+        };
+        if !self.db.freeze_account(&frozen).await? {
+            return Err(CaseError::Frozen);
+        }
+        self.tag_facts.changed();
+        metrics::counter!("ringfence_accounts_frozen_total").increment(1);
+        tracing::warn!(%case, account = %found.account, operator = %by.id, "an account is frozen");
+        Ok(())
+    }
+
     /// A case with its evidence, for operators; `None` when there is none.
     ///
     /// # Errors
@@ -262,14 +309,17 @@ impl Platform {
                 return Ok(None);
             };
             let holds = self.db.live_holds(case.account).await?;
+            let mut people = self.db.operators().await?;
+            people.extend(self.db.users(case.account).await?);
             Ok(Some(CaseFile {
                 account: account.map(|account| account.name).unwrap_or_default(),
                 held: holds.iter().any(|hold| hold.site == site.id),
+                frozen: self.db.is_frozen(case.account).await?,
                 evidence: self
                     .db
                     .evidence(case.account, case.id, EVIDENCE_MAX)
                     .await?,
-                operators: self.db.operators().await?,
+                people,
                 site,
                 case,
             }))

@@ -62,7 +62,8 @@ fn view(seen: &Seen) -> PageView {
     }
 }
 
-pub(crate) fn hexadecimal(octets: &[u8]) -> String {
+/// Octets as text, two letters each.
+pub fn hexadecimal(octets: &[u8]) -> String {
     octets.iter().fold(String::new(), |mut text, octet| {
         // A text takes whatever is written to it.
         let _ = write!(text, "{octet:02x}");

@@ -335,7 +335,8 @@ impl Platform {
                 .collect(),
             pool,
             rules,
-            held: holds.iter().any(|hold| hold.site == site.id),
+            held: holds.iter().any(|hold| hold.site == site.id)
+                || self.db.is_frozen(site.account).await?,
             account_since: account.map_or(site.created_at, |account| account.created_at),
         })))
     }

@@ -16,6 +16,11 @@ pub enum CaseCommand {
     Release(CaseDecision),
     /// Say that a case is abuse: the site's numbers stay withheld
     Confirm(CaseDecision),
+    /// Freeze the account of a confirmed case: all its numbers are out of service and its people can only read, until the
+    /// case is released
+    Freeze(CaseDecision),
+    /// Print a case with its evidence as JSON, for carriers and authorities
+    Export(CaseExport),
 }
 
 impl CaseCommand {
@@ -24,7 +29,10 @@ impl CaseCommand {
         match self {
             Self::List(configured) => configured,
             Self::Show(show) => &show.configured,
-            Self::Release(decision) | Self::Confirm(decision) => &decision.configured,
+            Self::Release(decision) | Self::Confirm(decision) | Self::Freeze(decision) => {
+                &decision.configured
+            }
+            Self::Export(export) => &export.configured,
         }
     }
 }
@@ -40,7 +48,21 @@ pub struct CaseShow {
     pub id: CaseId,
 }
 
-/// `ringfence case release` and `confirm`
+/// `ringfence case export`
+#[derive(Debug, Args)]
+pub struct CaseExport {
+    /// Which configuration.
+    #[command(flatten)]
+    pub configured: Configured,
+    /// The case's identifier, as `case list` shows it
+    #[arg(value_name = "ID")]
+    pub id: CaseId,
+    /// With what is kept of each page, as base64
+    #[arg(long)]
+    pub with_pages: bool,
+}
+
+/// `ringfence case release`, `confirm` and `freeze`
 #[derive(Debug, Args)]
 pub struct CaseDecision {
     /// Which configuration.

@@ -16,6 +16,8 @@ on_both_engines! {
     one_person_is_not_two
     votes_from_before_a_decision_do_not_count
     a_confirmed_case_withholds_and_can_be_released
+    a_confirmed_case_freezes_its_account_until_it_is_released
+    a_site_is_answered_for_once_in_a_time
     evidence_cannot_be_changed_or_removed
     evidence_of_one_moment_keeps_its_order
     pages_of_confirmed_cases_are_told_with_their_first_and_last_look
@@ -406,4 +408,86 @@ async fn operators_are_users_who_were_made_so(world: World) {
         matches!(refused, Err(StoreError::MissingParent(_))),
         "{refused:?}"
     );
+}
+
+async fn a_confirmed_case_freezes_its_account_until_it_is_released(world: World) {
+    let (db, tenant) = (&world.db, world.tenant(1).await);
+    let other = world.tenant(2).await;
+    let case = case(&world, &tenant, 600);
+    db.open_case(&case, &[], true).await.unwrap();
+    let (ada, ben) = (
+        UserId::new(START, world.draw()),
+        UserId::new(START, world.draw()),
+    );
+    let by_ada = |kind, seconds| CaseEvidence {
+        by: Some(ada),
+        ..evidence(&world, &case, kind, seconds)
+    };
+    let early = by_ada(EvidenceKind::AccountFrozen, 19);
+    assert!(
+        !db.freeze_account(&early).await.unwrap(),
+        "not confirmed yet"
+    );
+    let confirmed = by_ada(EvidenceKind::Confirmed, 20);
+    assert!(db.confirm_case(&confirmed).await.unwrap());
+    let early = vote(&world, &case, 21, ben);
+    assert!(!db.agree_to_release(&early, 2).await.unwrap());
+    let frozen = by_ada(EvidenceKind::AccountFrozen, 22);
+    assert!(db.freeze_account(&frozen).await.unwrap());
+    let again = by_ada(EvidenceKind::AccountFrozen, 23);
+    assert!(!db.freeze_account(&again).await.unwrap());
+    assert!(db.is_frozen(tenant.account).await.unwrap());
+    assert!(!db.is_frozen(other.account).await.unwrap());
+    let elsewhere = CaseEvidence {
+        account: other.account,
+        ..by_ada(EvidenceKind::AccountFrozen, 24)
+    };
+    assert!(!db.freeze_account(&elsewhere).await.unwrap());
+    let kinds = db.evidence(case.account, case.id, 10).await.unwrap();
+    let kinds: Vec<_> = kinds.iter().map(|piece| piece.kind).collect();
+    let expected = [
+        EvidenceKind::Confirmed,
+        EvidenceKind::ReleaseAgreed,
+        EvidenceKind::AccountFrozen,
+    ];
+    assert_eq!(kinds, expected, "what did not happen is no evidence");
+
+    let first = vote(&world, &case, 30, ada);
+    assert!(
+        !db.agree_to_release(&first, 2).await.unwrap(),
+        "the vote from before the freeze counts no more"
+    );
+    let second = vote(&world, &case, 31, ben);
+    assert!(db.agree_to_release(&second, 2).await.unwrap());
+    assert!(!db.is_frozen(tenant.account).await.unwrap());
+    assert_eq!(db.live_holds(tenant.account).await.unwrap(), []);
+}
+
+async fn a_site_is_answered_for_once_in_a_time(world: World) {
+    let (db, tenant) = (&world.db, world.tenant(1).await);
+    let case = case(&world, &tenant, 600);
+    db.open_case(&case, &[], true).await.unwrap();
+    let ada = UserId::new(START, world.draw());
+    let answer = |seconds| CaseEvidence {
+        by: Some(ada),
+        what: "It is a game.".into(),
+        ..evidence(&world, &case, EvidenceKind::Appeal, seconds)
+    };
+    assert!(db.appeal(&answer(1_000), at(0)).await.unwrap());
+    assert!(!db.appeal(&answer(1_500), at(999)).await.unwrap());
+    assert!(db.appeal(&answer(2_001), at(1_000)).await.unwrap());
+    let last = db.last_appeals(tenant.account).await.unwrap();
+    assert_eq!(last, [(tenant.site.id, at(2_001))]);
+    let other = world.tenant(2).await;
+    assert_eq!(db.last_appeals(other.account).await.unwrap(), []);
+    let elsewhere = CaseEvidence {
+        account: other.account,
+        ..answer(9_000)
+    };
+    assert!(!db.appeal(&elsewhere, at(8_000)).await.unwrap());
+    let released = vote(&world, &case, 9_001, ada);
+    assert!(db.agree_to_release(&released, 1).await.unwrap());
+    assert!(!db.appeal(&answer(9_500), at(9_400)).await.unwrap());
+    let pieces = db.evidence(case.account, case.id, 10).await.unwrap();
+    assert_eq!(pieces.len(), 3);
 }

@@ -93,10 +93,15 @@ async fn admitted(
     let key = key.ok_or(ApiProblem::NoKey)?;
     let program = api.platform.program(&key, now()).await?;
     let program = program.ok_or(ApiProblem::NoKey)?;
-    if needed.is_none_or(|right| program.key.scope.may(right)) {
-        Ok(program)
-    } else {
+    let Some(right) = needed else {
+        return Ok(program);
+    };
+    if !program.key.scope.may(right) {
         Err(ApiProblem::MayNotChange)
+    } else if program.frozen && right.is_frozen() {
+        Err(ApiProblem::Frozen)
+    } else {
+        Ok(program)
     }
 }
 

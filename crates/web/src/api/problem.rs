@@ -36,6 +36,10 @@ pub(super) enum ApiProblem {
         "expected a key with the scope `change`, got one that only reads; make another one for this"
     )]
     MayNotChange,
+    #[error(
+        "expected an account that may change, got one that is frozen; its people read why and answer on the page Sites"
+    )]
+    Frozen,
     #[error("expected fewer requests; try again in {0} s")]
     TooMany(u64),
     #[error("{0}")]
@@ -68,6 +72,11 @@ impl ApiProblem {
                 StatusCode::FORBIDDEN,
                 "may_not_change",
                 "The key only reads",
+            ),
+            Self::Frozen => (
+                StatusCode::FORBIDDEN,
+                "account_frozen",
+                "The account is frozen",
             ),
             Self::TooMany(_) => (
                 StatusCode::TOO_MANY_REQUESTS,

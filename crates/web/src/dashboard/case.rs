@@ -1,12 +1,11 @@
 //! One case, for operators: what was seen, where it stands in the page's source, who decided, and the decision.
 
-use std::fmt::Write as _;
-
 use askama::Template;
 use axum::extract::{Path, Query, State};
+use axum::http::header;
 use axum::response::{IntoResponse, Redirect, Response};
 use ringfence_model::{CaseEvidence, CaseId, CaseState, EvidenceId, EvidenceKind};
-use ringfence_platform::fence::{CaseError, CaseFile, ReleaseAnswer};
+use ringfence_platform::fence::{CaseError, CaseFile, Pages, ReleaseAnswer, hexadecimal};
 use ringfence_platform::now;
 use serde::Deserialize;
 
@@ -55,6 +54,7 @@ struct SourceView {
 struct Choices {
     release: bool,
     confirm: bool,
+    freeze: bool,
     /// A release takes two of them.
     two_people: bool,
 }
@@ -72,6 +72,7 @@ struct CasePage {
     opened: Moment,
     decided: Option<Moment>,
     held: bool,
+    frozen: bool,
     settled: bool,
     notice: Option<&'static str>,
     complaint: Option<&'static str>,
@@ -147,6 +148,7 @@ pub(super) async fn show(
         opened: moment(file.case.opened_at),
         decided: file.case.decided_at.map(moment),
         held: file.held,
+        frozen: file.frozen,
         settled: file.case.state == CaseState::Released,
         notice,
         complaint,
@@ -158,6 +160,7 @@ pub(super) async fn show(
             release: file.case.state != CaseState::Released
                 && !agreed.contains(&reader.viewer.user.id),
             confirm: file.case.state == CaseState::Open,
+            freeze: file.case.state == CaseState::Confirmed && !file.frozen,
             two_people: app.platform.settings.fence.two_people,
         },
         evidence,
@@ -199,6 +202,8 @@ fn view(
         EvidenceKind::Held => ("failed", "held", "Numbers withheld"),
         EvidenceKind::ReleaseAgreed => ("answered", "check", "Agrees to release"),
         EvidenceKind::Confirmed => ("failed", "cross", "Confirmed as abuse"),
+        EvidenceKind::AccountFrozen => ("failed", "held", "Account frozen"),
+        EvidenceKind::Appeal => ("missed", "people", "The account answers"),
     };
     EvidenceView {
         id: piece.id.to_string(),
@@ -218,14 +223,6 @@ fn view(
     }
 }
 
-fn hexadecimal(octets: &[u8]) -> String {
-    octets.iter().fold(String::new(), |mut text, octet| {
-        // A text takes whatever is written to it.
-        let _ = write!(text, "{octet:02x}");
-        text
-    })
-}
-
 /// What came of a decision, and what stood in its way.
 fn told(done: Option<&str>) -> (Option<&'static str>, Option<&'static str>) {
     match done {
@@ -239,6 +236,12 @@ fn told(done: Option<&str>) -> (Option<&'static str>, Option<&'static str>) {
         ),
         Some("confirmed") => (
             Some("Confirmed. No number of the site is shown until two operators release it."),
+            None,
+        ),
+        Some("frozen") => (
+            Some(
+                "Frozen. All numbers of the account are out of service, and its people can only read, until the case is released.",
+            ),
             None,
         ),
         Some("same") => (
@@ -288,6 +291,36 @@ pub(super) async fn confirm(
     back(case, confirmed.map(|()| "confirmed"))
 }
 
+pub(super) async fn freeze(
+    State(app): State<App>,
+    Path(case): Path<String>,
+    owned: Posted<Nothing>,
+) -> Result<Response, Problem> {
+    let (case, reader) = asked_by_an_operator(&case, owned)?;
+    let frozen = app
+        .platform
+        .freeze_account(case, &reader.viewer.user, now())
+        .await;
+    back(case, frozen.map(|()| "frozen"))
+}
+
+/// The case as a file, for carriers and authorities.
+pub(super) async fn export(
+    State(app): State<App>,
+    Path(case): Path<String>,
+    Operator(_): Operator,
+) -> Result<Response, Problem> {
+    let case: CaseId = case.parse().map_err(|_| Problem::NotFound)?;
+    let exported = app.platform.export_case(case, Pages::Named, now()).await?;
+    let document = exported.ok_or(Problem::NotFound)?;
+    let file = format!("attachment; filename=\"case-{case}.json\"");
+    let headers = [
+        (header::CONTENT_TYPE, "application/json".to_owned()),
+        (header::CONTENT_DISPOSITION, file),
+    ];
+    Ok((headers, format!("{document:#}\n")).into_response())
+}
+
 fn asked_by_an_operator(case: &str, owned: Posted<Nothing>) -> Result<(CaseId, Reader), Problem> {
     let Posted {
         reader,
@@ -304,7 +337,7 @@ fn back(case: CaseId, done: Result<&'static str, CaseError>) -> Result<Response,
     let done = match done {
         Ok(done) => done,
         Err(CaseError::SamePerson) => "same",
-        Err(CaseError::Already(_)) => "already",
+        Err(CaseError::Already(_) | CaseError::NotConfirmed | CaseError::Frozen) => "already",
         Err(CaseError::Store(error)) => return Err(error.into()),
         Err(CaseError::NotFound(_) | CaseError::NoSite(_) | CaseError::NotAnOperator(_)) => {
             return Err(Problem::NotFound);

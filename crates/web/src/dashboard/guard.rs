@@ -62,7 +62,7 @@ async fn admitted(app: &App, request: Request) -> Result<Request, Response> {
     let viewer = Reader::from_request_parts(&mut parts, app).await?.viewer;
     let problem = match door {
         Some(Door::Anybody | Door::Somebody) => None,
-        Some(Door::Needs(right)) => (!viewer.may(right)).then(|| refusal(right)),
+        Some(Door::Needs(right)) => (!viewer.may(right)).then(|| refusal(&viewer, right)),
         Some(Door::Operators) => (!viewer.operator).then_some(Problem::NotFound),
         None => (!viewer.may(Right::ManagePeople)).then_some(Problem::NotForYou),
     };
@@ -74,8 +74,10 @@ async fn admitted(app: &App, request: Request) -> Result<Request, Response> {
     Ok(Request::from_parts(parts, body))
 }
 
-const fn refusal(right: Right) -> Problem {
-    if right.changes() {
+const fn refusal(viewer: &Viewer, right: Right) -> Problem {
+    if viewer.frozen && viewer.user.role.may(right) {
+        Problem::Frozen
+    } else if right.changes() {
         Problem::MayNotChange
     } else {
         Problem::NotForYou

@@ -5,6 +5,7 @@
 mod account;
 mod agent;
 mod api_keys;
+mod appeal;
 mod assets;
 mod audit;
 mod call;
@@ -169,6 +170,8 @@ pub(crate) fn router(platform: Arc<Platform>) -> Router {
         .route("/cases/{case}", get(case::show))
         .route("/cases/{case}/release", post(case::release))
         .route("/cases/{case}/confirm", post(case::confirm))
+        .route("/cases/{case}/freeze", post(case::freeze))
+        .route("/cases/{case}/export.json", get(case::export))
         .route("/assets/{version}/{name}", get(assets::serve))
         .route("/favicon.ico", get(assets::favicon))
         .fallback(page::nothing_here)
@@ -233,6 +236,7 @@ fn setup() -> Router<App> {
             post(plan_edit::bring_back),
         )
         .route("/sites", get(sites::show).post(sites::save))
+        .route("/sites/{site}/answer", post(appeal::send))
         .route("/sites/{site}/hosts", post(sites::add_host))
         .route("/sites/{site}/hosts/{host}/check", post(sites::check_host))
         .route("/sites/{site}/campaign-keys", post(campaign_keys::add))

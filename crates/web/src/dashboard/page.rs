@@ -133,7 +133,12 @@ fn stopped(app: &App, viewer: &Viewer) -> Vec<String> {
             hold.minutes, hold.minutes_per_hour
         )
     });
-    held.into_iter().collect()
+    let frozen = viewer.frozen.then(|| {
+        "Whoever runs this server has frozen this account: its numbers are out of service, and nothing can be changed. \
+         Everything is still there, and works again as soon as that ends. An owner or admin can answer on the page Sites."
+            .to_owned()
+    });
+    frozen.into_iter().chain(held).collect()
 }
 
 /// A page with a form that could not be carried out: the page says what is wrong.
@@ -191,6 +196,9 @@ pub(super) enum Problem {
     /// The role does not allow it.
     #[error("Your role does not allow changes")]
     MayNotChange,
+    /// The account is frozen.
+    #[error("The account is frozen")]
+    Frozen,
     /// The role does not open it.
     #[error("Your role does not open this page")]
     NotForYou,
@@ -252,6 +260,10 @@ impl IntoResponse for Problem {
             Self::MayNotChange => (
                 StatusCode::FORBIDDEN,
                 "Nothing was changed. Ask an owner or admin of your account to do it.",
+            ),
+            Self::Frozen => (
+                StatusCode::FORBIDDEN,
+                "Nothing was changed. Whoever runs this server has frozen the account; an owner or admin can answer on the page Sites.",
             ),
             Self::NotForYou => (
                 StatusCode::FORBIDDEN,

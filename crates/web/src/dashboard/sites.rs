@@ -14,6 +14,7 @@ use ringfence_platform::sites::{ProofInstructions, SiteError};
 use serde::Deserialize;
 
 use super::App;
+use super::appeal::{self, Answer, Held};
 use super::campaign_keys::{Moving, NewKey};
 use super::found::{self, PageRow};
 use super::page::{Problem, Shell, render, unprocessable, zone};
@@ -57,6 +58,8 @@ struct SiteView {
     tests: Vec<(String, String)>,
     pages: Vec<PageRow>,
     moving: Moving,
+    /// Its numbers are withheld.
+    held: Option<Held>,
 }
 
 /// The form of a site, as it was sent when it failed.
@@ -89,9 +92,18 @@ pub(super) struct Failed {
     host: Option<(SiteId, String, String)>,
     check: Option<(HostId, Vec<String>)>,
     key: Option<(SiteId, NewKey, String)>,
+    answer: Option<(SiteId, Answer, String)>,
 }
 
 impl Failed {
+    /// An answer: for which site, what was typed, and why it was not taken.
+    pub(super) fn answer(site: SiteId, typed: Answer, wrong: String) -> Self {
+        Self {
+            answer: Some((site, typed, wrong)),
+            ..Self::default()
+        }
+    }
+
     /// A campaign key: for which site, what was typed, and what is wrong with it.
     pub(super) fn key(site: SiteId, typed: NewKey, wrong: String) -> Self {
         Self {
@@ -122,6 +134,7 @@ pub(super) async fn show(
         Some("key") => Some(
             "The campaign key was added. Pages that ask with it are shown numbers of the site.",
         ),
+        Some("answered") => Some("Sent. The operators read it with the case."),
         Some("key-removed") => {
             Some("The campaign key was removed. Pages that ask with it keep their own numbers.")
         }
@@ -372,6 +385,7 @@ async fn page(
         };
         moving.insert(site.id, of_site);
     }
+    let mut held = appeal::held(app, reader, failed.answer.as_ref(), &zone).await?;
     let names: HashMap<PoolId, &str> = pools
         .iter()
         .map(|pool| (pool.id, pool.name.as_str()))
@@ -385,6 +399,7 @@ async fn page(
                 .copied()
                 .unwrap_or_default();
             let mut view = view(app, site, hosts, pool, visits.get(&site.id), &failed, &zone);
+            view.held = held.remove(&site.id);
             view.moving = moving.remove(&site.id).unwrap_or_default();
             view.tests = found::tests(hosts);
             view.pages = found::rows(reports.get(&site.id).map_or(&[], Vec::as_slice), &zone);
@@ -454,6 +469,7 @@ fn view(
         tests: Vec::new(),
         pages: Vec::new(),
         moving: Moving::default(),
+        held: None,
         refused: count(refusals.iter().map(|(_, count)| count).sum()),
         refusals: refusals
             .into_iter()

@@ -1,14 +1,17 @@
 //! Cases, for operators alone.
 
+use base64::Engine as _;
 use reqwest::StatusCode;
 use ringfence_model::{
     AbuseCase, AuditFilter, CaseEvidence, CaseId, CaseSignal, CaseState, DiallingHold, EvidenceId,
     EvidenceKind, EvidencePage, LookOutcome, PageLook, PageView, Role,
 };
+use ringfence_platform::fence::Pages;
 use ringfence_platform::{now, random};
 use ringfence_testing::{Engine, on_both_engines};
+use sha2::Digest as _;
 
-use crate::browser::{Browser, location};
+use crate::browser::{Browser, location, send};
 use crate::world::{PASSWORD, World};
 
 on_both_engines!(
@@ -16,6 +19,8 @@ on_both_engines!(
     who_is_no_operator_finds_no_cases,
     a_release_takes_two_operators_with_their_own_forms,
     a_case_is_confirmed_and_pages_that_could_not_be_seen_are_listed,
+    the_account_answers_once_a_day_and_the_operator_reads_it_with_the_case,
+    a_case_is_exported_with_hashes_to_operators_alone,
     an_account_that_dialled_too_much_reads_so_and_an_operator_releases_it,
 );
 
@@ -262,4 +267,115 @@ async fn an_account_that_dialled_too_much_reads_so_and_an_operator_releases_it(e
     let (log, _) = log.await.unwrap();
     let last = (log[0].actor.name.as_str(), log[0].action.as_str());
     assert_eq!(last, ("ida@example.com", "account.release_dialling"));
+}
+
+async fn the_account_answers_once_a_day_and_the_operator_reads_it_with_the_case(engine: Engine) {
+    let world = World::empty(engine).await;
+    let platform = &world.platform;
+    let ann = Browser::signed_in(&world, "ann@example.com").await;
+    let quiet = platform.add_site(world.account.id, "Quiet", Vec::new(), None, now());
+    let quiet = format!("/sites/{}/answer", quiet.await.unwrap().id);
+    let case = case(&world).await;
+    let site = platform.db.case(case).await.unwrap().unwrap().site;
+    let answer = format!("/sites/{site}/answer");
+    let page = ann.page("/sites").await;
+    assert!(page.contains("Numbers of this site are withheld"), "{page}");
+    assert!(page.contains(&answer) && !page.contains(&quiet), "{page}");
+    let ben = Browser::signed_in(&world, "ben@example.com").await;
+    let read = ben.page("/sites").await;
+    assert!(
+        read.contains("are withheld") && !read.contains(&answer),
+        "{read}"
+    );
+
+    let (status, page) = send(&ann, &answer, &[("text", "  ")]).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(
+        page.contains("Expected an answer of 1 to 2000 characters, got 0"),
+        "{page}"
+    );
+    let long = "x".repeat(2_001);
+    let (status, page) = send(&ann, &answer, &[("text", long.as_str())]).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(
+        page.contains("got 2001") && page.contains(&long),
+        "nothing typed is lost"
+    );
+    let (status, _) = send(&ann, &quiet, &[("text", "It is honest.")]).await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    let words = "It is a game: <b>full screen</b> is what\r\nits players want.";
+    let (status, _) = send(&ann, &answer, &[("text", words)]).await;
+    assert_eq!(status, StatusCode::SEE_OTHER);
+    let (status, page) = send(&ann, &answer, &[("text", "And one more thing")]).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(page.contains("Expected one answer a day"), "{page}");
+    let page = ann.page("/sites").await;
+    assert!(
+        page.contains("You answered") && !page.contains(&answer),
+        "{page}"
+    );
+
+    let ops = operator(&world, "op@example.com").await;
+    let page = ops.page(&format!("/cases/{case}")).await;
+    for text in [
+        "The account answers",
+        "ann@example.com",
+        "It is a game: &#60;b&#62;full screen&#60;/b&#62; is what\nits players want.",
+    ] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+    assert!(!page.contains("one more thing"));
+    let later = now() + std::time::Duration::from_hours(25);
+    let again = platform.appeal(&world.owner, site, "A day later", later);
+    assert_eq!(again.await.unwrap(), case);
+}
+
+async fn a_case_is_exported_with_hashes_to_operators_alone(engine: Engine) {
+    let world = World::empty(engine).await;
+    let case = case(&world).await;
+    let path = format!("/cases/{case}/export.json");
+    let ann = Browser::signed_in(&world, "ann@example.com").await;
+    let refused = ann.get(&path).send().await.unwrap();
+    assert_eq!(refused.status(), StatusCode::NOT_FOUND);
+    let ops = operator(&world, "op@example.com").await;
+    assert!(ops.page(&format!("/cases/{case}")).await.contains(&path));
+    let user = world.platform.operator("op@example.com").await.unwrap();
+    world
+        .platform
+        .confirm_case(case, &user, now())
+        .await
+        .unwrap();
+    let file = ops.get(&path).send().await.unwrap();
+    let kept_as = file.headers()["content-disposition"].to_str().unwrap();
+    assert_eq!(
+        kept_as,
+        format!("attachment; filename=\"case-{case}.json\"")
+    );
+    let document: serde_json::Value = file.json().await.unwrap();
+    assert_eq!(document["format"], "ringfence-case-1");
+    assert_eq!(document["case"]["state"], "confirmed");
+    assert_eq!(document["account"]["name"], "Harbour Dental");
+    assert_eq!(document["site"]["name"], "Main <site>");
+    let pieces = document["evidence"].as_array().unwrap();
+    assert_eq!(pieces.len(), 2, "{document:#}");
+    assert_eq!(pieces[0]["kind"], "look");
+    assert_eq!(pieces[0]["page"]["sha256"], "07".repeat(32));
+    assert_eq!(pieces[0]["page"]["kept_base64"], serde_json::Value::Null);
+    assert_eq!(pieces[1]["by"], "operator: op@example.com");
+    assert_eq!(document["sha256"], pieces[1]["sha256"]);
+
+    // Whoever has the file computes the hashes as the documentation says.
+    let mut last = String::new();
+    for piece in pieces {
+        let mut piece = piece.clone();
+        let told = piece.as_object_mut().unwrap().remove("sha256").unwrap();
+        let digest = sha2::Sha256::digest(format!("{last}{piece}"));
+        last = ringfence_platform::fence::hexadecimal(&digest);
+        assert_eq!(told, last);
+    }
+    let whole = world.platform.export_case(case, Pages::Whole, now());
+    let whole = whole.await.unwrap().unwrap();
+    let kept = whole["evidence"][0]["page"]["kept_base64"].as_str();
+    let kept = base64::engine::general_purpose::STANDARD.decode(kept.unwrap());
+    assert_eq!(kept.unwrap(), PAGE.as_bytes());
 }

@@ -6,7 +6,7 @@ use reqwest::{Method, Response, StatusCode};
 use ringfence_model::{
     AccountId, AuditFilter, Carrier, CarrierId, CarrierKind, ConsentRule, ConversionDestination,
     ConversionDestinationId, ConversionPlatform, ConversionRule, CountedCalls, DiallingHold, Disposition,
-    KeyScope, Role, User, WebhookEvent,
+    KeyScope, Right, Role, User, WebhookEvent,
 };
 use ringfence_platform::{now, random};
 use ringfence_store::{AgentSet, Write};
@@ -20,6 +20,7 @@ use crate::world::{PASSWORD, World};
 on_both_engines!(
     every_page_opens_to_its_roles_alone,
     every_endpoint_opens_to_its_keys_alone,
+    nobody_of_a_frozen_account_changes_anything_and_everybody_reads,
 );
 
 /// One object of the account of each kind that a path names.
@@ -485,4 +486,89 @@ async fn every_endpoint_opens_to_its_keys_alone(engine: Engine) {
             }
         }
     }
+}
+
+async fn nobody_of_a_frozen_account_changes_anything_and_everybody_reads(engine: Engine) {
+    let world = World::full(engine).await;
+    let known = Known::of(&world, &world.owner).await;
+    let (platform, account) = (&world.platform, world.account.id);
+    let key = platform.add_api_key(account, "Walk", KeyScope::Change, None, now());
+    let key = key.await.unwrap().1;
+    let operator = platform.operator("op@example.com").await.unwrap();
+    let case = known.id("{case}").parse().unwrap();
+    platform.confirm_case(case, &operator, now()).await.unwrap();
+    platform
+        .freeze_account(case, &operator, now())
+        .await
+        .unwrap();
+    let (browser, token) = signed_in(&world, &world.owner).await;
+    let before = digest(&world).await;
+    for row in ROWS {
+        let Door::Needs(right) = row.door else {
+            continue;
+        };
+        // An answer is what is left to them.
+        if right == Right::Appeal || row.path.ends_with("/events") || row.path.contains(".wav") {
+            continue;
+        }
+        let path = known.path(row);
+        let said = format!("{} {}", row.method, row.path);
+        let status = if row.path.starts_with("/v1/") {
+            if !KeyScope::Change.may(right) {
+                continue;
+            }
+            let method: Method = row.method.parse().unwrap();
+            browser
+                .api(method, &path, &key)
+                .send()
+                .await
+                .unwrap()
+                .status()
+        } else {
+            ask(&browser, row, &path, &token).await.status()
+        };
+        if right.changes() {
+            assert_eq!(status, StatusCode::FORBIDDEN, "{said}");
+        } else {
+            assert!(
+                !status.is_client_error() || row.path.contains("{call}/"),
+                "{said}: {status}"
+            );
+            assert!(!status.is_server_error(), "{said}: {status}");
+        }
+    }
+    assert_eq!(digest(&world).await, before, "something was changed");
+    let page = browser.page("/").await;
+    assert!(page.contains("has frozen this account"), "{page}");
+
+    // A stranger and an operator go on.
+    let path = format!("/cases/{case}");
+    let (other, other_token) = signed_in(&world, &operator).await;
+    assert!(other.page(&path).await.contains("frozen"));
+    let release = format!("{path}/release");
+    let released = other.post(&release, &[("form_token", other_token.as_str())]);
+    assert_eq!(
+        released.send().await.unwrap().status(),
+        StatusCode::SEE_OTHER
+    );
+    let second = platform.add_user(
+        account,
+        "op2@example.com",
+        "Op",
+        Role::Agent,
+        PASSWORD,
+        now(),
+    );
+    let second = second.await.unwrap();
+    let added = platform.db.add_operator(account, second.id, now());
+    added.await.unwrap();
+    platform.release_case(case, &second, now()).await.unwrap();
+    let saved = [
+        ("form_token", token.as_str()),
+        ("name", "Harbour Dental"),
+        ("time_zone", "Europe/London"),
+        ("currency", "GBP"),
+    ];
+    let saved = browser.post("/account", &saved).send().await.unwrap();
+    assert_eq!(saved.status(), StatusCode::SEE_OTHER, "one step undid it");
 }
