@@ -15,6 +15,7 @@ use super::App;
 use super::field::Wrong;
 use super::page::{Problem, Shell, render, unprocessable, zone};
 use super::session::{Posted, Reader};
+use super::words::counted;
 
 /// Zones that a browser offers, as the platform knows them.
 static ZONES: LazyLock<Vec<String>> = LazyLock::new(|| {
@@ -47,6 +48,7 @@ struct AccountPage {
     lead: String,
     notice: Option<&'static str>,
     country: String,
+    dialled: String,
     sent: Sent,
     wrong: Wrong,
     zones: &'static [String],
@@ -65,7 +67,7 @@ pub(super) async fn show(
     let notice = asked.done.as_deref().filter(|done| *done == "saved");
     let notice = notice.map(|_| "The account was changed.");
     let sent = Sent::of(&reader.viewer.account);
-    page(&app, &reader, notice, sent, Vec::new())
+    page(&app, &reader, notice, sent, Vec::new()).await
 }
 
 pub(super) async fn save(
@@ -83,13 +85,13 @@ pub(super) async fn save(
     match app.platform.change_account(account, wish).await {
         Ok(_) => Ok(Redirect::to("/account?done=saved").into_response()),
         Err(PartError::Problems(wrong)) => {
-            Ok(unprocessable(page(&app, &reader, None, form, wrong)?))
+            Ok(unprocessable(page(&app, &reader, None, form, wrong).await?))
         }
         Err(error) => Err(error.into()),
     }
 }
 
-fn page(
+async fn page(
     app: &App,
     reader: &Reader,
     notice: Option<&'static str>,
@@ -97,6 +99,7 @@ fn page(
     wrong: Vec<FieldProblem>,
 ) -> Result<Response, Problem> {
     let account = &reader.viewer.account;
+    let standing = app.platform.dialling_standing(account.id, now()).await?;
     let local = now().to_jiff().to_zoned(zone(reader));
     render(&AccountPage {
         shell: Shell::new(app, reader, "account"),
@@ -108,6 +111,10 @@ fn page(
         ),
         notice,
         country: account.country.clone(),
+        dialled: match standing.limit {
+            0 => counted(standing.minutes, "minute", "minutes"),
+            limit => format!("{} of {limit} minutes", standing.minutes),
+        },
         sent,
         wrong: Wrong(wrong),
         zones: &ZONES,

@@ -51,6 +51,7 @@ struct SourceView {
 }
 
 /// What the operator may decide.
+#[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 struct Choices {
     release: bool,
     confirm: bool,

@@ -17,7 +17,12 @@ async fn an_account_is_changed_on_its_page(engine: Engine) {
     let world = World::full(engine).await;
     let ann = Browser::signed_in(&world, "ann@example.com").await;
     let page = ann.page("/account").await;
-    for text in ["value=\"Europe/London\"", "value=\"GBP\"", "<b>GB</b>"] {
+    for text in [
+        "value=\"Europe/London\"",
+        "value=\"GBP\"",
+        "<b>GB</b>",
+        "<b>0 of 600 minutes</b>",
+    ] {
         assert!(page.contains(text), "{text}: {page}");
     }
     let wrong = [("name", " "), ("time_zone", "London"), ("currency", "XXX")];
