@@ -182,7 +182,8 @@ async fn a_hold_is_written_audited_and_released_wherever_it_was_placed(engine: E
     platform.tend_minutes(released).await.unwrap();
     assert!(may_dial(&platform, account.id, released));
     assert_eq!(platform.held_dialling(released).await.unwrap(), []);
-    let log = platform.audit_log(account.id, &AuditFilter::default(), 10);
+    let all = AuditFilter::default();
+    let log = platform.audit_log(account.id, &all, 10);
     let actions: Vec<_> = log.await.unwrap().0;
     let actions: Vec<_> = actions.iter().map(|entry| entry.action.as_str()).collect();
     assert_eq!(
@@ -225,7 +226,8 @@ async fn a_limit_of_an_accounts_own_takes_the_place_of_the_servers(engine: Engin
     assert!(!may_dial(&platform, account.id, begin), "the server's own");
     let standing = platform.dialling_standing(account.id, begin).await.unwrap();
     assert!(!standing.own_limit && standing.limit == 1);
-    let log = platform.audit_log(account.id, &AuditFilter::default(), 10);
+    let all = AuditFilter::default();
+    let log = platform.audit_log(account.id, &all, 10);
     let (log, _) = log.await.unwrap();
     let limits = log
         .iter()

@@ -49,7 +49,8 @@ async fn minutes_are_summed_over_runs_and_forgotten(world: World) {
         "the oldest is gone"
     );
     let nobodys = AccountId::new(START, 99);
-    let counted = db.count_dialled(nobodys, first, &[(minute(1), 1)], oldest);
+    let one = [(minute(1), 1)];
+    let counted = db.count_dialled(nobodys, first, &one, oldest);
     assert!(matches!(counted.await, Err(StoreError::MissingParent(_))));
     assert_eq!(db.dialled(nobodys, START).await.unwrap(), 0);
 }

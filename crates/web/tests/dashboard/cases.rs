@@ -263,7 +263,8 @@ async fn an_account_that_dialled_too_much_reads_so_and_an_operator_releases_it(e
     assert!(page.contains("dials telephone numbers again"), "{page}");
     assert!(!page.contains(&release), "{page}");
     assert!(!ann.page("/").await.contains(words));
-    let log = platform.audit_log(world.account.id, &AuditFilter::default(), 1);
+    let all = AuditFilter::default();
+    let log = platform.audit_log(world.account.id, &all, 1);
     let (log, _) = log.await.unwrap();
     let last = (log[0].actor.name.as_str(), log[0].action.as_str());
     assert_eq!(last, ("ida@example.com", "account.release_dialling"));
