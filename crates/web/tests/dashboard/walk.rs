@@ -5,8 +5,8 @@ use std::time::Duration;
 use reqwest::{Method, Response, StatusCode};
 use ringfence_model::{
     AccountId, AuditFilter, Carrier, CarrierId, CarrierKind, ConsentRule, ConversionDestination,
-    ConversionDestinationId, ConversionPlatform, ConversionRule, CountedCalls, DiallingHold, Disposition,
-    KeyScope, Right, Role, User, WebhookEvent,
+    ConversionDestinationId, ConversionPlatform, ConversionRule, CountedCalls, DiallingHold,
+    Disposition, KeyScope, Right, Role, User, WebhookEvent,
 };
 use ringfence_platform::{now, random};
 use ringfence_store::{AgentSet, Write};
