@@ -93,6 +93,7 @@ async fn run(url: &str, folder: &Path, limit: u32) -> Arc<Platform> {
         number_requests_per_minute: 0,
         late_call_window: Duration::from_mins(10),
         carriers: crate::carriers::CarrierUrls::default(),
+        conversions: crate::conversions::ConversionUrls::default(),
         fence: FenceSettings {
             dialled_minutes_per_hour: limit,
             ..FenceSettings::default()
