@@ -185,7 +185,7 @@ async fn connection(
     mut stream: TcpStream,
     requests: Arc<Requests>,
     next: Arc<AtomicUsize>,
-    pace: Pace,
+    timing: Pace,
     expected: &'static str,
 ) -> anyhow::Result<Round> {
     let mut round = Round::default();
@@ -201,7 +201,7 @@ async fn connection(
         let Some(word) = requests.words.get(at) else {
             return Ok(round);
         };
-        let Some(began) = pace.turn(place).await else {
+        let Some(began) = timing.turn(place).await else {
             return Ok(round);
         };
         out.clear();
@@ -290,11 +290,9 @@ mod tests {
         assert_eq!(pace.turn(0).await, Some(began));
         assert!(pace.turn(3).await.is_some());
         assert_eq!(pace.turn(4).await, None, "the round is over by then");
-        let late = Pace {
-            began: began - Duration::from_millis(8),
-            ..pace
-        };
-        assert_eq!(late.turn(2).await, Some(began - Duration::from_millis(3)));
+        tokio::time::sleep_until((began + Duration::from_millis(7)).into()).await;
+        let due = began + Duration::from_millis(5);
+        assert_eq!(pace.turn(2).await, Some(due), "it was due before now");
         let greedy = Pace { rate: None, ..pace };
         assert!(greedy.turn(1_000_000).await.is_some());
     }

@@ -209,7 +209,7 @@ impl Call {
             Input::Join { leg, with } => {
                 self.wants_transfer(leg, TransferAsk::Join { leg, with }, now);
             }
-            Input::JoinWith { candidate, reason } => self.join_with(candidate, reason, now),
+            Input::JoinWith { candidate, reason } => self.join_with(&candidate, reason, now),
             Input::TakenOver => self.taken_over(now),
             Input::TransferTo {
                 candidates,

@@ -110,7 +110,7 @@ impl Call {
 
     /// The caller is to be joined with somebody who talks in another call. It goes on hearing what it hears: whoever puts it
     /// through has it on hold.
-    pub(crate) fn join_with(&mut self, candidate: Candidate, reason: String, now: Timestamp) {
+    pub(crate) fn join_with(&mut self, candidate: &Candidate, reason: String, now: Timestamp) {
         let Some(transfer) = &mut self.transfer else {
             return;
         };
@@ -120,7 +120,7 @@ impl Call {
         let (by, until) = (transfer.by, now + candidate.ring_timeout);
         transfer.last = Some(until);
         self.emit(CallEventKind::Transferring { leg: by, reason });
-        self.is_rung_until(until, &candidate, now);
+        self.is_rung_until(until, candidate, now);
         self.act(Action::TakeOver { leg: candidate.leg });
     }
 

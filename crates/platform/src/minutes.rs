@@ -323,9 +323,9 @@ impl Platform {
         // Another server may have placed one: that one stands.
         self.recorded(change).hold_dialling(hold).await?;
         let mut accounts = self.minutes.accounts.lock();
-        let held = accounts.get_mut(&account.id);
-        if let Some(held) = held.and_then(|dialling| dialling.hold.as_mut()) {
-            held.written = true;
+        let dialling = accounts.get_mut(&account.id);
+        if let Some(placed) = dialling.and_then(|dialling| dialling.hold.as_mut()) {
+            placed.written = true;
         }
         Ok(())
     }

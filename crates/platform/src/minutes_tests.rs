@@ -169,8 +169,8 @@ async fn a_hold_is_written_audited_and_released_wherever_it_was_placed(engine: E
     drop(call);
     assert!(!may_dial(&platform, account.id, later));
     assert!(may_dial(&platform, other.id, later));
-    let held = platform.held_dialling(later).await.unwrap();
-    assert_eq!(held, [(hold.unwrap(), "A".to_owned())]);
+    let listed = platform.held_dialling(later).await.unwrap();
+    assert_eq!(listed, [(hold.unwrap(), "A".to_owned())]);
     platform.tend_minutes(later).await.unwrap();
     assert!(!may_dial(&platform, account.id, later), "it stands");
 

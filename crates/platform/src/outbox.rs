@@ -50,9 +50,9 @@ pub(crate) async fn rounds<E: Send + 'static>(
             if tasks.len() >= ENDPOINTS_AT_ONCE || !busy.lock().insert(own) {
                 continue;
             }
-            let (sent, busy) = (send(endpoint), Arc::clone(&busy));
+            let (attempt, busy) = (send(endpoint), Arc::clone(&busy));
             tasks.spawn(async move {
-                sent.await;
+                attempt.await;
                 busy.lock().remove(&own);
             });
         }

@@ -40,6 +40,7 @@ macro_rules! section {
         $(#[doc = $about])*
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
         #[serde(deny_unknown_fields, default)]
+        #[allow(clippy::struct_field_names, reason = "keys are read below their table's name, where each says what it is")]
         pub struct $struct {
             $($(#[doc = $doc])* pub $key: $kind,)*
         }

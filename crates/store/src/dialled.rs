@@ -4,7 +4,7 @@ use ringfence_model::{AccountId, DiallingHold, Timestamp};
 use uuid::Uuid;
 
 use crate::commit::Statement;
-use crate::row::Reader;
+use crate::row::{Reader, read_count};
 use crate::value::args;
 use crate::{Db, StoreError};
 
@@ -110,9 +110,7 @@ impl Db {
     /// # Errors
     /// [`StoreError`] when rows cannot be read.
     pub async fn dialled(&self, account: AccountId, after: Timestamp) -> Result<u64, StoreError> {
-        let found = self
-            .row(DIALLED, args![account, after], |row| row.number())
-            .await?;
+        let found = self.row(DIALLED, args![account, after], read_count).await?;
         Ok(found.unwrap_or(0))
     }
 

@@ -240,7 +240,7 @@ mod tests {
     };
 
     fn asked(
-        rule: &ConversionRule,
+        rule: ConversionRule,
         call: &Call,
         visit: Option<&Visit>,
         consent: Option<bool>,
@@ -258,7 +258,7 @@ mod tests {
             lead,
             called_before,
         };
-        counts(rule, &known)
+        counts(&rule, &known)
     }
 
     #[test]
@@ -266,7 +266,7 @@ mod tests {
         let (visit, call) = (visit(), call());
         let of = |seconds| {
             let rule = ConversionRule { seconds, ..RULE };
-            asked(&rule, &call, Some(&visit), None, None, false)
+            asked(rule, &call, Some(&visit), None, None, false)
         };
         assert_eq!(of(60), Ok(()));
         let (talked, least) = (60, 61);
@@ -276,13 +276,13 @@ mod tests {
             answered_at: None,
             ..call.clone()
         };
-        let of = asked(&RULE, &missed, Some(&visit), None, None, false);
+        let of = asked(RULE, &missed, Some(&visit), None, None, false);
         assert_eq!(of, Err(NotCounted::NotAnswered));
         let left = Call {
             disposition: Some(Disposition::Voicemail),
             ..call
         };
-        let of = asked(&RULE, &left, Some(&visit), None, None, false);
+        let of = asked(RULE, &left, Some(&visit), None, None, false);
         assert_eq!(of, Err(NotCounted::NotAnswered));
     }
 
@@ -302,7 +302,7 @@ mod tests {
             (Converted, [false, false, false, true]),
         ] {
             let rule = ConversionRule { counts, ..RULE };
-            let of = |lead| asked(&rule, &call, Some(&visit), None, lead, false).is_ok();
+            let of = |lead| asked(rule, &call, Some(&visit), None, lead, false).is_ok();
             assert_eq!(leads.map(of), expected, "{counts:?}");
         }
     }
@@ -315,16 +315,16 @@ mod tests {
             ..RULE
         };
         let of = |rule, consent| asked(rule, &call, Some(&visit), consent, None, false);
-        assert_eq!(of(&told, None), Err(NotCounted::NotAsked));
-        assert_eq!(of(&told, Some(true)), Ok(()));
-        assert_eq!(of(&told, Some(false)), Err(NotCounted::Denied));
-        assert_eq!(of(&RULE, Some(false)), Err(NotCounted::Denied));
+        assert_eq!(of(told, None), Err(NotCounted::NotAsked));
+        assert_eq!(of(told, Some(true)), Ok(()));
+        assert_eq!(of(told, Some(false)), Err(NotCounted::Denied));
+        assert_eq!(of(RULE, Some(false)), Err(NotCounted::Denied));
     }
 
     #[test]
     fn a_call_without_a_sure_visit_and_an_erased_one_do_not_count() {
         let (visit, call) = (visit(), call());
-        let of = |call: &Call, visit| asked(&RULE, call, visit, None, None, false);
+        let of = |call: &Call, visit| asked(RULE, call, visit, None, None, false);
         assert_eq!(of(&call, None), Err(NotCounted::NoVisit));
         let shared = Call {
             confidence: Confidence::Shared,
@@ -355,7 +355,7 @@ mod tests {
             first_only: true,
             ..RULE
         };
-        let of = |call: &Call, before| asked(&rule, call, Some(&visit), None, None, before);
+        let of = |call: &Call, before| asked(rule, call, Some(&visit), None, None, before);
         assert_eq!(of(&call, false), Ok(()));
         assert_eq!(of(&call, true), Err(NotCounted::NotFirst));
         let withheld = Call {

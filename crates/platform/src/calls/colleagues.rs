@@ -163,12 +163,12 @@ async fn begin(
     let caps = destinations.profiles.get(&target.id);
     let caps = caps.map_or_else(Caps::default, |profile| profile.caps);
     let group = None::<TargetGroupId>;
-    let callee = may.and_then(|()| deciding.take_target(target.id, group, &caps, now));
+    let taken = may.and_then(|()| deciding.take_target(target.id, group, &caps, now));
     // Who calls may have a caller already, who is to be put through.
-    let caller = deciding.take_target(phone, group, &Caps::default(), now);
+    let own = deciding.take_target(phone, group, &Caps::default(), now);
     drop(deciding);
-    let callee = callee.map_err(|skip| (480, format!("{} cannot be rung: {skip}", target.name)))?;
-    let held = vec![callee].into_iter().chain(caller.ok()).collect();
+    let taken = taken.map_err(|skip| (480, format!("{} cannot be rung: {skip}", target.name)))?;
+    let held = vec![taken].into_iter().chain(own.ok()).collect();
 
     // Nobody keeps what such a call tells.
     let (notices, _) = mpsc::channel(1);

@@ -129,11 +129,12 @@ async fn decide(
 ) {
     if let Origin::Phone(phone) = facts.origin {
         let is_code = agents::CODES.iter().any(|one| one.code == facts.dialled);
-        return if is_code {
-            agents::answer(&platform, phone, &facts, decision, &calls).await
+        if is_code {
+            agents::answer(&platform, phone, &facts, decision, &calls).await;
         } else {
-            colleagues::answer(&platform, phone, &facts, decision).await
-        };
+            colleagues::answer(&platform, phone, &facts, decision).await;
+        }
+        return;
     }
     match begin(&platform, &facts, desk, now()).await {
         Ok((setup, journal)) => {

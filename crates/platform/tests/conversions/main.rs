@@ -187,14 +187,12 @@ impl Office {
             reason: None,
             failed_over: false,
         };
-        let (visit, begun) = (
-            Write::Visit(Box::new(visit)),
-            Write::CallBegun(Box::new(call.clone())),
-        );
+        let visit = Write::Visit(Box::new(visit));
+        let call_begun = Write::CallBegun(Box::new(call.clone()));
         let db = &self.platform.db;
         db.write(vec![visit]).await.unwrap();
         assert!(db.add_visit_event(&event).await.unwrap());
-        db.write(vec![begun]).await.unwrap();
+        db.write(vec![call_begun]).await.unwrap();
         db.write(vec![ended]).await.unwrap();
         call
     }

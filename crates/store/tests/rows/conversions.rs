@@ -321,7 +321,7 @@ async fn another_account_neither_sees_nor_changes_a_destination(world: World) {
             .unwrap()
     );
     let known = db.conversion_destinations(ours.account).await.unwrap();
-    assert_eq!(known, [own.clone()]);
+    assert_eq!(known, std::slice::from_ref(&own));
     let gone = db.remove_conversion_destination(ours.account, own.id);
     assert!(gone.await.unwrap());
     assert_eq!(of_call(&world, ours.account, call.id).await, []);

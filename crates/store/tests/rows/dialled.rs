@@ -110,7 +110,7 @@ async fn a_hold_stands_once_and_its_end_forgives_what_was_before(world: World) {
     let mut elsewhere = db.dialled_elsewhere(other, START).await.unwrap();
     elsewhere.sort_by_key(|(_, minutes)| *minutes);
     assert_eq!(elsewhere, [(ours, 7), (theirs, 607)]);
-    let again = at(120) + Duration::from_secs(600);
+    let again = at(120) + Duration::from_mins(10);
     let next = DiallingHold {
         placed_at: again,
         ..hold(ours, 0)

@@ -125,18 +125,22 @@ pub(super) const fn calls_that_count(counts: CountedCalls) -> &'static str {
 /// `Answered calls of at least 60 s, first ones alone, as generate_lead`
 pub(super) fn about(destination: &ConversionDestination) -> String {
     let rule = destination.rule;
-    let mut text = capital(calls_that_count(rule.counts));
-    if rule.seconds > 0 {
-        text.push_str(&format!(" of at least {} s", rule.seconds));
-    }
-    if rule.first_only {
-        text.push_str(", a caller's first alone");
-    }
-    text.push_str(&format!(", as {}", destination.event));
-    if rule.hashed_caller {
-        text.push_str(", with the caller's number hashed");
-    }
-    text
+    let calls = capital(calls_that_count(rule.counts));
+    let seconds = match rule.seconds {
+        0 => String::new(),
+        seconds => format!(" of at least {seconds} s"),
+    };
+    let first = if rule.first_only {
+        ", a caller's first alone"
+    } else {
+        ""
+    };
+    let hashed = if rule.hashed_caller {
+        ", with the caller's number hashed"
+    } else {
+        ""
+    };
+    format!("{calls}{seconds}{first}, as {}{hashed}", destination.event)
 }
 
 /// How a destination stands, as every page says it.

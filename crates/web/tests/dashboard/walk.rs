@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use reqwest::{Method, Response, StatusCode};
 use ringfence_model::{
-    AccountId, AuditFilter, Carrier, CarrierId, CarrierKind, ConsentRule, ConversionDestination,
-    ConversionDestinationId, ConversionPlatform, ConversionRule, CountedCalls, DiallingHold,
-    Disposition, KeyScope, Right, Role, User, WebhookEvent,
+    AccountId, AuditFilter, Carrier, CarrierId, CarrierKind, CaseId, ConsentRule,
+    ConversionDestination, ConversionDestinationId, ConversionPlatform, ConversionRule,
+    CountedCalls, DiallingHold, Disposition, KeyScope, Right, Role, SiteId, User, WebhookEvent,
 };
 use ringfence_platform::{now, random};
 use ringfence_store::{AgentSet, Write};
@@ -51,47 +51,14 @@ impl Known {
             .await
             .unwrap()
             .unwrap();
-        let operator = platform.add_user(
-            account,
-            "op@example.com",
-            "Op",
-            Role::Agent,
-            PASSWORD,
-            now(),
-        );
-        let operator = operator.await.unwrap();
-        platform
-            .db
-            .add_operator(account, operator.id, now())
-            .await
-            .unwrap();
-        let case = platform.hold_site(account, site.id, "a walk", operator.id, now());
-        let case = case.await.unwrap();
-        let dialling = DiallingHold {
-            account,
-            placed_at: now(),
-            ended_at: None,
-            minutes: 601,
-            minutes_per_hour: 600,
-        };
-        platform.db.hold_dialling(&dialling).await.unwrap();
+        let case = held(world, site.id).await;
         let viewer = viewer_of(world, owner).await;
         let invited = platform.invite(&viewer, "joe@example.com", Role::Agent, now());
         let (invitation, _) = invited.await.unwrap();
         let url = "https://hooks.example.com/";
         let webhook = platform.add_webhook(account, url, &[WebhookEvent::CallStarted], now());
         let (webhook, _) = webhook.await.unwrap();
-        // Its secret does not open, so that nobody is asked.
-        let carrier = Carrier {
-            id: CarrierId::new(now(), random()),
-            account,
-            kind: CarrierKind::Telnyx,
-            name: "Known".into(),
-            user: String::new(),
-            secret: Vec::new(),
-            trunk: String::new(),
-            created_at: now(),
-        };
+        let carrier = closed_carrier(account);
         platform.db.add_carrier(&carrier).await.unwrap();
         let key = platform.add_api_key(account, "Known", KeyScope::Read, None, now());
         let (key, _) = key.await.unwrap();
@@ -154,6 +121,46 @@ impl Known {
             "a new kind of object needs a line here: {path}"
         );
         path
+    }
+}
+
+/// The site and the dialling of the account, both held: the case of the site.
+async fn held(world: &World, site: SiteId) -> CaseId {
+    let (platform, account) = (&world.platform, world.account.id);
+    let operator = platform.add_user(
+        account,
+        "op@example.com",
+        "Op",
+        Role::Agent,
+        PASSWORD,
+        now(),
+    );
+    let operator = operator.await.unwrap();
+    let added = platform.db.add_operator(account, operator.id, now());
+    added.await.unwrap();
+    let dialling = DiallingHold {
+        account,
+        placed_at: now(),
+        ended_at: None,
+        minutes: 601,
+        minutes_per_hour: 600,
+    };
+    platform.db.hold_dialling(&dialling).await.unwrap();
+    let case = platform.hold_site(account, site, "a walk", operator.id, now());
+    case.await.unwrap()
+}
+
+/// A carrier whose secret does not open, so that nobody is asked.
+fn closed_carrier(account: AccountId) -> Carrier {
+    Carrier {
+        id: CarrierId::new(now(), random()),
+        account,
+        kind: CarrierKind::Telnyx,
+        name: "Known".into(),
+        user: String::new(),
+        secret: Vec::new(),
+        trunk: String::new(),
+        created_at: now(),
     }
 }
 
