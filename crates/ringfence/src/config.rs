@@ -264,7 +264,7 @@ section! {
         /// Minutes of calls to telephone numbers (targets, forwards and transfers over trunks) that an account may dial
         /// within an hour; above it its dialling is held until an operator releases it. 0 is without a limit. `ringfence
         /// account change --dialled-minutes-per-hour` sets another one for an account.
-        dialled_minutes_per_hour: u32 = 600;
+        dialled_minutes_per_hour: u32 = 6000;
     }
 }
 

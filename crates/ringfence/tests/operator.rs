@@ -58,7 +58,7 @@ async fn an_account_is_made_and_changed_by_the_operator(engine: Engine) {
     let changed = "Porter: country CH, time zone Europe/Berlin, currency CHF\n";
     assert_eq!(out, changed);
     let (_, out, _) = ask(&["account", "list"]);
-    let dialled = "  calls to telephone numbers: 0 of 600 minutes an hour\n";
+    let dialled = "  calls to telephone numbers: 0 of 6000 minutes an hour\n";
     assert_eq!(out, [changed, dialled].concat());
     for (minutes, said) in [
         (

@@ -54,7 +54,7 @@ impl Default for FenceSettings {
             show_on_unseen_pages: true,
             withhold_from_silent_networks: true,
             withdraw_from_locking_pages: true,
-            dialled_minutes_per_hour: 600,
+            dialled_minutes_per_hour: 6_000,
             limits: PageLimits::SAMPLE,
         }
     }
