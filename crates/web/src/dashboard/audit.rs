@@ -44,6 +44,9 @@ struct AuditPage {
 /// Actions that the filter offers: those that this version writes down.
 const ACTIONS: &[&str] = &[
     "account.change",
+    "account.dialling_limit",
+    "account.hold_dialling",
+    "account.release_dialling",
     "agent.change",
     "api_key.add",
     "api_key.revoke",
