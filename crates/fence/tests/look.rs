@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 use ringfence_fence::look::{
     Linked, LinkedKind, Look, Page, READ_MAX, SignalKind, Verdict, look, model, references,
+    structure,
 };
 
 fn looked(html: &[u8], linked: &[Linked<'_>]) -> Look {
@@ -133,6 +134,70 @@ proptest! {
         stronger[which] = stronger[which].max(more);
         prop_assert!(score(&stronger) >= score(&strengths) - 1e-12);
     }
+}
+
+/// A page that has everything that may be had on an ordinary one is like no lock page less for it.
+#[test]
+fn nothing_that_is_added_makes_a_page_less_like_a_lock_page() {
+    let lock = "<body onbeforeunload='return q()'><audio autoplay src=a.mp3></audio><script>var el=document.documentElement,\
+                rfs=el.requestFullScreen||el.webkitRequestFullScreen;rfs.call(el);document.onkeydown=function(e){return false}</script>";
+    let padding = [
+        "<a href=/one>one</a>".repeat(300),
+        "<form><input name=a><input name=b></form>".repeat(20),
+        format!(
+            "<script>{}</script>",
+            "function other(a,b){return a+b}".repeat(400)
+        ),
+        "<img src=a.png>".repeat(50),
+        "<!-- a comment -->".repeat(5000),
+    ];
+    let before = looked(lock.as_bytes(), &[]).structure.score();
+    for more in padding {
+        for page in [format!("{lock}{more}"), format!("{more}{lock}")] {
+            let after = looked(page.as_bytes(), &[]).structure.score();
+            assert!(after >= before, "{after} < {before}: {}", &more[..20]);
+        }
+    }
+    for &one in structure::Trait::ALL {
+        for &other in structure::Trait::ALL {
+            let mut built = structure::Structure::default();
+            built.add(one);
+            let before = built.score();
+            built.add(other);
+            assert!(built.score() >= before, "{one:?} and {other:?}");
+        }
+    }
+}
+
+/// What stands in a library, and what a page only speaks of, is no trait of the page.
+#[test]
+fn a_library_and_a_text_have_no_traits() {
+    let library = format!(
+        "/*! somekit v1 | MIT */{}document.documentElement.requestFullscreen();",
+        "function f(a){return a}".repeat(400)
+    );
+    let linked = [Linked {
+        url: "somekit.js",
+        kind: LinkedKind::Script,
+        octets: library.as_bytes(),
+        content_type: None,
+    }];
+    let text = "<p>Call <code>document.documentElement.requestFullscreen()</code> on keydown, and audio.play() on beforeunload.";
+    assert_eq!(
+        looked(text.as_bytes(), &linked).structure,
+        structure::Structure::default()
+    );
+}
+
+#[test]
+fn no_weight_of_the_structure_model_is_negative() {
+    let weights = structure::committed();
+    assert_eq!(weights.weights.len(), structure::names().count());
+    assert!(weights.weights.iter().all(|weight| *weight >= 0.0));
+    assert!(weights.weights.iter().any(|weight| *weight > 0.0));
+    assert!(weights.bias < 0.0);
+    assert!(structure::LIKELY_FROM < structure::SURE_FROM);
+    assert!(structure::Structure::default().score() < structure::LIKELY_FROM / 10.0);
 }
 
 #[test]

@@ -6,6 +6,7 @@
 #[allow(clippy::enum_glob_use, reason = "the file is a table of most of them")]
 use ringfence_fence::look::SignalKind::*;
 use ringfence_fence::look::model::{SHORT_LETTERS, number_parameter, word_strength};
+use ringfence_fence::look::structure::{Structure, Trait};
 use ringfence_fence::look::{Known, SignalKind, score_of};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -144,7 +145,91 @@ impl Record {
             },
             inputs: count(&self.forms, "input"),
             call_links: count(&self.links, "tel"),
+            structure: self.structure(),
         }
+    }
+
+    /// How it is built, as the detector reads it from a page.
+    pub fn structure(&self) -> Structure {
+        let mut structure = Structure::default();
+        for name in self.of_scripts(&self.script_identifiers, |linked| {
+            &linked.script_identifiers
+        }) {
+            if name == "this.play" {
+                structure.add(Trait::PlaysAgain);
+            }
+            for part in name.split('.') {
+                structure.add_name(part);
+            }
+        }
+        for event in self.of_scripts(&self.events, |linked| &linked.events) {
+            structure.add_event(event);
+        }
+        let of = |counts: &Counts, name: &str| counts.get(name).copied().unwrap_or(0.0);
+        let hidden = of(&self.css, "cursor_hidden");
+        let no_index = self.meta.get("noindex").and_then(serde_json::Value::as_f64);
+        for (found, holds) in [
+            (Trait::FullScreen, self.api("request_fullscreen") > 0.0),
+            (Trait::KeyboardLock, self.api("keyboard_lock") > 0.0),
+            (Trait::PointerLock, self.api("pointer_lock") > 0.0),
+            (Trait::CursorInScript, self.api("cursor_hidden") > 0.0),
+            (Trait::CursorInStyle, hidden >= 1.0),
+            (Trait::CursorInManyStyles, hidden >= 4.0),
+            (Trait::HistoryWritten, self.api("history_push") > 0.0),
+            (Trait::Dialogs, self.api("alert_confirm_prompt") > 0.0),
+            (Trait::AudioElement, of(&self.audio, "elements") > 0.0),
+            (Trait::AudioStarts, of(&self.audio, "autoplay") > 0.0),
+            (Trait::AudioLoops, of(&self.audio, "loop") > 0.0),
+            (Trait::AudioMade, self.api("new_audio") > 0.0),
+            (Trait::Plays, self.api("play") > 0.0),
+            (Trait::Speaks, self.api("speech") > 0.0),
+            (
+                Trait::LeavingInMarkup,
+                self.attrs.contains_key("onbeforeunload"),
+            ),
+            (Trait::KeyEscape, self.key(&["code:27", "escape", "esc"])),
+            (Trait::KeyFunction, self.function_key()),
+            (
+                Trait::KeyModifier,
+                self.key(&[
+                    "code:16", "code:17", "code:18", "code:91", "code:92", "code:93",
+                ]),
+            ),
+            (Trait::KeyTab, self.key(&["code:9", "tab"])),
+            (Trait::Marquee, self.tags.contains_key("marquee")),
+            (Trait::NoIndex, no_index.unwrap_or(0.0) > 0.0),
+        ] {
+            if holds {
+                structure.add(found);
+            }
+        }
+        structure
+    }
+
+    fn function_key(&self) -> bool {
+        self.of_scripts(&self.keys_checked, |linked| &linked.keys_checked)
+            .any(|key| {
+                matches!(key, "f11" | "f12")
+                    || key
+                        .strip_prefix("code:")
+                        .and_then(|code| code.parse().ok())
+                        .is_some_and(|code: u32| (112..=123).contains(&code))
+            })
+    }
+
+    /// The names of a bag, those of the page's script files too.
+    fn of_scripts<'a>(
+        &'a self,
+        own: &'a Counts,
+        linked: impl Fn(&'a LinkedScripts) -> &'a Counts,
+    ) -> impl Iterator<Item = &'a str> {
+        own.keys()
+            .chain(
+                self.linked_scripts
+                    .iter()
+                    .flat_map(move |scripts| linked(scripts).keys()),
+            )
+            .map(String::as_str)
     }
 
     fn api(&self, name: &str) -> f64 {

@@ -5,6 +5,7 @@ use crate::fit::{Example, fitted};
 use crate::{Specimen, held_out, lock_pages, ordinary_pages, second_look, third_look};
 use ringfence_fence::look::Verdict;
 use ringfence_fence::look::model::Weights;
+use ringfence_fence::look::structure::{self, Structure, Trait};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
@@ -41,6 +42,7 @@ pub fn written(records: &[Record]) -> String {
         .collect();
     judged(&unknown, &mut text);
     corpus(records, &mut text);
+    built(records, &mut text);
     text
 }
 
@@ -142,6 +144,115 @@ fn judged(specimens: &[Specimen], text: &mut String) {
         let _ = writeln!(text, "- {name} ({count})");
     }
     text.push('\n');
+}
+
+/// Scores of how a page of the corpus is built, by a fit without its family or the tenth of the sites that it is of.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Built {
+    /// As it is.
+    pub whole: f64,
+    /// Without its own script files.
+    pub alone: f64,
+    /// Without what is known by the names in code that is copied from page to page.
+    pub unnamed: f64,
+}
+
+/// What is known by a name that an author may choose.
+const NAMED: &[Trait] = &[
+    Trait::FullScreenCopied,
+    Trait::FullScreenNamed,
+    Trait::QuestionCopied,
+    Trait::AudioCopied,
+    Trait::ExitCopied,
+    Trait::AddressCopied,
+];
+
+/// How each page of the corpus is built, in its order.
+pub fn built_left_out(records: &[Record]) -> Vec<Built> {
+    let examples = crate::fit::structure_examples(records);
+    let groups: BTreeSet<(bool, &str)> = records
+        .iter()
+        .map(|record| (!record.scam(), record.cluster.as_str()))
+        .collect();
+    let families = groups.iter().filter(|(ordinary, _)| !ordinary).count();
+    // Families first, each a part of its own; sites in ten parts.
+    let part: BTreeMap<(bool, &str), usize> = groups
+        .into_iter()
+        .enumerate()
+        .map(|(at, group)| {
+            let part = if at < families {
+                at
+            } else {
+                families + at % 10
+            };
+            (group, part)
+        })
+        .collect();
+    let parts: Vec<usize> = records
+        .iter()
+        .map(|record| part[&(!record.scam(), record.cluster.as_str())])
+        .collect();
+    let mut scores = vec![Built::default(); records.len()];
+    for left_out in 0..families + 10 {
+        let weights = crate::fit::fitted_structure(
+            examples
+                .iter()
+                .enumerate()
+                .filter(|(at, _)| parts.get(*at) != Some(&left_out))
+                .map(|(_, example)| example),
+        );
+        let score = |structure: Structure| weights.score(&structure.features());
+        for (at, record) in records.iter().enumerate() {
+            if parts[at] == left_out {
+                let whole = record.structure();
+                let unnamed = whole.traits().filter(|one| !NAMED.contains(one));
+                scores[at] = Built {
+                    whole: score(whole),
+                    alone: score(record.alone().structure()),
+                    unnamed: score(unnamed.collect()),
+                };
+            }
+        }
+    }
+    scores
+}
+
+/// The structure model alone, on what it was not fitted to.
+fn built(records: &[Record], text: &mut String) {
+    text.push_str("### How pages are built\n\nThe structure model alone, by its own bounds, fitted without the family or the tenth of the sites that it judges:\n\n");
+    let mut rows: BTreeMap<String, Row> = BTreeMap::new();
+    let scores = built_left_out(records);
+    for (record, built) in records.iter().zip(&scores) {
+        let what = if record.scam() {
+            format!("lock page: family {} left out", record.cluster)
+        } else {
+            "ordinary".to_owned()
+        };
+        for (name, score) in [
+            ("", built.whole),
+            (", without its script files", built.alone),
+            (", without copied names", built.unnamed),
+        ] {
+            add(
+                rows.entry(format!("{what}{name}")).or_default(),
+                structure::verdict(score),
+            );
+        }
+    }
+    table(text, "left out", &rows);
+    let of = |scam: bool| {
+        let scores = records
+            .iter()
+            .zip(&scores)
+            .filter(move |(record, _)| record.scam() == scam);
+        scores.map(|(_, built)| built.whole)
+    };
+    let _ = writeln!(
+        text,
+        "The least of the lock pages' scores is {:.3}, the highest of the ordinary ones' {:.3}.\n",
+        of(true).fold(1.0, f64::min),
+        of(false).fold(0.0, f64::max)
+    );
 }
 
 /// What the model alone says of the corpus, fitted without the family or site in question.

@@ -6,6 +6,7 @@
 use crate::corpus::Record;
 use crate::{Specimen, lock_pages, ordinary_pages};
 use ringfence_fence::look::model::{self, Weights};
+use ringfence_fence::look::structure;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -62,6 +63,25 @@ pub fn examples(records: &[Record]) -> Vec<Example> {
         .collect()
 }
 
+/// What the structure model learns from: the corpus, and the ordinary pages that were made. Lock pages that were made
+/// teach it nothing: what is built like them the rules know.
+pub fn structure_examples(records: &[Record]) -> Vec<Example> {
+    let real = records.iter().map(|record| Example {
+        features: record.structure().features(),
+        scam: record.scam(),
+        group: record.cluster.clone(),
+        real: true,
+    });
+    let ordinary = ordinary_pages::specimens();
+    let made = ordinary.iter().map(|page| Example {
+        features: page.look().structure.features(),
+        scam: false,
+        group: format!("{} {}", page.kind, page.name),
+        real: false,
+    });
+    real.chain(made).collect()
+}
+
 /// The prior that people chose.
 pub fn prior() -> Weights {
     Weights::read(include_str!("../prior.tsv"))
@@ -72,10 +92,31 @@ const HOLD: f64 = 0.02;
 /// Steps of the descent; the loss no longer moves long before.
 const STEPS: u32 = 4000;
 const RATE: f64 = 0.5;
+/// The same where many features go together: shorter steps lest it swings.
+const RATE_OF_MANY: f64 = 0.1;
 
 /// The weights that fit these examples.
 pub fn fitted<'a>(examples: impl Iterator<Item = &'a Example>) -> Weights {
-    let prior = prior();
+    descended(&prior(), RATE, examples)
+}
+
+/// The weights of the structure model that fit these examples: each is held at nothing.
+pub fn fitted_structure<'a>(examples: impl Iterator<Item = &'a Example>) -> Weights {
+    let prior = Weights {
+        bias: STRUCTURE_BIAS,
+        weights: vec![0.0; structure::names().count()],
+    };
+    descended(&prior, RATE_OF_MANY, examples)
+}
+
+/// The logit of a page without any trait.
+const STRUCTURE_BIAS: f64 = -6.0;
+
+fn descended<'a>(
+    prior: &Weights,
+    rate: f64,
+    examples: impl Iterator<Item = &'a Example>,
+) -> Weights {
     let examples: Vec<&Example> = examples.collect();
     let shares = shares(&examples);
     let mut weights = prior.clone();
@@ -90,9 +131,9 @@ pub fn fitted<'a>(examples: impl Iterator<Item = &'a Example>) -> Weights {
                 *slope += wrong * feature;
             }
         }
-        weights.bias -= RATE * (bias_slope + HOLD * (weights.bias - prior.bias));
+        weights.bias -= rate * (bias_slope + HOLD * (weights.bias - prior.bias));
         for ((weight, slope), prior) in weights.weights.iter_mut().zip(&slope).zip(&prior.weights) {
-            *weight = (*weight - RATE * (slope + HOLD * (*weight - prior))).max(0.0);
+            *weight = (*weight - rate * (slope + HOLD * (*weight - prior))).max(0.0);
         }
     }
     weights
@@ -121,24 +162,40 @@ fn shares(examples: &[&Example]) -> Vec<f64> {
 
 /// The file of the weights, with where they come from.
 pub fn written(weights: &Weights, examples: &[Example]) -> String {
-    let count = |scam: bool, real: bool| {
+    let [locks, ordinary, made_locks, made_ordinary] = counted(examples);
+    let head = format!(
+        "# Weights of the model (src/look/model.rs), written by `cargo run --release -p ringfence-training -- fit`.\n\
+         # Fitted to {locks} lock pages and {ordinary} ordinary pages of the corpus (derived features of real pages) and to {made_locks} and {made_ordinary} pages\n\
+         # made for it, each family, site and template counting the same, near the prior in crates/training/prior.tsv.\n"
+    );
+    lines(head, weights, model::names())
+}
+
+/// The same for the structure model.
+pub fn structure_written(weights: &Weights, examples: &[Example]) -> String {
+    let [locks, ordinary, _, made_ordinary] = counted(examples);
+    let head = format!(
+        "# Weights of the structure model (src/look/structure.rs), written by `cargo run --release -p ringfence-training -- fit`.\n\
+         # Fitted to {locks} lock pages and {ordinary} ordinary pages of the corpus (derived features of real pages) and to {made_ordinary} ordinary\n\
+         # pages made for the detector, each family, site and template counting the same; none is below 0.\n"
+    );
+    lines(head, weights, structure::names())
+}
+
+/// Lock pages and ordinary pages of the corpus, and those that were made.
+fn counted(examples: &[Example]) -> [usize; 4] {
+    [(true, true), (false, true), (true, false), (false, false)].map(|(scam, real)| {
         examples
             .iter()
             .filter(|example| example.scam == scam && example.real == real)
             .count()
-    };
-    let mut text = format!(
-        "# Weights of the model (src/look/model.rs), written by `cargo run --release -p ringfence-training -- fit`.\n\
-         # Fitted to {} lock pages and {} ordinary pages of the corpus (derived features of real pages) and to {} and {} pages\n\
-         # made for it, each family, site and template counting the same, near the prior in crates/training/prior.tsv.\n\
-         # name, weight\nbias\t{:.4}\n",
-        count(true, true),
-        count(false, true),
-        count(true, false),
-        count(false, false),
-        weights.bias
-    );
-    for (name, weight) in model::names().zip(&weights.weights) {
+    })
+}
+
+fn lines(head: String, weights: &Weights, names: impl Iterator<Item = &'static str>) -> String {
+    let mut text = head;
+    let _ = writeln!(text, "# name, weight\nbias\t{:.4}", weights.bias);
+    for (name, weight) in names.zip(&weights.weights) {
         let _ = writeln!(text, "{name}\t{weight:.4}");
     }
     text

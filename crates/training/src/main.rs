@@ -2,6 +2,7 @@
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
+use ringfence_fence::look::structure::{self, Structure};
 use ringfence_fence::look::{Linked, LinkedKind, Page, Verdict, look, model, references};
 use ringfence_training::{
     corpus, figures, fit, held_out, lock_pages, ordinary_pages, second_look, third_look,
@@ -30,7 +31,13 @@ enum Task {
     Fit {
         #[arg(long, default_value = "crates/fence/src/look/model.tsv")]
         to: PathBuf,
+        /// Where the weights of the structure model go
+        #[arg(long, default_value = "crates/fence/src/look/structure.tsv")]
+        structure_to: PathBuf,
     },
+    /// Score how each page is built, of the corpus and of the pages that may be looked at: by the committed weights, and
+    /// for the corpus by a fit without its family or site
+    Built,
     /// Write the figures below the mark in the document
     Examine {
         #[arg(long, default_value = "docs/detector.md")]
@@ -85,12 +92,17 @@ fn main() -> anyhow::Result<()> {
                 );
             }
         }
-        Task::Fit { to } => {
-            let examples = fit::examples(&corpus::Record::read(&arguments.corpus)?);
+        Task::Fit { to, structure_to } => {
+            let records = corpus::Record::read(&arguments.corpus)?;
+            let examples = fit::examples(&records);
             let weights = fit::fitted(examples.iter());
             std::fs::write(&to, fit::written(&weights, &examples))?;
-            println!("written to {}", to.display());
+            let examples = fit::structure_examples(&records);
+            let weights = fit::fitted_structure(examples.iter());
+            std::fs::write(&structure_to, fit::structure_written(&weights, &examples))?;
+            println!("written to {} and {}", to.display(), structure_to.display());
         }
+        Task::Built => built(&corpus::Record::read(&arguments.corpus)?),
         Task::Examine { document } => {
             let figures = figures::written(&corpus::Record::read(&arguments.corpus)?);
             let text = std::fs::read_to_string(&document)?;
@@ -129,6 +141,38 @@ fn main() -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// A line for each page: its score, what it is, and its traits.
+fn built(records: &[corpus::Record]) {
+    let line = |score: f64, what: &str, structure: Structure| {
+        let traits: Vec<&str> = structure.traits().map(structure::Trait::as_str).collect();
+        println!("{score:.4} {what}: {}", traits.join(" "));
+    };
+    for (record, built) in records.iter().zip(figures::built_left_out(records)) {
+        let class = if record.scam() { "scam" } else { "ordinary" };
+        let structure = record.structure();
+        let what = format!(
+            "{class} {} {} {:.4}",
+            record.cluster, record.id, built.whole
+        );
+        line(structure.score(), &what, structure);
+    }
+    let looked_at = second_look::specimens()
+        .into_iter()
+        .chain(third_look::specimens())
+        .filter(|page| !second_look::held_back(page));
+    let made = lock_pages::specimens()
+        .into_iter()
+        .chain(ordinary_pages::specimens())
+        .chain(held_out::specimens())
+        .chain(looked_at);
+    for page in made {
+        let class = if page.scam { "scam" } else { "ordinary" };
+        let look = page.look();
+        let what = format!("{class} made {} {} {}", look.verdict, page.kind, page.name);
+        line(look.structure.score(), &what, look.structure);
+    }
 }
 
 fn looked(
@@ -176,10 +220,20 @@ fn looked(
         .collect();
     page.linked = &linked;
     let found = look(&page);
-    if quiet && found.verdict == Verdict::Clean && found.score < 0.02 {
+    if quiet
+        && found.verdict == Verdict::Clean
+        && found.score < 0.02
+        && found.structure.score() < 0.1
+    {
         return Ok(());
     }
-    println!("{} {:.3} {}", found.verdict, found.score, path.display());
+    println!(
+        "{} {:.3} {:.4} {}",
+        found.verdict,
+        found.score,
+        found.structure.score(),
+        path.display()
+    );
     for signal in found.signals {
         println!(
             "    {:.2} x{} w{:.2} {}: {}: {}",

@@ -2,6 +2,7 @@
 
 use super::place::{Place, Source};
 use super::signal::SignalKind;
+use super::structure::Structure;
 
 /// Octets of text that are kept for words and numbers.
 const PROSE_MAX: usize = 256 * 1024;
@@ -30,6 +31,8 @@ pub(super) struct Evidence {
     layers_octets: usize,
     /// Counters that say what sort of page it is.
     pub facts: Facts,
+    /// How the page is built.
+    pub structure: Structure,
 }
 
 /// A signal as it was seen.
@@ -80,6 +83,8 @@ pub(super) struct Facts {
     pub number_parameter: Option<(f64, Place)>,
     /// Elements that hide the pointer over themselves.
     pub hidden_pointers: u32,
+    /// Rules of sheets and of elements that hide the pointer.
+    pub pointer_rules: u32,
     /// Sounds without anything to stop them by.
     pub bare_sounds: u32,
     /// Its own scripts stop a sound.
@@ -106,6 +111,7 @@ impl Evidence {
             layers_seen: 0,
             layers_octets: 0,
             facts: Facts::default(),
+            structure: Structure::default(),
         }
     }
 

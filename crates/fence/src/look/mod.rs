@@ -16,6 +16,7 @@ mod references;
 mod rules;
 mod script;
 mod signal;
+pub mod structure;
 mod style;
 mod text;
 mod verdict;
@@ -30,6 +31,7 @@ use url::Url;
 
 use evidence::Evidence;
 use script::Script;
+use structure::Structure;
 
 /// Octets of a page, and of each linked resource, that are read; what lies behind is not looked at, and
 /// [`Look::incomplete`] says so.
@@ -131,6 +133,8 @@ pub struct Look {
     pub incomplete: bool,
     /// Telephone numbers in the text, as they stand there, each once, at most 32.
     pub phones: Vec<String>,
+    /// How it is built.
+    pub structure: Structure,
     /// The page itself first, then its linked resources.
     pub fingerprints: Vec<Fingerprint>,
 }
@@ -161,6 +165,7 @@ pub fn look(page: &Page<'_>) -> Look {
         }
     }
     let phones = verdict::words(&mut evidence, page.url);
+    verdict::built(&mut evidence);
     let score = rules::score(&evidence);
     let missing = evidence.facts.script_references > 0 || evidence.facts.frames > 0;
     Look {
@@ -169,6 +174,7 @@ pub fn look(page: &Page<'_>) -> Look {
         signals: verdict::signals(&evidence),
         incomplete: page.octets.len() > READ_MAX || missing && !page.linked_known,
         phones,
+        structure: evidence.structure,
         fingerprints: fingerprint::of_all(page),
     }
 }

@@ -175,6 +175,11 @@ impl Weights {
 
     /// Lines of name, tab and number; what is not named is 0, and no weight below 0 is taken.
     pub fn read(text: &str) -> Self {
+        Self::of_names(text, names())
+    }
+
+    /// The same for features of these names.
+    pub fn of_names<'a>(text: &str, names: impl Iterator<Item = &'a str>) -> Self {
         let value = |name: &str| {
             text.lines()
                 .filter_map(|line| line.split_once('\t'))
@@ -184,7 +189,7 @@ impl Weights {
         };
         Self {
             bias: value("bias"),
-            weights: names().map(|name| value(name).max(0.0)).collect(),
+            weights: names.map(|name| value(name).max(0.0)).collect(),
         }
     }
 

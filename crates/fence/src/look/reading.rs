@@ -5,6 +5,7 @@ use super::markup::{Element, Markup, Sink, read};
 use super::place::{Place, Source};
 use super::script::{self, Script, class_of_host};
 use super::signal::SignalKind;
+use super::structure::{Structure, Trait};
 use super::style::{self, Frames};
 
 /// Octets of one script or style that are gathered.
@@ -214,6 +215,9 @@ impl Reader<'_> {
         }
         self.evidence.facts.elements += 1;
         self.attributes(element);
+        if self.trust >= 1.0 {
+            built(element, &mut self.evidence.structure);
+        }
         match element.name {
             "script" => self.script_element(element),
             "style" => self.inside = Inside::Style,
@@ -519,6 +523,35 @@ impl Reader<'_> {
                 .parse::<u32>()
                 .is_ok_and(|width| width >= 600);
         facts.large_images += u32::from(wide);
+    }
+}
+
+/// The traits of an element.
+fn built(element: &Element<'_>, structure: &mut Structure) {
+    for (name, value) in element.attributes() {
+        if let Some(event) = name.strip_prefix("on")
+            && !value.is_empty()
+        {
+            structure.add_event(event);
+            if event == "beforeunload" {
+                structure.add(Trait::LeavingInMarkup);
+            }
+        }
+    }
+    match element.name {
+        "audio" => {
+            structure.add(Trait::AudioElement);
+            for (name, found) in [
+                ("autoplay", Trait::AudioStarts),
+                ("loop", Trait::AudioLoops),
+            ] {
+                if element.attribute(name).is_some() {
+                    structure.add(found);
+                }
+            }
+        }
+        "marquee" => structure.add(Trait::Marquee),
+        _ => {}
     }
 }
 

@@ -1,11 +1,13 @@
 //! The score: the model weighs what it knows, and rules decide what it cannot.
 
+use super::Verdict;
 use super::evidence::Evidence;
 use super::model::{self, Weights};
 use super::place::{Place, Source};
 use super::signal::SignalKind;
 #[allow(clippy::enum_glob_use, reason = "the rules name most of them")]
 use super::signal::SignalKind::*;
+use super::structure::{self, Structure};
 
 /// What is known of a page without its markup, beside its signals.
 #[derive(Debug, Clone, Copy, Default)]
@@ -25,6 +27,8 @@ pub struct Known {
     pub inputs: u32,
     /// Links that call.
     pub call_links: u32,
+    /// How it is built.
+    pub structure: Structure,
 }
 
 /// The score, 0 to 1, of a page of which only signals and facts are known: what was counted elsewhere is judged by the
@@ -42,6 +46,7 @@ pub fn score_of(signals: impl IntoIterator<Item = (SignalKind, f64)>, known: Kno
     facts.bare_sounds = known.bare_sounds;
     facts.inputs = known.inputs;
     facts.call_links = known.call_links;
+    evidence.structure = known.structure;
     score(&evidence)
 }
 
@@ -146,7 +151,9 @@ pub(super) fn score(evidence: &Evidence) -> f64 {
             && held,
     );
     at_least(0.55, unread);
-    if played(evidence, locks, alarm, whole) {
+    let built = built(evidence);
+    at_least(built, built > 0.0);
+    if played(evidence, locks, alarm, whole.max(built)) {
         score = score.min(super::SUSPICIOUS_FROM - 0.05);
     }
     score
@@ -305,6 +312,20 @@ fn numbered(evidence: &Evidence) -> bool {
         || evidence.strength(CallWords) >= 0.25
         || facts.call_links > 0
         || facts.spoken_number
+}
+
+/// The floor of the score of a page that is built like the lock pages that are known; 0 where it is not, where it draws,
+/// or where it waits for an answer and names no number.
+pub(super) fn built(evidence: &Evidence) -> f64 {
+    let facts = &evidence.facts;
+    if facts.canvas || facts.writes_back && !numbered(evidence) {
+        return 0.0;
+    }
+    match structure::verdict(evidence.structure.score()) {
+        Verdict::Scam => 0.75,
+        Verdict::Suspicious => 0.55,
+        Verdict::Clean => 0.0,
+    }
 }
 
 /// The floor of the score of a page that threatens, by what else it does; 0 where that says too little.

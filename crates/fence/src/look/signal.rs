@@ -78,5 +78,6 @@ signal_kinds! {
     TextInImages = "text_in_images", "The page shows pictures and next to no text.";
     DecodedLayer = "decoded_layer", "Part of the page is written in an encoding that a script takes off.";
     OpaqueLoader = "opaque_loader", "The page is built by a script from data that cannot be read here.";
+    KnownBuild = "known_build", "The page is built like known lock pages, whatever it says.";
     AgentRedirect = "agent_redirect", "The page sends some browsers, languages or places elsewhere.";
 }

@@ -37,6 +37,7 @@ pub(super) fn read(
             let root = selects_root(selector(&lower, at));
             let strength = if root || hidden >= 4 { 1.0 } else { 0.4 };
             evidence.note(SignalKind::CursorHidden, strength * trust, || place(at));
+            evidence.facts.pointer_rules += u32::from(trust >= 1.0);
         }
     }
     for (at, _) in lower.match_indices("user-select") {
@@ -94,6 +95,7 @@ pub(super) fn attribute(
     {
         // One element may be a film or a board; kits write it on every box.
         evidence.facts.hidden_pointers += 1;
+        evidence.facts.pointer_rules += 1;
         let whole = root || evidence.facts.hidden_pointers >= HIDDEN_POINTERS;
         let strength = if whole { 1.0 } else { 0.5 };
         evidence.note(SignalKind::CursorHidden, strength, place);

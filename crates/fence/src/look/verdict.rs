@@ -9,7 +9,8 @@ use super::place::{Place, Source};
 use super::signal::Signal;
 #[allow(clippy::enum_glob_use, reason = "the rules name most of them")]
 use super::signal::SignalKind::*;
-use super::text;
+use super::structure::Trait;
+use super::{rules, text};
 
 /// Hosts where anybody gets a name within minutes.
 const SHARED_HOSTS: &[&str] = &[
@@ -260,6 +261,37 @@ fn decoy(evidence: &mut Evidence, folded: &str) {
     }
 }
 
+/// What was counted over the whole page, and whether it is built like the lock pages that are known.
+pub(super) fn built(evidence: &mut Evidence) {
+    let rules = evidence.facts.pointer_rules;
+    for (found, holds) in [
+        (Trait::CursorInStyle, rules > 0),
+        (Trait::CursorInManyStyles, rules >= MANY_POINTER_RULES),
+        (Trait::NoIndex, evidence.strength(NoIndex) >= 1.0),
+    ] {
+        if holds {
+            evidence.structure.add(found);
+        }
+    }
+    if rules::built(evidence) > 0.0 {
+        let structure = evidence.structure;
+        let strongest: Vec<&str> = structure
+            .strongest(STRONGEST)
+            .into_iter()
+            .map(Trait::shown)
+            .collect();
+        evidence.note(KnownBuild, structure.score(), || {
+            Place::new(Source::Markup, None, &strongest.join(", "))
+        });
+    }
+}
+
+/// Rules that hide the pointer from which on they are many: one may be a film's.
+const MANY_POINTER_RULES: u32 = 4;
+
+/// Traits that an operator is told.
+const STRONGEST: usize = 3;
+
 /// The signals, heaviest first.
 pub(super) fn signals(evidence: &Evidence) -> Vec<Signal> {
     let weights = Weights::committed();
@@ -269,9 +301,17 @@ pub(super) fn signals(evidence: &Evidence) -> Vec<Signal> {
             kind,
             strength: sighting.strength,
             count: sighting.count,
-            weight: weights.of(kind) * sighting.strength,
+            weight: match kind {
+                // A model of its own.
+                KnownBuild => evidence.structure.weight(),
+                _ => weights.of(kind) * sighting.strength,
+            },
             found: sighting.place.clone(),
-            why: kind.why().to_owned(),
+            why: match kind {
+                // Which of its parts, in the words of the place.
+                KnownBuild => format!("{} The strongest: {}.", kind.why(), sighting.place.excerpt),
+                _ => kind.why().to_owned(),
+            },
         })
         .collect();
     signals.sort_by(|one, other| other.weight.total_cmp(&one.weight));

@@ -89,7 +89,7 @@ impl Keys {
     }
 }
 
-fn compared(tokens: &[Token], start: usize, end: usize) -> bool {
+pub(super) fn compared(tokens: &[Token], start: usize, end: usize) -> bool {
     let equal = |token: Option<&Token>| token.is_some_and(|token| token.is(EQUAL));
     let before = start.checked_sub(1).and_then(|index| tokens.get(index));
     equal(before)

@@ -1,5 +1,6 @@
 //! Scripts read as tokens: which locks, alarms and disguises they hold. Nothing is ever run.
 
+mod built;
 mod bundle;
 mod hosts;
 mod keys;
@@ -67,6 +68,14 @@ impl<'a> Script<'a> {
             trust,
         }
     }
+
+    /// It stands in an attribute, so that its first tokens are not its own.
+    fn is_attribute(&self) -> bool {
+        matches!(
+            self.source,
+            Source::Handler(_) | Source::Decoded("attribute", _)
+        )
+    }
 }
 
 /// Reads a script.
@@ -86,6 +95,10 @@ pub(super) fn read(script: &Script<'_>, evidence: &mut Evidence) {
         0..0
     };
     let own_trust = script.trust;
+    if script.trust >= 1.0 && !bundled {
+        let traits = built::traits(&tokens, text, script.is_attribute());
+        evidence.structure.add_all(traits);
+    }
     let script = &if bundled {
         Script {
             trust: LIBRARY_TRUST,
