@@ -22,6 +22,7 @@ mod plan;
 mod pool_rule;
 mod records;
 mod rights;
+mod second_factor;
 mod server;
 mod split;
 mod steps;
@@ -66,6 +67,7 @@ pub use records::{
     Session, Site, Target, TargetGroup, TargetGroupMember, TrackingNumber, Trunk, User,
 };
 pub use rights::Right;
+pub use second_factor::{PendingSignIn, SecondFactor};
 pub use server::Server;
 pub use split::Split;
 pub use steps::{

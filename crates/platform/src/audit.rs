@@ -36,11 +36,16 @@ pub(crate) fn actor() -> Actor {
 impl Viewer {
     /// The user, as the audit log has it.
     pub fn actor(&self) -> Actor {
-        Actor {
-            kind: ActorKind::User,
-            id: Some(self.user.id.0),
-            name: self.user.email.clone(),
-        }
+        user_actor(&self.user)
+    }
+}
+
+/// A user, as the audit log has somebody who acts.
+pub(crate) fn user_actor(user: &User) -> Actor {
+    Actor {
+        kind: ActorKind::User,
+        id: Some(user.id.0),
+        name: user.email.clone(),
     }
 }
 

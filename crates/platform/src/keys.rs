@@ -16,6 +16,8 @@ pub struct Keys {
     pub forms: [u8; 32],
     /// Signs one-time sign-in links.
     pub links: [u8; 32],
+    /// Hides recovery codes in rows.
+    pub recovery_codes: [u8; 32],
     /// Names callers in the audit log after they were erased.
     pub erasures: [u8; 32],
     /// Tells this master key from another, and gives nothing of it away: 16 hexadecimal digits.
@@ -37,6 +39,7 @@ impl Keys {
             tag: derive("ringfence/tag/1"),
             forms: derive("ringfence/forms/1"),
             links: derive("ringfence/links/1"),
+            recovery_codes: derive("ringfence/recovery-codes/1"),
             erasures: derive("ringfence/erasures/1"),
             mark: derive("ringfence/mark/1").iter().take(8).fold(
                 String::new(),

@@ -1,4 +1,4 @@
-//! What an operator does from the command line to the rows: `migrate`, `user add`, `number import`.
+//! What an operator does from the command line to the rows: `migrate`, `user add`, `user reset-factor`, `number import`.
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, IsTerminal as _};
@@ -15,7 +15,7 @@ use ringfence_platform::{Keys, Platform, now, secret};
 use ringfence_store::Db;
 
 use crate::accounts::said;
-use crate::cli::{Apply, NumberImport, UserAdd};
+use crate::cli::{Apply, NumberImport, UserAdd, UserNamed};
 use crate::config::Config;
 use crate::serve;
 
@@ -59,6 +59,31 @@ pub async fn user_add(config: &Config, add: &UserAdd) -> anyhow::Result<()> {
     );
     if made {
         println!("password: {password}");
+    }
+    platform.db.close().await;
+    Ok(())
+}
+
+/// Takes a user's second factor away; the user's sessions end.
+///
+/// # Errors
+/// When nobody signs in with that mail address.
+pub async fn user_reset_factor(config: &Config, named: &UserNamed) -> anyhow::Result<()> {
+    let platform = platform(config).await?;
+    let user = platform.db.user_by_email(&named.email).await?;
+    let user = user.with_context(|| {
+        format!(
+            "expected the mail address of a user, got {:?}; nobody signs in with it",
+            named.email
+        )
+    })?;
+    if platform.reset_second_factor(&user).await? {
+        println!(
+            "{} has no second factor any more, and is signed out everywhere",
+            user.email
+        );
+    } else {
+        println!("{} had no second factor", user.email);
     }
     platform.db.close().await;
     Ok(())

@@ -127,6 +127,19 @@ pub struct Demo {
 pub enum UserCommand {
     /// Add a user; the first one makes the account too
     Add(UserAdd),
+    /// Take away the second factor of a user who has lost it, and end the user's sessions
+    ResetFactor(UserNamed),
+}
+
+/// `ringfence user reset-factor`
+#[derive(Debug, Args)]
+pub struct UserNamed {
+    /// Which configuration.
+    #[command(flatten)]
+    pub configured: Configured,
+    /// The mail address that the user signs in with
+    #[arg(long)]
+    pub email: String,
 }
 
 /// `ringfence user add`

@@ -77,6 +77,10 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             let config = config::load(add.configured.config.as_deref())?;
             carry_out(admin::user_add(&config, &add))?;
         }
+        Command::User(UserCommand::ResetFactor(named)) => {
+            let config = config::load(named.configured.config.as_deref())?;
+            carry_out(admin::user_reset_factor(&config, &named))?;
+        }
         Command::Account(command) => {
             let config = config::load(command.configured().config.as_deref())?;
             carry_out(accounts::run(&config, &command))?;

@@ -22,8 +22,45 @@ use support::{Rows, World, run};
 on_both_engines!(
     from_an_empty_database_to_an_answered_call,
     an_account_is_made_and_changed_by_the_operator,
+    a_lost_second_factor_is_taken_away_on_the_server,
     the_hosts_of_a_confirmed_case_are_in_the_feed_until_it_is_released,
 );
+
+async fn a_lost_second_factor_is_taken_away_on_the_server(engine: Engine) {
+    let world = World::new(engine.database().await);
+    let config = world.config();
+    let config = config.to_str().unwrap();
+    let folder = world.folder.path();
+    let ask = |words: &[&str]| run(&[words, &["--config", config]].concat(), folder);
+    let (code, out, said) = ask(&["user", "add", "--email", "owner@example.com"]);
+    assert_eq!(code, Some(0), "{out}{said}");
+    let reset = ["user", "reset-factor", "--email", "Owner@Example.com"];
+    let (code, out, _) = ask(&reset);
+    assert_eq!(
+        (code, out.contains("had no second factor")),
+        (Some(0), true)
+    );
+
+    let rows = world.db().await;
+    let owner = rows.user_by_email("owner@example.com").await.unwrap();
+    let owner = owner.unwrap();
+    let drawn = rows.draw_second_factor(owner.account, owner.id, b"sealed", now());
+    assert!(drawn.await.unwrap());
+    let factor = rows.second_factor(owner.account, owner.id).await.unwrap();
+    let on = rows.confirm_second_factor(&factor.unwrap(), 1, &[[1; 32]], now());
+    assert!(on.await.unwrap());
+    rows.close().await;
+    let (code, out, said) = ask(&reset);
+    assert_eq!(code, Some(0), "{out}{said}");
+    assert!(out.contains("no second factor any more"), "{out}");
+    let rows = world.db().await;
+    let on = rows.has_second_factor(owner.account, owner.id).await;
+    assert!(!on.unwrap());
+    rows.close().await;
+    let (code, _, said) = ask(&["user", "reset-factor", "--email", "nobody@example.com"]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("nobody signs in with it"), "{said}");
+}
 
 async fn an_account_is_made_and_changed_by_the_operator(engine: Engine) {
     let world = World::new(engine.database().await);

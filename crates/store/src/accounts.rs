@@ -6,6 +6,7 @@ use ringfence_model::{
 
 use crate::commit::Statement;
 use crate::row::Reader;
+use crate::second_factors::END_PENDING_OF_USER;
 use crate::value::args;
 use crate::{Db, StoreError};
 
@@ -65,7 +66,7 @@ const USERS: &str = concat!(
     " FROM users WHERE account = $1 ORDER BY name, id"
 );
 const SET_PASSWORD: &str = "UPDATE users SET password_hash = $3 WHERE account = $1 AND id = $2";
-const END_SESSIONS_OF_USER: &str = "DELETE FROM sessions WHERE user_id = \
+pub(crate) const END_SESSIONS_OF_USER: &str = "DELETE FROM sessions WHERE user_id = \
     (SELECT id FROM users WHERE account = $1 AND id = $2)";
 const ADD_SESSION: &str = concat!(
     "INSERT INTO sessions (",
@@ -181,6 +182,7 @@ impl Db {
             .run(vec![
                 Statement::new(SET_PASSWORD, args![account, user, password_hash]),
                 Statement::new(END_SESSIONS_OF_USER, args![account, user]),
+                Statement::new(END_PENDING_OF_USER, args![account, user]),
             ])
             .await?;
         Ok(changed.first().is_some_and(|users| *users > 0))

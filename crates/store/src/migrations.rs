@@ -52,6 +52,7 @@ migrations! {
     58 "0058_conversions",
     60 "0060_dialled_minutes",
     61 "0061_account_freezes",
+    63 "0063_second_factors",
 }
 
 pub(crate) async fn run(db: &Db) -> Result<(), StoreError> {

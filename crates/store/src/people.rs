@@ -4,6 +4,7 @@ use ringfence_model::{AccountId, Role, Session, SessionId, Timestamp, UserId};
 
 use crate::accounts::{read_session, session_columns};
 use crate::commit::Statement;
+use crate::second_factors::END_PENDING_OF_USER;
 use crate::value::args;
 use crate::{Db, StoreError};
 
@@ -111,6 +112,7 @@ impl Db {
         ];
         if end_sessions {
             statements.push(Statement::new(END_SESSIONS, args![account, user]));
+            statements.push(Statement::new(END_PENDING_OF_USER, args![account, user]));
         }
         let changed = self.run(statements).await?;
         Ok(changed.get(1).is_some_and(|users| *users > 0))
@@ -175,6 +177,7 @@ impl Db {
             .run(vec![
                 Statement::new(CHANGE_PASSWORD, args![account, user, to, from]).decides(),
                 Statement::new(END_OTHER_SESSIONS, args![account, user, kept]),
+                Statement::new(END_PENDING_OF_USER, args![account, user]),
             ])
             .await?;
         Ok(changed.first().is_some_and(|users| *users > 0))

@@ -48,6 +48,8 @@ pub const ROWS: &[Row] = &[
     row("GET", "/sign-in", Door::Anybody),
     row("POST", "/sign-in", Door::Anybody),
     row("GET", "/sign-in/link", Door::Anybody),
+    row("GET", "/sign-in/code", Door::Anybody),
+    row("POST", "/sign-in/code", Door::Anybody),
     row("GET", "/invitation", Door::Anybody),
     row("POST", "/invitation", Door::Anybody),
     row("GET", "/assets/{version}/{name}", Door::Anybody),
@@ -61,6 +63,11 @@ pub const ROWS: &[Row] = &[
     row("POST", "/agent", Door::Somebody),
     row("GET", "/agent/events", Door::Somebody),
     row("POST", "/you/password", Door::Somebody),
+    row("GET", "/you/second-factor", Door::Somebody),
+    row("POST", "/you/second-factor", Door::Somebody),
+    row("POST", "/you/second-factor/confirm", Door::Somebody),
+    row("POST", "/you/second-factor/codes", Door::Somebody),
+    row("POST", "/you/second-factor/remove", Door::Somebody),
     row("POST", "/you/sessions/end-others", Door::Somebody),
     row("POST", "/you/sessions/{session}/end", Door::Somebody),
     // Pages.
@@ -138,6 +145,8 @@ pub const ROWS: &[Row] = &[
     row("POST", "/people/{user}/role", PEOPLE),
     row("POST", "/people/{user}/disable", PEOPLE),
     row("POST", "/people/{user}/enable", PEOPLE),
+    row("POST", "/people/second-factor", PEOPLE),
+    row("POST", "/people/{user}/second-factor/remove", PEOPLE),
     row("GET", "/account", SETUP),
     row("POST", "/account", CHANGE),
     row("GET", "/audit", AUDIT),
@@ -208,6 +217,19 @@ pub const ROWS: &[Row] = &[
     row("POST", "/v1/webhooks/{webhook}/replay", CHANGE),
 ];
 
+/// Pages that stay open to somebody who has yet to set up the second factor that the account requires.
+const WITHOUT_SECOND_FACTOR: [&str; 4] = [
+    "/you/second-factor",
+    "/you/second-factor/confirm",
+    "/sign-out",
+    "/theme",
+];
+
+/// Whether a page stays open to somebody who has yet to set up a second factor.
+pub(crate) fn is_open_without_second_factor(path: &str) -> bool {
+    WITHOUT_SECOND_FACTOR.contains(&path)
+}
+
 /// Who may ask for a page or endpoint; `None` where no row says so.
 pub(crate) fn door(method: &Method, path: &str) -> Option<Door> {
     let method = match method.as_str() {
@@ -276,6 +298,15 @@ mod tests {
             rows(true),
             "left: the document, right: the table"
         );
+    }
+
+    #[test]
+    fn what_stays_open_without_a_second_factor_are_pages_of_ones_own() {
+        for path in WITHOUT_SECOND_FACTOR {
+            let rows: Vec<_> = ROWS.iter().filter(|row| row.path == path).collect();
+            assert!(!rows.is_empty(), "{path}");
+            assert!(rows.iter().all(|row| row.door == Door::Somebody), "{path}");
+        }
     }
 
     #[test]

@@ -1,10 +1,14 @@
-//! Who may come in: users, sign-in, sessions, form tokens and one-time sign-in links.
+//! Who may come in: users, sign-in, sessions, form tokens, one-time sign-in links and second factors.
 //!
 //! A session's token is 32 random octets that only the browser keeps; rows hold its SHA-256. Guessing is slowed
 //! down per address and per mail address, and a mail address nobody has costs as long as a wrong password.
 
 pub mod people;
+pub mod recovery_codes;
+pub mod second_factor;
+pub mod second_step;
 mod sign_ins;
+pub mod totp;
 
 use std::net::IpAddr;
 use std::sync::LazyLock;
@@ -94,6 +98,32 @@ pub struct SignedIn {
     pub expires_at: Timestamp,
 }
 
+/// What the first factor opened: a password, or a link.
+#[derive(Clone)]
+pub enum FirstFactor {
+    /// A session, for the user has no second factor.
+    SignedIn(SignedIn),
+    /// Nothing yet: a code is asked for.
+    CodeNext(CodeNext),
+}
+
+impl FirstFactor {
+    /// The session, where there is one.
+    pub fn signed_in(self) -> Option<SignedIn> {
+        match self {
+            Self::SignedIn(signed_in) => Some(signed_in),
+            Self::CodeNext(_) => None,
+        }
+    }
+}
+
+/// A sign-in that waits for a code. It opens nothing but the next step.
+#[derive(Clone)]
+pub struct CodeNext {
+    /// What the browser's cookie carries until then, base64url; known to nobody else.
+    pub token: String,
+}
+
 /// Somebody who is signed in.
 #[derive(Debug, Clone)]
 pub struct Viewer {
@@ -109,6 +139,8 @@ pub struct Viewer {
     pub operator: bool,
     /// An operator has frozen the account: nobody of it changes anything.
     pub frozen: bool,
+    /// The account requires a second factor and the user has none: nothing else is open until there is one.
+    pub owes_second_factor: bool,
 }
 
 impl Viewer {
@@ -180,8 +212,8 @@ impl Platform {
         Ok(())
     }
 
-    /// Signs a user in with a password. `address` is the browser's, for slowing down guesses; `browser` is what it calls
-    /// itself.
+    /// Signs a user in with a password, or asks who has a second factor for a code. `address` is the browser's, for
+    /// slowing down guesses; `browser` is what it calls itself.
     ///
     /// # Errors
     /// [`AccountError::WrongPassword`], [`AccountError::LockedOut`], [`AccountError::Disabled`], or
@@ -193,7 +225,7 @@ impl Platform {
         address: IpAddr,
         browser: &str,
         now: Timestamp,
-    ) -> Result<SignedIn, AccountError> {
+    ) -> Result<FirstFactor, AccountError> {
         let email: String = email.trim().to_lowercase().chars().take(254).collect();
         let keys = [
             format!("mail {email}"),
@@ -215,13 +247,17 @@ impl Platform {
         let fits = self.verify(password.to_owned(), hash).await?;
         match user {
             Some(user) if fits => {
-                self.sign_ins.succeeded(&keys);
+                // What an address failed at is forgiven when a code was right as well, where one is asked for.
+                self.sign_ins.succeeded(&keys[..1]);
                 if user.disabled_at.is_some() {
                     refused("disabled");
                     return Err(AccountError::Disabled);
                 }
-                self.begin_session(user.account, user.id, browser, now)
-                    .await
+                let opened = self.after_first_factor(&user, browser, now).await?;
+                if matches!(opened, FirstFactor::SignedIn(_)) {
+                    self.sign_ins.succeeded(&keys);
+                }
+                Ok(opened)
             }
             _ => {
                 self.sign_ins.failed(&keys, now);
@@ -243,7 +279,7 @@ impl Platform {
         URL_SAFE_NO_PAD.encode(body)
     }
 
-    /// Signs in with a link's token and spends it.
+    /// Signs in with a link's token and spends it, or asks who has a second factor for a code.
     ///
     /// # Errors
     /// [`AccountError::BadLink`] when it was used, is over or is none of ours; [`AccountError::Store`].
@@ -252,7 +288,7 @@ impl Platform {
         link: &str,
         browser: &str,
         now: Timestamp,
-    ) -> Result<SignedIn, AccountError> {
+    ) -> Result<FirstFactor, AccountError> {
         let Some((account, user, expires_at, nonce)) = self.read_link(link) else {
             refused("bad_link");
             return Err(AccountError::BadLink);
@@ -268,8 +304,7 @@ impl Platform {
             .into_iter()
             .find(|known| known.id == user && known.disabled_at.is_none())
             .ok_or(AccountError::BadLink)?;
-        self.begin_session(user.account, user.id, browser, now)
-            .await
+        self.after_first_factor(&user, browser, now).await
     }
 
     /// Who a browser's session token belongs to; `None` when it is none of ours or over.
@@ -289,6 +324,7 @@ impl Platform {
         let form_token = self.form_token(&hash);
         let operator = self.db.is_operator(user.account, user.id).await?;
         let frozen = self.db.is_frozen(user.account).await?;
+        let owes_second_factor = self.db.owes_second_factor(user.account, user.id).await?;
         Ok(Some(Viewer {
             user,
             account,
@@ -296,6 +332,7 @@ impl Platform {
             form_token,
             operator,
             frozen,
+            owes_second_factor,
         }))
     }
 

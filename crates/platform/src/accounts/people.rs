@@ -52,6 +52,12 @@ pub enum PeopleError {
     /// Users do not lock themselves out.
     #[error("expected another user than yourself; ask another owner or admin to disable you")]
     Oneself,
+    /// One's own factor is turned off with a code or the password.
+    #[error("expected another user than yourself; turn your own second factor off on the page You")]
+    OwnFactor,
+    /// There is nothing to take away.
+    #[error("expected a user who has a second factor, got one who has none; look again")]
+    NoFactor,
     /// The address waits already.
     #[error(
         "expected an address that is not invited yet, {0} is; withdraw that invitation to make another link"
@@ -388,20 +394,9 @@ impl Platform {
         new: &str,
         now: Timestamp,
     ) -> Result<(), PeopleError> {
-        let keys = [format!("password of {}", viewer.user.id)];
-        if let Some(wait) = self.sign_ins.wait(&keys, now) {
-            refused("locked_out");
-            return Err(AccountError::LockedOut { wait }.into());
-        }
-        let known = viewer.user.password_hash.clone();
-        let fits = present.len() <= super::LONGEST_PASSWORD
-            && self.verify(present.to_owned(), known).await?;
-        if !fits {
-            self.sign_ins.failed(&keys, now);
-            refused("wrong_password");
+        if !self.knows_password(viewer, present, now).await? {
             return Err(PeopleError::WrongPassword);
         }
-        self.sign_ins.succeeded(&keys);
         let hash = self.hash_of_new(new).await?;
         let (account, user) = (viewer.account.id, viewer.user.id);
         let change = Change::new(account, "user.password", audit::of_user(&viewer.user));
@@ -423,8 +418,32 @@ impl Platform {
         }
     }
 
+    /// Whether a text is the viewer's password. Guesses are slowed down as at the door.
+    pub(super) async fn knows_password(
+        &self,
+        viewer: &Viewer,
+        password: &str,
+        now: Timestamp,
+    ) -> Result<bool, AccountError> {
+        let keys = [format!("password of {}", viewer.user.id)];
+        if let Some(wait) = self.sign_ins.wait(&keys, now) {
+            refused("locked_out");
+            return Err(AccountError::LockedOut { wait });
+        }
+        let known = viewer.user.password_hash.clone();
+        let fits = password.len() <= super::LONGEST_PASSWORD
+            && self.verify(password.to_owned(), known).await?;
+        if fits {
+            self.sign_ins.succeeded(&keys);
+        } else {
+            self.sign_ins.failed(&keys, now);
+            refused("wrong_password");
+        }
+        Ok(fits)
+    }
+
     /// A user of the viewer's account whom the viewer may manage.
-    async fn managed(&self, viewer: &Viewer, user: UserId) -> Result<User, PeopleError> {
+    pub(super) async fn managed(&self, viewer: &Viewer, user: UserId) -> Result<User, PeopleError> {
         let users = self.db.users(viewer.account.id).await?;
         let known = users.into_iter().find(|known| known.id == user);
         let known = known.ok_or(PeopleError::NotFound)?;

@@ -53,32 +53,22 @@ impl SignIns {
     }
 
     pub(super) fn wait(&self, keys: &[String], now: Timestamp) -> Option<Duration> {
-        let failures = self.failures.lock();
-        keys.iter()
-            .filter_map(|key| failures.get(key))
-            .map(|known| known.locked_until.since(now))
-            .max()
-            .filter(|wait| !wait.is_zero())
+        wait_of(&self.failures.lock(), keys, now)
     }
 
     pub(super) fn failed(&self, keys: &[String], now: Timestamp) {
+        count(&mut self.failures.lock(), keys, now);
+    }
+
+    /// Counts a try as failed before it is looked at, so that many at the same time are not each the first;
+    /// [`succeeded`](Self::succeeded) takes it back. How long to wait where there were too many.
+    pub(super) fn claim(&self, keys: &[String], now: Timestamp) -> Result<(), Duration> {
         let mut failures = self.failures.lock();
-        for key in keys {
-            if failures.len() >= MOST_REMEMBERED && !failures.contains_key(key) {
-                forget_oldest(&mut failures);
-            }
-            let known = failures.entry(key.clone()).or_insert(Failures {
-                count: 0,
-                last: now,
-                locked_until: now,
-            });
-            if now.since(known.last) > LONGEST_LOCK * 4 {
-                known.count = 0;
-            }
-            known.count = known.count.saturating_add(1);
-            known.last = now;
-            known.locked_until = now + lock_after(known.count);
+        if let Some(wait) = wait_of(&failures, keys, now) {
+            return Err(wait);
         }
+        count(&mut failures, keys, now);
+        Ok(())
     }
 
     pub(super) fn succeeded(&self, keys: &[String]) {
@@ -97,6 +87,37 @@ impl SignIns {
         let mut used = self.used_links.lock();
         used.retain(|_, expiry| *expiry > now);
         used.len() < MOST_REMEMBERED && used.insert(nonce, expires_at).is_none()
+    }
+}
+
+fn wait_of(
+    failures: &HashMap<String, Failures>,
+    keys: &[String],
+    now: Timestamp,
+) -> Option<Duration> {
+    keys.iter()
+        .filter_map(|key| failures.get(key))
+        .map(|known| known.locked_until.since(now))
+        .max()
+        .filter(|wait| !wait.is_zero())
+}
+
+fn count(failures: &mut HashMap<String, Failures>, keys: &[String], now: Timestamp) {
+    for key in keys {
+        if failures.len() >= MOST_REMEMBERED && !failures.contains_key(key) {
+            forget_oldest(failures);
+        }
+        let known = failures.entry(key.clone()).or_insert(Failures {
+            count: 0,
+            last: now,
+            locked_until: now,
+        });
+        if now.since(known.last) > LONGEST_LOCK * 4 {
+            known.count = 0;
+        }
+        known.count = known.count.saturating_add(1);
+        known.last = now;
+        known.locked_until = now + lock_after(known.count);
     }
 }
 
@@ -138,6 +159,18 @@ mod tests {
         assert_eq!(sign_ins.wait(&keys, now + LONGEST_LOCK), None);
         sign_ins.succeeded(&keys);
         assert_eq!(sign_ins.wait(&keys, now), None);
+    }
+
+    #[test]
+    fn tries_at_the_same_time_are_counted_before_they_are_looked_at() {
+        let sign_ins = SignIns::new();
+        let keys = ["code of a".to_string()];
+        let now = Timestamp::from_micros(0);
+        let tried = (0..100).filter(|_| sign_ins.claim(&keys, now).is_ok());
+        assert_eq!(tried.count(), FREE_FAILURES as usize + 1);
+        assert_eq!(sign_ins.claim(&keys, now), Err(Duration::from_secs(1)));
+        sign_ins.succeeded(&keys);
+        assert_eq!(sign_ins.claim(&keys, now), Ok(()));
     }
 
     #[test]

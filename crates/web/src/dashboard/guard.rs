@@ -3,14 +3,14 @@
 use axum::extract::{FromRequestParts as _, MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use ringfence_model::Right;
 use ringfence_platform::accounts::Viewer;
 use ringfence_platform::audit::acting;
 
 use super::App;
 use super::page::Problem;
-use super::session::Reader;
+use super::session::{Reader, wants_page};
 use crate::access::{self, Door};
 
 /// Scripts, styles, sounds and connections come from this server alone; nothing is inline; nobody frames it.
@@ -58,8 +58,18 @@ async fn admitted(app: &App, request: Request) -> Result<Request, Response> {
     if door == Some(Door::Anybody) {
         return Ok(request);
     }
+    let path = path.clone();
     let (mut parts, body) = request.into_parts();
     let viewer = Reader::from_request_parts(&mut parts, app).await?.viewer;
+    if viewer.owes_second_factor && !access::is_open_without_second_factor(path.as_str()) {
+        metrics::counter!("ringfence_dashboard_refused_total", "reason" => "second_factor")
+            .increment(1);
+        return Err(if wants_page(&parts) {
+            Redirect::to("/you/second-factor").into_response()
+        } else {
+            Problem::SecondFactorFirst.into_response()
+        });
+    }
     let problem = match door {
         Some(Door::Anybody | Door::Somebody) => None,
         Some(Door::Needs(right)) => (!viewer.may(right)).then(|| refusal(&viewer, right)),

@@ -43,8 +43,10 @@ mod pool_forms;
 mod pools;
 mod recording;
 mod reports;
+mod second_factor;
 mod session;
 mod sign_in;
+mod sign_in_code;
 mod sites;
 mod source;
 mod split_words;
@@ -103,6 +105,10 @@ pub(crate) fn router(platform: Arc<Platform>) -> Router {
         .route("/sign-in", get(sign_in::show).post(sign_in::submit))
         .route("/sign-in/link", get(sign_in::by_link))
         .route(
+            "/sign-in/code",
+            get(sign_in_code::show).post(sign_in_code::submit),
+        )
+        .route(
             "/invitation",
             get(invitation::show).post(invitation::accept),
         )
@@ -129,19 +135,7 @@ pub(crate) fn router(platform: Arc<Platform>) -> Router {
             get(erase::show_visitor).post(erase::visitor),
         )
         .merge(setup())
-        .route("/people", get(people::show))
-        .route("/people/invitations", post(people::invite))
-        .route(
-            "/people/invitations/{invitation}/withdraw",
-            post(people::withdraw),
-        )
-        .route("/people/{user}/role", post(people::change_role))
-        .route("/people/{user}/disable", post(people::disable))
-        .route("/people/{user}/enable", post(people::enable))
-        .route("/you", get(you::show))
-        .route("/you/password", post(you::change_password))
-        .route("/you/sessions/end-others", post(you::end_others))
-        .route("/you/sessions/{session}/end", post(you::end))
+        .merge(who())
         .route("/account", get(account::show).post(account::save))
         .route("/audit", get(audit::show))
         .route("/api-keys", get(api_keys::show).post(api_keys::add))
@@ -201,6 +195,36 @@ fn told_platforms() -> Router<App> {
             "/conversions/{destination}/remove",
             post(conversions::remove),
         )
+}
+
+/// Who belongs to an account, and what is one's own.
+fn who() -> Router<App> {
+    Router::new()
+        .route("/people", get(people::show))
+        .route("/people/invitations", post(people::invite))
+        .route(
+            "/people/invitations/{invitation}/withdraw",
+            post(people::withdraw),
+        )
+        .route("/people/second-factor", post(people::require_second_factor))
+        .route("/people/{user}/role", post(people::change_role))
+        .route("/people/{user}/disable", post(people::disable))
+        .route("/people/{user}/enable", post(people::enable))
+        .route(
+            "/people/{user}/second-factor/remove",
+            post(people::take_second_factor),
+        )
+        .route("/you", get(you::show))
+        .route("/you/password", post(you::change_password))
+        .route(
+            "/you/second-factor",
+            get(second_factor::show).post(second_factor::draw),
+        )
+        .route("/you/second-factor/confirm", post(second_factor::confirm))
+        .route("/you/second-factor/codes", post(second_factor::renew_codes))
+        .route("/you/second-factor/remove", post(second_factor::turn_off))
+        .route("/you/sessions/end-others", post(you::end_others))
+        .route("/you/sessions/{session}/end", post(you::end))
 }
 
 /// What an account is set up by.

@@ -199,6 +199,9 @@ pub(super) enum Problem {
     /// The account is frozen.
     #[error("The account is frozen")]
     Frozen,
+    /// The account requires a second factor, and there is none yet.
+    #[error("Set up a second factor first")]
+    SecondFactorFirst,
     /// The role does not open it.
     #[error("Your role does not open this page")]
     NotForYou,
@@ -264,6 +267,10 @@ impl IntoResponse for Problem {
             Self::Frozen => (
                 StatusCode::FORBIDDEN,
                 "Nothing was changed. Whoever runs this server has frozen the account; an owner or admin can answer on the page Sites.",
+            ),
+            Self::SecondFactorFirst => (
+                StatusCode::FORBIDDEN,
+                "Nothing was changed. Your account requires a second factor from everybody: the overview leads to it.",
             ),
             Self::NotForYou => (
                 StatusCode::FORBIDDEN,

@@ -31,6 +31,7 @@ struct Person {
     disabled: bool,
     you: bool,
     managed: bool,
+    second_factor: bool,
     last: Option<Moment>,
 }
 
@@ -70,6 +71,8 @@ struct PeoplePage {
     manages: bool,
     sees_audit: bool,
     people: Vec<Person>,
+    second_factors: String,
+    factor_required: bool,
     invitations: Vec<Waiting>,
     form: InvitationFields,
 }
@@ -99,6 +102,13 @@ pub(super) async fn show(
         Some("role") => Some("The role was changed. It counts from the next page on."),
         Some("disabled") => Some("The user was disabled and is signed out everywhere."),
         Some("enabled") => Some("The user may sign in again."),
+        Some("factor") => {
+            Some("The second factor was taken away, and the user is signed out everywhere.")
+        }
+        Some("required") => Some(
+            "A second factor is required from now on. Who has none sets one up before anything else.",
+        ),
+        Some("not-required") => Some("Nobody has to have a second factor any more."),
         Some("withdrawn") => Some("The invitation was withdrawn. Its link opens nothing."),
         _ => None,
     };
@@ -229,6 +239,43 @@ pub(super) async fn enable(
     finish(&app, &reader, done, next).await
 }
 
+/// Takes away what somebody has lost.
+pub(super) async fn take_second_factor(
+    State(app): State<App>,
+    Path(user): Path<String>,
+    posted: Posted<Nothing>,
+) -> Result<Response, Problem> {
+    let Posted {
+        reader,
+        form: Nothing {},
+    } = posted;
+    let user: UserId = user.parse().map_err(|_| Problem::NotFound)?;
+    let done = app.platform.take_second_factor(&reader.viewer, user).await;
+    let next = format!("/people?done=factor#user-{user}");
+    finish(&app, &reader, done, next).await
+}
+
+#[derive(Deserialize)]
+pub(super) struct FactorRule {
+    require: String,
+}
+
+pub(super) async fn require_second_factor(
+    State(app): State<App>,
+    posted: Posted<FactorRule>,
+) -> Result<Response, Problem> {
+    let Posted { reader, form } = posted;
+    let (required, done) = match form.require.as_str() {
+        "yes" => (true, "required"),
+        "no" => (false, "not-required"),
+        other => return Err(Problem::BadForm(format!("no rule: {other:?}"))),
+    };
+    app.platform
+        .require_second_factor(&reader.viewer.account, required, now())
+        .await?;
+    Ok(Redirect::to(&format!("/people?done={done}")).into_response())
+}
+
 async fn finish(
     app: &App,
     reader: &Reader,
@@ -273,6 +320,8 @@ async fn page(app: &App, reader: &Reader, outcome: Outcome) -> Result<Response, 
     } else {
         Vec::new()
     };
+    let protected = app.platform.people_with_second_factor(account).await?;
+    let required = app.platform.second_factor_required_since(account).await?;
     let shell = Shell::of_list(app, reader, "people", "/people");
     let roles = choices(viewer.user.role, outcome.role.unwrap_or(Role::Agent));
     let names = |id: UserId| {
@@ -290,7 +339,12 @@ async fn page(app: &App, reader: &Reader, outcome: Outcome) -> Result<Response, 
             .iter()
             .map(|invitation| waiting_row(invitation, names(invitation.invited_by), reader))
             .collect(),
-        people: users.iter().map(|user| person(user, reader)).collect(),
+        second_factors: second_factors(&users, &protected),
+        factor_required: required.is_some(),
+        people: users
+            .iter()
+            .map(|user| person(user, protected.contains(&user.id), reader))
+            .collect(),
         form: InvitationFields {
             email: outcome.email,
             roles,
@@ -327,7 +381,14 @@ fn choices(manager: Role, chosen: Role) -> Vec<Choice> {
         .collect()
 }
 
-fn person(user: &User, reader: &Reader) -> Person {
+/// `2 of 5 have one`, of those who may sign in.
+fn second_factors(users: &[User], protected: &[UserId]) -> String {
+    let may = || users.iter().filter(|user| user.disabled_at.is_none());
+    let have = may().filter(|user| protected.contains(&user.id)).count();
+    format!("{have} of {} have one", may().count())
+}
+
+fn person(user: &User, second_factor: bool, reader: &Reader) -> Person {
     let viewer = &reader.viewer;
     let last = user
         .last_sign_in_at
@@ -341,6 +402,7 @@ fn person(user: &User, reader: &Reader) -> Person {
         disabled: user.disabled_at.is_some(),
         you: user.id == viewer.user.id,
         managed: viewer.user.role.may_manage(user.role),
+        second_factor,
         last,
     }
 }

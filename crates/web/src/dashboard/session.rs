@@ -4,7 +4,8 @@ use axum::extract::{Form, FromRequest, FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use ringfence_platform::accounts::{SESSION_LIFE, SignedIn, Viewer};
+use ringfence_platform::accounts::second_step::PENDING_LIFE;
+use ringfence_platform::accounts::{CodeNext, SESSION_LIFE, SignedIn, Viewer};
 use ringfence_platform::{Settings, now};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -14,6 +15,8 @@ use super::page::{Problem, encoded};
 
 /// The cookie that carries the session's token.
 const SESSION: &str = "ringfence_session";
+/// The cookie that carries a sign-in that waits for a code; sent to nothing but the pages of signing in.
+const PENDING: &str = "ringfence_pending";
 /// The cookie that carries the chosen theme.
 const THEME: &str = "ringfence_theme";
 
@@ -53,13 +56,7 @@ impl FromRequestParts<App> for Reader {
                 });
             }
         }
-        let wants_page = parts.method == Method::GET
-            && parts
-                .headers
-                .get(header::ACCEPT)
-                .and_then(|value| value.to_str().ok())
-                .is_none_or(|accept| accept.contains("text/html") || accept.contains("*/*"));
-        if !wants_page {
+        if !wants_page(parts) {
             return Err(StatusCode::UNAUTHORIZED.into_response());
         }
         let next = if here == "/" {
@@ -69,6 +66,16 @@ impl FromRequestParts<App> for Reader {
         };
         Err(Redirect::to(&format!("/sign-in{next}")).into_response())
     }
+}
+
+/// Whether a page is asked for, and not what a page asks for.
+pub(super) fn wants_page(parts: &Parts) -> bool {
+    parts.method == Method::GET
+        && parts
+            .headers
+            .get(header::ACCEPT)
+            .and_then(|value| value.to_str().ok())
+            .is_none_or(|accept| accept.contains("text/html") || accept.contains("*/*"))
 }
 
 /// The session token that a request carries.
@@ -191,6 +198,28 @@ pub(super) fn begin(response: &mut Response, signed_in: &SignedIn, settings: &Se
     let (token, life, secure) = (&signed_in.token, SESSION_LIFE.as_secs(), secure(settings));
     let text = format!("{SESSION}={token}; Path=/; Max-Age={life}; HttpOnly; SameSite=Lax{secure}");
     set_cookie(response, &text);
+}
+
+/// Hands a sign-in that waits for its code to the browser.
+pub(super) fn wait_for_code(response: &mut Response, next: &CodeNext, settings: &Settings) {
+    let (token, life, secure) = (&next.token, PENDING_LIFE.as_secs(), secure(settings));
+    let text =
+        format!("{PENDING}={token}; Path=/sign-in; Max-Age={life}; HttpOnly; SameSite=Lax{secure}");
+    set_cookie(response, &text);
+}
+
+/// Takes a sign-in that waited from the browser.
+pub(super) fn wait_no_longer(response: &mut Response, settings: &Settings) {
+    let secure = secure(settings);
+    set_cookie(
+        response,
+        &format!("{PENDING}=; Path=/sign-in; Max-Age=0; HttpOnly; SameSite=Lax{secure}"),
+    );
+}
+
+/// The token of a sign-in that waits for its code.
+pub(super) fn pending_of(headers: &HeaderMap) -> Option<&str> {
+    cookie(headers, PENDING)
 }
 
 /// Takes the session from the browser.

@@ -1,16 +1,18 @@
 //! Coming in and going out.
 
+use std::time::Duration;
+
 use askama::Template;
 use axum::extract::{Form, Query, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::{RequestExt, http::HeaderMap};
-use ringfence_platform::accounts::AccountError;
-use ringfence_platform::now;
+use ringfence_platform::accounts::{AccountError, FirstFactor};
+use ringfence_platform::{Settings, now};
 use serde::Deserialize;
 
 use super::App;
-use super::page::{Problem, render};
+use super::page::{Problem, encoded, render};
 use super::session::{self, Posted, Theme};
 
 #[derive(Template)]
@@ -28,16 +30,21 @@ pub(super) struct Next {
     next: Option<String>,
 }
 
+impl Next {
+    /// Where to go afterwards: a page of this server.
+    pub(super) fn path(&self) -> String {
+        let next = self.next.as_deref();
+        next.map_or_else(|| "/".to_owned(), session::local_path)
+    }
+}
+
 /// The form; who is signed in already goes on.
 pub(super) async fn show(
     State(app): State<App>,
     Query(query): Query<Next>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let next = query
-        .next
-        .as_deref()
-        .map_or_else(|| "/".to_owned(), session::local_path);
+    let next = query.path();
     if session::is_signed_in(&app, &headers).await? {
         return Ok(Redirect::to(&next).into_response());
     }
@@ -70,11 +77,7 @@ pub(super) async fn submit(State(app): State<App>, request: Request) -> Result<R
         .sign_in(&sent.email, &sent.password, address, &browser, now())
         .await
     {
-        Ok(signed_in) => {
-            let mut response = Redirect::to(&next).into_response();
-            session::begin(&mut response, &signed_in, &app.platform.settings);
-            Ok(response)
-        }
+        Ok(opened) => Ok(go_on(&opened, &next, &app.platform.settings)),
         Err(AccountError::WrongPassword) => {
             let message =
                 "That mail address and password do not fit together. Check both and try again.";
@@ -96,19 +99,38 @@ pub(super) async fn submit(State(app): State<App>, request: Request) -> Result<R
                 message.into(),
             )
         }
-        Err(AccountError::LockedOut { wait }) => {
-            let wait = super::words::length(wait.max(std::time::Duration::from_secs(1)));
-            let message = format!("Too many failed sign-ins. Try again in {wait}.");
-            refuse(
-                StatusCode::TOO_MANY_REQUESTS,
-                theme,
-                next,
-                &sent.email,
-                message,
-            )
-        }
+        Err(AccountError::LockedOut { wait }) => refuse(
+            StatusCode::TOO_MANY_REQUESTS,
+            theme,
+            next,
+            &sent.email,
+            too_many(wait),
+        ),
         Err(error) => Err(problem(error)),
     }
+}
+
+/// Into the dashboard, or to the page that asks for a code.
+fn go_on(opened: &FirstFactor, next: &str, settings: &Settings) -> Response {
+    match opened {
+        FirstFactor::SignedIn(signed_in) => {
+            let mut response = Redirect::to(next).into_response();
+            session::begin(&mut response, signed_in, settings);
+            response
+        }
+        FirstFactor::CodeNext(waiting) => {
+            let page = format!("/sign-in/code?next={}", encoded(next));
+            let mut response = Redirect::to(&page).into_response();
+            session::wait_for_code(&mut response, waiting, settings);
+            response
+        }
+    }
+}
+
+/// What is said after too many failures.
+pub(super) fn too_many(wait: Duration) -> String {
+    let wait = super::words::length(wait.max(Duration::from_secs(1)));
+    format!("Too many failed sign-ins. Try again in {wait}.")
 }
 
 #[derive(Deserialize)]
@@ -125,11 +147,7 @@ pub(super) async fn by_link(
     let browser = session::browser_of(&headers);
     let signed_in = app.platform.sign_in_with_link(&link.token, browser, now());
     match signed_in.await {
-        Ok(signed_in) => {
-            let mut response = Redirect::to("/").into_response();
-            session::begin(&mut response, &signed_in, &app.platform.settings);
-            Ok(response)
-        }
+        Ok(opened) => Ok(go_on(&opened, "/", &app.platform.settings)),
         Err(AccountError::BadLink) => {
             let message = "That link was used before or is too old. Sign in with your password, or ask for a new link.";
             let theme = Theme::of(&headers);
@@ -169,7 +187,7 @@ fn form(
     })
 }
 
-fn refuse(
+pub(super) fn refuse(
     status: StatusCode,
     theme: Theme,
     next: String,

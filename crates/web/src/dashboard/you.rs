@@ -1,4 +1,4 @@
-//! You: where you are signed in, and your password.
+//! You: where you are signed in, your password, and your second factor.
 
 use askama::Template;
 use axum::extract::{Path, Query, State};
@@ -6,12 +6,14 @@ use axum::response::{IntoResponse, Redirect, Response};
 use ringfence_model::SessionId;
 use ringfence_platform::accounts::AccountError;
 use ringfence_platform::accounts::people::PeopleError;
+use ringfence_platform::accounts::second_factor::FactorError;
 use ringfence_platform::now;
 use serde::Deserialize;
 
 use super::App;
 use super::page::{Problem, Shell, render, unprocessable, zone};
 use super::people::{Nothing, said};
+use super::second_factor::On;
 use super::session::{Posted, Reader};
 use super::words::{Moment, Show, role_name};
 
@@ -31,6 +33,7 @@ struct YouPage {
     email: String,
     notice: Option<&'static str>,
     sessions: Vec<SessionView>,
+    factor: Option<On>,
     present_wrong: Option<String>,
     new_wrong: Option<String>,
 }
@@ -118,6 +121,12 @@ async fn page(
     let viewer = &reader.viewer;
     let zone = zone(reader);
     let sessions = app.platform.own_sessions(viewer, now()).await?;
+    let factor = match app.platform.own_second_factor(viewer).await {
+        Ok(standing) => On::of(&standing, reader),
+        Err(FactorError::Store(error)) => return Err(error.into()),
+        // A secret that was drawn and does not open was never turned on.
+        Err(_) => None,
+    };
     let shell = Shell::of_list(app, reader, "you", "/you");
     let role = viewer.user.role;
     render(&YouPage {
@@ -140,6 +149,7 @@ async fn page(
                 until: Moment::new(session.expires_at, &zone, Show::Moment),
             })
             .collect(),
+        factor,
         present_wrong,
         new_wrong,
         shell,

@@ -108,7 +108,7 @@ pub fn location(answer: &Response) -> &str {
     answer.headers()[LOCATION].to_str().unwrap()
 }
 
-pub const PAGES: [&str; 24] = [
+pub const PAGES: [&str; 25] = [
     "/",
     "/?period=1h",
     "/?period=24h",
@@ -133,6 +133,7 @@ pub const PAGES: [&str; 24] = [
     "/audit",
     "/audit?action=user.add",
     "/you",
+    "/you/second-factor",
 ];
 
 /// The answer to a form of a page of this session.

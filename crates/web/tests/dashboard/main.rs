@@ -22,6 +22,7 @@ mod plans;
 mod pools;
 mod programs;
 mod reports;
+mod second_factor;
 mod signing_in;
 mod targets;
 mod trunks;

@@ -192,6 +192,8 @@ async fn viewer_of(world: &World, user: &User) -> ringfence_platform::accounts::
     let signed_in = platform
         .sign_in_with_link(&link, "walk", now())
         .await
+        .unwrap()
+        .signed_in()
         .unwrap();
     platform
         .viewer(&signed_in.token, now())
@@ -207,6 +209,8 @@ async fn signed_in(world: &World, user: &User) -> (Browser, String) {
     let signed_in = platform
         .sign_in_with_link(&link, "walk", now())
         .await
+        .unwrap()
+        .signed_in()
         .unwrap();
     let viewer = platform.viewer(&signed_in.token, now()).await.unwrap();
     let mut browser = Browser::new(world);
@@ -222,8 +226,15 @@ async fn digest(world: &World) -> String {
         user.last_sign_in_at = None;
     }
     let deliveries = platform.webhooks(account).await.unwrap();
+    let factors = (
+        platform.people_with_second_factor(account).await.unwrap(),
+        platform
+            .second_factor_required_since(account)
+            .await
+            .unwrap(),
+    );
     format!(
-        "{users:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {deliveries:?} {:?} {:?} {:?} {:?} {:?}",
+        "{users:?} {factors:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {deliveries:?} {:?} {:?} {:?} {:?} {:?}",
         platform.db.numbers(account).await.unwrap(),
         platform.db.pools(account).await.unwrap(),
         platform.carriers(account).await.unwrap(),
@@ -280,6 +291,9 @@ async fn ask(browser: &Browser, row: &Row, path: &str, token: &str) -> Response 
         ("value", "95"),
         ("scope", "change"),
         ("life", "30"),
+        ("code", "000000"),
+        ("proof", "not the password"),
+        ("require", "no"),
         ("url", "https://walked.example.com/"),
         ("call.ended", "on"),
     ];
