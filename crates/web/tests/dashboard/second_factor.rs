@@ -34,11 +34,11 @@ fn octets(base32: &str) -> Vec<u8> {
             b'A'..=b'Z' => letter - b'A',
             _ => letter - b'2' + 26,
         };
-        bits = bits << 5 | u32::from(value);
+        bits = (bits << 5) | u32::from(value);
         held += 5;
         if held >= 8 {
             held -= 8;
-            octets.push(u8::try_from(bits >> held & 255).unwrap());
+            octets.push(u8::try_from((bits >> held) & 255).unwrap());
         }
     }
     octets
