@@ -50,7 +50,7 @@ async function places(page) {
   const call = await page.locator("tbody tr", { hasText: /answered/i }).first().getByRole("link").first().getAttribute("href");
   await page.goto(new URL("/cases", demo.dashboard).href);
   const held = await page.locator("tbody tr", { hasText: "Lantern Street Support" }).first().getByRole("link").first().getAttribute("href");
-  const found = new Map([call, held, "/reports?by=weekday&and=hour", "/"].map((place) => [kindOf(place), place]));
+  const found = new Map([call, `${call}/transfer`, held, "/reports?by=weekday&and=hour", "/"].map((place) => [kindOf(place), place]));
   for (const place of found.values()) {
     await page.goto(new URL(place, demo.dashboard).href, { waitUntil: "load" });
     for (const href of await page.$$eval("a[href]", (links) => links.map((link) => new URL(link.getAttribute("href"), document.baseURI).href))) {

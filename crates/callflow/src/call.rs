@@ -91,6 +91,11 @@ impl Call {
         matches!(self.state, State::Talking { .. })
     }
 
+    /// Whether somebody is wanted in the place of who talks with the caller, and that is not over.
+    pub fn is_transferring(&self) -> bool {
+        self.transfer.is_some()
+    }
+
     /// The next thing to do, or when to come back.
     pub fn poll(&mut self) -> Output {
         if let Some(output) = self.outputs.pop_front() {
@@ -205,6 +210,9 @@ impl Call {
             }
             Input::Transfer { leg, to } => {
                 self.wants_transfer(leg, TransferAsk::Wished { leg, to }, now);
+            }
+            Input::PutThrough { leg } => {
+                self.wants_transfer(leg, TransferAsk::PutThrough { leg }, now);
             }
             Input::Join { leg, with } => {
                 self.wants_transfer(leg, TransferAsk::Join { leg, with }, now);

@@ -172,7 +172,7 @@ impl Call {
         if let Some(playing) = transfer.playing {
             self.act(Action::StopPlaying { playing });
         }
-        let alone = format!("whoever put the caller through has left, and {reason}");
+        let alone = format!("whoever talked with the caller has left, and {reason}");
         self.emit(CallEventKind::TransferFailed {
             leg: transfer.by,
             reason,

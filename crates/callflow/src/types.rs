@@ -283,6 +283,12 @@ pub enum Input {
         /// To whom, as that one says it.
         to: String,
     },
+    /// Somebody who does not talk in the call wants its caller put through to somebody else; whom, knows whoever brings it.
+    /// [`Output::AskTransfer`] asks.
+    PutThrough {
+        /// The leg of who talks with the caller, and is hung up when another one takes it.
+        leg: LegId,
+    },
     /// Whoever talks with the caller wants it joined with the one whom it has called in another call of ours (RFC 5589 §7).
     /// [`Output::AskTransfer`] asks.
     Join {
@@ -448,6 +454,11 @@ pub enum TransferAsk {
         leg: LegId,
         /// To whom, as that one says it.
         to: String,
+    },
+    /// May the caller be put through as somebody wants who does not talk in the call, and who is rung?
+    PutThrough {
+        /// The leg of who talks with the caller.
+        leg: LegId,
     },
     /// May this leg have the caller joined with the one whom it has called?
     Join {

@@ -171,6 +171,28 @@ const CALLEE: Action = Action::HangUp {
 };
 
 #[test]
+fn a_caller_is_put_through_from_outside_as_by_who_talks_with_it() {
+    let mut run = Run::new();
+    assert!(!run.call.is_transferring());
+    run.give(Input::PutThrough { leg: leg(0) });
+    assert_eq!(run.asked, [TransferAsk::PutThrough { leg: leg(0) }]);
+    assert!(run.call.is_transferring());
+    run.give(Input::TransferTo {
+        candidates: vec![candidate(1)],
+        reason: "ann@example.com puts the caller through to Ben".into(),
+        meanwhile: Sound::repeated("builtin:ringback"),
+    });
+    assert!(run.did(&Action::Ring(candidate(1))));
+    // Who talked hangs up before Ben answers, and nobody is hung up for it.
+    run.give(Input::HungUp { by: Party::Callee });
+    assert!(run.events.contains(&CallEventKind::Left { leg: leg(0) }));
+    assert!(run.call.is_talking());
+    run.give(Input::Answered { leg: leg(1) });
+    assert!(run.did(&Action::HandOver { leg: leg(1) }));
+    assert!(!run.call.is_transferring());
+}
+
+#[test]
 fn the_caller_hears_ringing_and_is_handed_over_even_when_who_wanted_it_has_left() {
     for leaves in [false, true] {
         let mut run = Run::wanting();
@@ -233,7 +255,7 @@ fn when_nobody_takes_it_the_caller_is_with_who_wanted_it_or_alone_and_hung_up() 
         run.give(Input::Answered { leg: leg(2) });
         assert!(run.did(&Action::Release { leg: leg(2) }));
         if leaves {
-            let reason = "whoever put the caller through has left, and nobody is left";
+            let reason = "whoever talked with the caller has left, and nobody is left";
             assert_eq!(run.ended(), Some((Disposition::Answered, reason)));
         } else {
             // It may try again.

@@ -22,6 +22,8 @@ words! {
         Appeal = "appeal",
         /// Say what calls were worth.
         Assess = "assess",
+        /// Put the caller of a call under way through to somebody else.
+        PutThrough = "put_through",
         /// Change anything but people.
         Change = "change",
         /// Invite people, change their roles, disable them.
@@ -40,6 +42,7 @@ impl Right {
             Self::SeeAudit => "See who changed what",
             Self::Appeal => "Answer the operators while numbers of a site are withheld",
             Self::Assess => "Say what a call was worth: lead, value, tags, note",
+            Self::PutThrough => "Put the caller of a call through to somebody else",
             Self::Change => {
                 "Change sites, webhooks, API keys and the rest of the setup; erase callers"
             }
@@ -53,7 +56,7 @@ impl Right {
     pub const fn changes(self) -> bool {
         matches!(
             self,
-            Self::Appeal | Self::Assess | Self::Change | Self::ManagePeople
+            Self::Appeal | Self::Assess | Self::PutThrough | Self::Change | Self::ManagePeople
         )
     }
 
@@ -71,7 +74,7 @@ impl Role {
             Right::Export | Right::SeeSetup | Right::SeePeople | Right::SeeAudit => {
                 !matches!(self, Self::Agent)
             }
-            Right::Appeal | Right::Change | Right::ManagePeople => {
+            Right::Appeal | Right::PutThrough | Right::Change | Right::ManagePeople => {
                 matches!(self, Self::Owner | Self::Admin)
             }
         }

@@ -110,6 +110,11 @@ impl Platform {
         self.db.recorded(entry(actor, change))
     }
 
+    /// Writes down what changed no row of its own.
+    pub(crate) async fn write_down(&self, actor: Actor, change: Change) -> Result<(), StoreError> {
+        self.db.write_down(&entry(actor, change)).await
+    }
+
     /// A page of the audit log, the newest first, and whether there is more.
     ///
     /// # Errors

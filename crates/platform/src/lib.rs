@@ -106,6 +106,8 @@ pub struct Platform {
     pub phones: phones::Phones,
     /// Calls of phones to colleagues.
     pub colleagues: calls::Colleagues,
+    /// Calls whose callers may be put through from outside.
+    pub switchboard: calls::Switchboard,
     /// Who answers at targets, and whether they may be rung.
     pub agents: agents::Agents,
     /// Failed sign-ins and one-time links.
@@ -188,6 +190,7 @@ impl Platform {
             page_looks: fence::PageLooks::new(own.clone()),
             phones: phones::Phones::default(),
             colleagues: calls::Colleagues::default(),
+            switchboard: calls::Switchboard::default(),
             agents: agents::Agents::default(),
             sign_ins: accounts::SignIns::new(),
             standing: servers::Standing::default(),

@@ -10,14 +10,17 @@ mod support;
 use std::time::{Duration, Instant};
 
 use ringfence_media::tone;
-use ringfence_model::{Call, CallEventKind, Disposition, LegOutcome};
+use ringfence_model::{AuditFilter, Call, CallEventKind, Disposition, LegOutcome};
 use ringfence_platform::now;
 use ringfence_store::{CallFilter, Db};
 use ringfence_testing::baresip::{Baresip, Registrar, free_ports};
 use ringfence_testing::{Engine, on_both_engines};
 use support::{World, run};
 
-on_both_engines!(an_agents_phone_puts_its_caller_through_to_a_colleague_and_the_recording_goes_on);
+on_both_engines!(
+    an_agents_phone_puts_its_caller_through_to_a_colleague_and_the_recording_goes_on,
+    a_program_puts_a_caller_through_and_who_talked_has_it_until_somebody_answers,
+);
 
 const PASSWORD: &str = "correct-horse-battery";
 const NUMBER: &str = "+442079460001";
@@ -142,6 +145,102 @@ async fn an_agents_phone_puts_its_caller_through_to_a_colleague_and_the_recordin
     assert_eq!(call.target, Some(legs[1].target));
 
     assert_recorded(&world, &db, &call).await;
+    assert!(server.stop().success(), "{}", world.said());
+    db.close().await;
+}
+
+/// The first one refuses, and Ann goes on talking; the second one takes the caller.
+async fn a_program_puts_a_caller_through_and_who_talked_has_it_until_somebody_answers(
+    engine: Engine,
+) {
+    let world = world(engine).await;
+    let db = world.db().await;
+    let key = [
+        "key", "add", "--name", "desk", "--scope", "change", "--config",
+    ];
+    let config = world.config();
+    let arguments = [&key[..], &[config.to_str().unwrap()]].concat();
+    let (code, key, said) = run(&arguments, world.folder.path());
+    assert_eq!(code, Some(0), "{key}{said}");
+    let server = world.serve();
+    let mut ann = phone(&world, &db, "ann", 880, 1).await;
+    let mut ben = phone(&world, &db, "102", 600, 2).await;
+    let mut cat = phone(&world, &db, "103", 1_000, 3).await;
+    let mut caller = Baresip::start(free_ports(), "+441632960001", 440).await;
+    caller.dial(&format!("sip:{NUMBER}@{}", world.sip)).await;
+    let call = until(&world, "the call", async || newest(&db).await).await;
+    let wishes = async |wish: serde_json::Value| {
+        let url = format!("http://{}/v1/calls/{}/transfer", world.http, call.id);
+        let asked = reqwest::Client::new().post(url).bearer_auth(key.trim());
+        let answer = asked.json(&wish).send().await.unwrap();
+        let status = answer.status().as_u16();
+        let body: serde_json::Value = answer.json().await.unwrap();
+        (
+            status,
+            body["reason"].as_str().unwrap_or_default().to_owned(),
+        )
+    };
+    // Another test of this process may have been first.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let cat_wanted = || serde_json::json!({"target": "Cat"});
+    let refused = |word: &str| (409, word.to_owned());
+    assert_eq!(wishes(cat_wanted()).await, refused("not_answered"));
+    ann.answer().await;
+    caller.event("CALL_ESTABLISHED").await;
+    ann.event("CALL_RTPESTAB").await;
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    let abroad = serde_json::json!({"number": "+12125550123"});
+    assert_eq!(wishes(abroad).await, refused("transfer_refused"));
+
+    assert_eq!(wishes(cat_wanted()).await, (202, String::new()));
+    cat.event("CALL_INCOMING").await;
+    assert_eq!(wishes(cat_wanted()).await, refused("transfer_under_way"));
+    cat.hang_up().await;
+    until(&world, "that Cat refuses", async || {
+        let told = events(&db, &call).await;
+        let failed = |kind: &CallEventKind| {
+            matches!(kind, CallEventKind::TransferFailed { reason, .. } if reason == "nobody took the transfer")
+        };
+        told.iter().any(failed).then_some(())
+    })
+    .await;
+
+    let ben_wanted = serde_json::json!({"target": "Ben Jones"});
+    assert_eq!(wishes(ben_wanted).await, (202, String::new()));
+    ben.answer().await;
+    ben.event("CALL_RTPESTAB").await;
+    ann.event("CALL_CLOSED").await;
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    caller.hang_up().await;
+    ben.event("CALL_CLOSED").await;
+    let call = ended(&db, &world).await;
+    assert_eq!(wishes(cat_wanted()).await, refused("call_over"));
+
+    let told = events(&db, &call).await;
+    let transferred = CallEventKind::Transferring {
+        leg: leg_of(&told, "Ann"),
+        reason: "the API key desk puts the caller through to Ben Jones".into(),
+    };
+    assert!(told.contains(&transferred), "{told:?}");
+    let legs = db.legs(call.account, call.id).await.unwrap();
+    let outcomes: Vec<_> = legs.iter().map(|leg| leg.outcome).collect();
+    assert_eq!(outcomes[0], Some(LegOutcome::Answered), "Ann");
+    assert_ne!(outcomes[1], Some(LegOutcome::Answered), "Cat");
+    assert_eq!(outcomes[2], Some(LegOutcome::Answered), "Ben");
+    assert_eq!(call.target, Some(legs[2].target));
+    assert_recorded(&world, &db, &call).await;
+    let all = AuditFilter::default();
+    let log = db.audit_log(call.account, &all, 100).await.unwrap();
+    let log: Vec<_> = log
+        .iter()
+        .filter(|entry| entry.action == "call.transfer")
+        .map(|entry| (entry.actor.name.as_str(), entry.object.id))
+        .collect();
+    assert_eq!(
+        log,
+        [("desk", call.id.0); 2],
+        "what was refused is no change"
+    );
     assert!(server.stop().success(), "{}", world.said());
     db.close().await;
 }

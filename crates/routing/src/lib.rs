@@ -46,7 +46,8 @@ pub use problem::{PlanError, PlanProblem, PlanWarning};
 pub use route::{Candidate, Destinations, MAX_CANDIDATES, Refusal, Route};
 pub use skip::{Skip, admitted, full};
 pub use transfer::{
-    NoTransfer, PutThrough, Talk, TransferRules, colleague, join, may_ring, put_through,
+    NoTransfer, PutThrough, Talk, TransferRules, Wanted, colleague, join, may_ring, put_through,
+    put_through_to,
 };
 pub use trial::{Stage, trial};
 pub use validate::{MAX_STEPS_OF_A_PLAN, validate};

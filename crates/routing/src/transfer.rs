@@ -26,6 +26,17 @@ pub enum PutThrough {
     Number(E164, TrunkId),
 }
 
+/// Whom somebody wants who does not talk in the call: a supervisor, or a program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// This target.
+    Target(TargetId),
+    /// Whoever of this group is free.
+    Group(TargetGroupId),
+    /// A number, international or as it is dialled in the account's country.
+    Number(String),
+}
+
 /// What an account says of transfers, and what it has.
 #[derive(Debug, Clone, Copy)]
 pub struct TransferRules<'a> {
@@ -153,6 +164,31 @@ pub fn put_through(
         Some(PutThrough::Target(target)) if target == from.id => Err(NoTransfer::Itself),
         Some(found) => Ok(found),
         None => number(to, rules),
+    }
+}
+
+/// Whom somebody wants who does not talk in the call, and whether the caller may be put through to that one. Who talks with
+/// it, the target `from` where that is one, may be a number over a trunk: it is not the one who asks.
+///
+/// # Errors
+/// Why not.
+pub fn put_through_to(
+    wanted: &Wanted,
+    from: Option<TargetId>,
+    rules: &TransferRules<'_>,
+) -> Result<PutThrough, NoTransfer> {
+    if rules.dialling.transfers == TransfersTo::Nobody {
+        return Err(NoTransfer::Closed);
+    }
+    let Destinations {
+        targets, groups, ..
+    } = rules.destinations;
+    match wanted {
+        Wanted::Target(target) if Some(*target) == from => Err(NoTransfer::Itself),
+        Wanted::Target(target) if targets.contains_key(target) => Ok(PutThrough::Target(*target)),
+        Wanted::Group(group) if groups.contains_key(group) => Ok(PutThrough::Group(*group)),
+        Wanted::Target(_) | Wanted::Group(_) => Err(NoTransfer::Nobody),
+        Wanted::Number(number) => self::number(number, rules),
     }
 }
 
@@ -368,6 +404,53 @@ mod tests {
         let nothing = Dialling::default();
         assert_eq!(asked("ben", 3, &nothing), Err(NoTransfer::NotOurs));
         assert_eq!(asked("ben", 99, &nothing), Err(NoTransfer::NotOurs));
+    }
+
+    #[test]
+    fn whoever_does_not_talk_puts_a_caller_through_by_the_same_rules_whoever_talks_with_it() {
+        let number = |text: &str| Wanted::Number(text.to_owned());
+        let asked = |wanted: &Wanted, from, transfers| {
+            let dialling = Dialling {
+                transfers,
+                ..Dialling::default()
+            };
+            with_rules(&dialling, |rules| put_through_to(wanted, from, rules))
+        };
+        let to_number = PutThrough::Number("+442079460123".parse().unwrap(), trunk());
+        // A number over a trunk talks, or nobody of the account.
+        for from in [Some(target(3)), None] {
+            for (wanted, found) in [
+                (Wanted::Target(target(2)), Ok(PutThrough::Target(target(2)))),
+                (Wanted::Target(target(9)), Err(NoTransfer::Nobody)),
+                (Wanted::Group(group(2)), Ok(PutThrough::Group(group(2)))),
+                (Wanted::Group(group(9)), Err(NoTransfer::Nobody)),
+                (number("020 7946 0123"), Ok(to_number.clone())),
+                (number("Ben"), Err(NoTransfer::Nobody)),
+            ] {
+                assert_eq!(
+                    asked(&wanted, from, TransfersTo::Numbers),
+                    found,
+                    "{wanted:?}"
+                );
+            }
+        }
+        let ben = Wanted::Target(target(2));
+        for (wanted, transfers, found) in [
+            (&ben, TransfersTo::Numbers, NoTransfer::Itself),
+            (&ben, TransfersTo::Nobody, NoTransfer::Closed),
+            (
+                &number("+442079460123"),
+                TransfersTo::Targets,
+                NoTransfer::NoNumbers,
+            ),
+        ] {
+            assert_eq!(asked(wanted, Some(target(2)), transfers), Err(found));
+        }
+        let abroad = asked(&number("+12125550123"), None, TransfersTo::Numbers);
+        assert!(
+            matches!(abroad, Err(NoTransfer::Forbidden(_))),
+            "{abroad:?}"
+        );
     }
 
     #[test]

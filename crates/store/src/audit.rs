@@ -42,6 +42,14 @@ impl Db {
         recorded
     }
 
+    /// Writes an entry by itself: what it tells of is no row.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be written.
+    pub async fn write_down(&self, entry: &AuditEntry) -> Result<(), StoreError> {
+        self.run(vec![addition(entry)]).await.map(drop)
+    }
+
     /// An account's entries that fit, the newest first, `limit` at most.
     ///
     /// # Errors
@@ -66,6 +74,10 @@ impl Db {
 
 /// Writes an entry, unless what came before it in its batch changed nothing.
 pub(crate) fn statement(entry: &AuditEntry) -> Statement {
+    addition(entry).if_changed()
+}
+
+fn addition(entry: &AuditEntry) -> Statement {
     let args = args![
         entry.id,
         entry.account,
@@ -80,7 +92,7 @@ pub(crate) fn statement(entry: &AuditEntry) -> Statement {
         entry.before.as_deref(),
         entry.after.as_deref(),
     ];
-    Statement::new(ADD, args).if_changed()
+    Statement::new(ADD, args)
 }
 
 fn read_entry(row: &mut Reader<'_>) -> Result<AuditEntry, StoreError> {

@@ -38,6 +38,7 @@ const CALLS: Door = Door::Needs(Right::SeeCalls);
 const EXPORT: Door = Door::Needs(Right::Export);
 const SETUP: Door = Door::Needs(Right::SeeSetup);
 const ASSESS: Door = Door::Needs(Right::Assess);
+const PUT_THROUGH: Door = Door::Needs(Right::PutThrough);
 const CHANGE: Door = Door::Needs(Right::Change);
 const AUDIT: Door = Door::Needs(Right::SeeAudit);
 const PEOPLE: Door = Door::Needs(Right::ManagePeople);
@@ -88,6 +89,9 @@ pub const ROWS: &[Row] = &[
     row("GET", "/visits/{visit}/erase", CALLS),
     row("POST", "/visits/{visit}/erase", CHANGE),
     row("POST", "/calls/{call}/worth", ASSESS),
+    // Why it cannot be is told to whoever sees the call anyway.
+    row("GET", "/calls/{call}/transfer", CALLS),
+    row("POST", "/calls/{call}/transfer", PUT_THROUGH),
     row("GET", "/numbers", SETUP),
     row("POST", "/numbers", CHANGE),
     row("POST", "/numbers/change", CHANGE),
@@ -187,6 +191,7 @@ pub const ROWS: &[Row] = &[
     row("GET", "/v1/calls", CALLS),
     row("GET", "/v1/calls/{call}", CALLS),
     row("PATCH", "/v1/calls/{call}/worth", ASSESS),
+    row("POST", "/v1/calls/{call}/transfer", PUT_THROUGH),
     row("GET", "/v1/calls/live", CALLS),
     row("GET", "/v1/calls/{call}/recording", CALLS),
     row("GET", "/v1/calls.csv", EXPORT),

@@ -14,6 +14,7 @@ mod minutes_tests;
 mod planned;
 mod queueing;
 mod recovery;
+mod switchboard;
 mod transferring;
 mod trunks;
 mod withheld;
@@ -43,6 +44,8 @@ pub use facts::CallFacts;
 use journal::Journal;
 use planned::{PlannedCall, Surroundings};
 pub use recovery::Recovered;
+pub use ringfence_routing::Wanted;
+pub use switchboard::{PutThroughChoices, PutThroughError, Switchboard};
 use transferring::{CallOrigin, Desk, Transferring};
 pub use trunks::Trunks;
 pub(crate) use trunks::login_place;
@@ -251,7 +254,8 @@ async fn begin(
     let flow: Box<dyn Flow> = if let Some(why) = stopped {
         Box::new(withheld::flow(why, now))
     } else {
-        let transferring = Transferring::new(desk, origin, platform.colleagues.clone());
+        let line = platform.switchboard.enter(call.id, call.account);
+        let transferring = Transferring::new(desk, origin, platform.colleagues.clone(), line);
         let surroundings = Surroundings::of(platform, call.account, transferring, now);
         let (known, records) = (Arc::clone(&known), platform.settings.record_calls);
         let call = PlannedCall::new(surroundings, document, known, about, records, now);

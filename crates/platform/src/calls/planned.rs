@@ -139,8 +139,8 @@ impl PlannedCall {
             records,
             group: None,
             waits: None,
+            wake: transferring.wake(),
             transferring,
-            wake: Arc::default(),
             held: Vec::new(),
             outputs: VecDeque::new(),
             now,
@@ -500,6 +500,8 @@ impl Flow for PlannedCall {
     fn handle(&mut self, input: Input, now: Timestamp) {
         self.now = now;
         if input == Input::LookAgain {
+            // Before what was asked is known: a wish that comes meanwhile is one too many.
+            self.look_at_wish();
             self.look_at_transfer();
         }
         self.call.handle(input, now);

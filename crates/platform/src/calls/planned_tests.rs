@@ -5,8 +5,9 @@ use std::collections::HashSet;
 use ringfence_callflow::{Action, LegFailure};
 use ringfence_live::Live;
 use ringfence_model::{
-    AccountId, Confidence, GroupProfile, NumberId, NumberState, Party, Registration, SipTransport,
-    Step, Strategy, Target, TargetGroup, TargetGroupMember, TargetProfile, TrackingNumber,
+    AccountId, CallId, Confidence, GroupProfile, NumberId, NumberState, Party, Registration,
+    SipTransport, Step, Strategy, Target, TargetGroup, TargetGroupMember, TargetProfile,
+    TrackingNumber,
 };
 use ringfence_routing::Destinations;
 use ringfence_tracking::Attribution;
@@ -15,6 +16,7 @@ use tokio::sync::mpsc;
 use super::*;
 use crate::arrangement::Reach;
 use crate::calls::colleagues::Colleagues;
+use crate::calls::switchboard::Switchboard;
 use crate::calls::transferring::{CallOrigin, Desk, FactsWanted};
 use crate::minutes::Minutes;
 
@@ -101,6 +103,8 @@ pub(in crate::calls) struct Run {
     pub flow: PlannedCall,
     /// Calls of phones to each other.
     pub colleagues: Colleagues,
+    /// Where somebody else asks something of it.
+    pub switchboard: Switchboard,
     /// What it asks about its transfers.
     pub desk: mpsc::Receiver<FactsWanted>,
     pub rung: Vec<LegId>,
@@ -111,8 +115,16 @@ pub(in crate::calls) struct Run {
     pub ended: Option<String>,
 }
 
+/// The call.
+pub(in crate::calls) fn call() -> CallId {
+    CallId::new(NOW, 1)
+}
+
 /// Transfers of a call that came in by the first trunk.
-fn transferring(colleagues: &Colleagues) -> (Transferring, mpsc::Receiver<FactsWanted>) {
+fn transferring(
+    colleagues: &Colleagues,
+    switchboard: &Switchboard,
+) -> (Transferring, mpsc::Receiver<FactsWanted>) {
     let (desk, wanted) = Desk::open();
     let origin = CallOrigin {
         dialled: "+442079460001".parse().unwrap(),
@@ -126,7 +138,8 @@ fn transferring(colleagues: &Colleagues) -> (Transferring, mpsc::Receiver<FactsW
         },
         received_at: NOW,
     };
-    let transferring = Transferring::new(desk, origin, colleagues.clone());
+    let line = switchboard.enter(call(), account());
+    let transferring = Transferring::new(desk, origin, colleagues.clone(), line);
     (transferring, wanted)
 }
 
@@ -168,7 +181,8 @@ impl Run {
         });
         let about = CallFacts::default();
         let colleagues = Colleagues::default();
-        let (transferring, desk) = transferring(&colleagues);
+        let switchboard = Switchboard::default();
+        let (transferring, desk) = transferring(&colleagues, &switchboard);
         let surroundings = Surroundings {
             places: live.places(account()),
             phones,
@@ -178,6 +192,7 @@ impl Run {
         let mut run = Self {
             flow: PlannedCall::new(surroundings, &plan, known, about, true, NOW),
             colleagues,
+            switchboard,
             desk,
             rung: Vec::new(),
             told: Vec::new(),
@@ -192,7 +207,7 @@ impl Run {
         self.give_at(NOW, input);
     }
 
-    fn give_at(&mut self, now: Timestamp, input: Input) {
+    pub fn give_at(&mut self, now: Timestamp, input: Input) {
         self.flow.handle(input, now);
         loop {
             match self.flow.poll() {

@@ -1,4 +1,4 @@
-//! Transfers: who talks with a caller wants it put through. Whether that may be says `routing`, by the account as it is at
+//! Transfers: who talks with a caller wants it put through, or somebody who does not talk in the call. Whether that may be says `routing`, by the account as it is at
 //! that moment; this reads that anew, takes the places and names who rings.
 //!
 //! Reading waits for rows, and a call's own task does not: it asks at the desk, is woken by the answer, and goes on.
@@ -13,14 +13,16 @@ use ringfence_model::{
     CallEventKind, CallId, E164, LegId, TargetGroupId, TargetId, Timestamp, TrunkId,
 };
 use ringfence_routing::{
-    Candidate, Chance, PutThrough, TransferRules, View, balance, join, may_ring, put_through,
+    Candidate, Chance, NoTransfer, PutThrough, TransferRules, View, Wanted, balance, join,
+    may_ring, put_through, put_through_to,
 };
 use ringfence_tracking::Attribution;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::colleagues::{Colleagues, Underway};
 use super::facts::NumberFacts;
 use super::planned::{PlannedCall, rounds};
+use super::switchboard::{Entry, OutsideWish, PutThroughError};
 use super::withheld;
 use crate::phones::user_of;
 use crate::{Platform, random};
@@ -68,6 +70,12 @@ enum Wish {
     To(String),
     /// To be joined with the colleague who was called in this call.
     JoinIn(CallId),
+    /// To be put through as somebody wants who does not talk in the call.
+    Outside {
+        wanted: Wanted,
+        /// Who wants it, in words that are shown.
+        by: String,
+    },
 }
 
 /// What a call knows of its transfer.
@@ -81,6 +89,12 @@ pub(super) struct Transferring {
     answer: Arc<Mutex<Option<Known>>>,
     /// Its place in the group that is rung for it.
     pub(super) group: Option<Place>,
+    /// Where wishes from outside are laid, until it is over.
+    line: Option<Entry>,
+    /// The leg of who talks with the caller, or did last.
+    talking: Option<LegId>,
+    /// Where whoever laid a wish hears what comes of it, until that is known.
+    told: Option<oneshot::Sender<Result<(), PutThroughError>>>,
 }
 
 impl CallOrigin {
@@ -107,7 +121,7 @@ impl Desk {
 }
 
 impl Transferring {
-    pub(super) fn new(desk: Desk, of: CallOrigin, colleagues: Colleagues) -> Self {
+    pub(super) fn new(desk: Desk, of: CallOrigin, colleagues: Colleagues, line: Entry) -> Self {
         Self {
             desk,
             of: Arc::new(of),
@@ -115,6 +129,22 @@ impl Transferring {
             wish: None,
             answer: Arc::default(),
             group: None,
+            line: Some(line),
+            talking: None,
+            told: None,
+        }
+    }
+
+    /// What the call is woken by.
+    pub(super) fn wake(&self) -> Arc<Notify> {
+        self.line.as_ref().map(Entry::wake).unwrap_or_default()
+    }
+
+    /// Says to whoever laid a wish what comes of it.
+    fn tell(&mut self, said: Result<(), PutThroughError>) {
+        if let Some(told) = self.told.take() {
+            // An error means that nobody waits for it any more.
+            let _ = told.send(said);
         }
     }
 
@@ -160,6 +190,10 @@ impl PlannedCall {
         let answer = match ask {
             TransferAsk::Wished { leg, to } => self.ask_at_desk(leg, Wish::To(to)),
             TransferAsk::Join { leg, with } => self.ask_at_desk(leg, Wish::JoinIn(with)),
+            TransferAsk::PutThrough { leg } => match self.transferring.wish.take() {
+                Some((_, wish @ Wish::Outside { .. })) => self.ask_at_desk(leg, wish),
+                _ => Some(refused(603, "nobody says whom it is for".to_owned())),
+            },
             TransferAsk::Next => Some(match self.next_round() {
                 Some(Next::Ring { candidates, .. }) => rings(candidates, String::new()),
                 _ => refused(480, "nobody took the transfer".to_owned()),
@@ -181,6 +215,26 @@ impl PlannedCall {
         Some(refused(503, "the server has no time for it".to_owned()))
     }
 
+    /// Somebody who does not talk in the call may want its caller put through.
+    pub(super) fn look_at_wish(&mut self) {
+        let laid = self.transferring.line.as_ref().and_then(Entry::take);
+        let Some(OutsideWish { wanted, by, told }) = laid else {
+            return;
+        };
+        let talking = self.transferring.talking.filter(|_| self.call.is_talking());
+        let refused = match talking {
+            Some(_) if self.call.is_transferring() => PutThroughError::UnderWay,
+            Some(leg) => {
+                self.transferring.told = Some(told);
+                self.transferring.wish = Some((leg, Wish::Outside { wanted, by }));
+                return self.call.handle(Input::PutThrough { leg }, self.now);
+            }
+            None => PutThroughError::NotAnswered,
+        };
+        // An error means that nobody waits for it any more.
+        let _ = told.send(Err(refused));
+    }
+
     /// What was asked at the desk may be known now.
     pub(super) fn look_at_transfer(&mut self) {
         let Some(known) = self.transferring.answer.lock().take() else {
@@ -189,21 +243,35 @@ impl PlannedCall {
         let Some((leg, wish)) = self.transferring.wish.take() else {
             return;
         };
+        // Known too late: it was given up, and nobody is to hold a place for it.
+        if !self.call.is_transferring() {
+            return;
+        }
         let from = self
             .held_by(leg)
             .map(|(target, name)| (target, name.to_owned()));
-        let who = from.as_ref().map_or("whoever answered", |(_, name)| name);
+        let who = match &wish {
+            Wish::Outside { by, .. } => by.as_str(),
+            Wish::To(_) | Wish::JoinIn(_) => {
+                from.as_ref().map_or("whoever answered", |(_, name)| name)
+            }
+        };
         let target = from.as_ref().map(|(target, _)| *target);
         let answer = known.and_then(|known| {
             self.known = known;
-            match &wish {
+            let (candidates, whom) = match &wish {
+                Wish::JoinIn(call) => return self.decide_join(*call, target, who),
                 Wish::To(to) => {
-                    let (candidates, whom) = self.decide_transfer(to, target, who)?;
-                    let reason = format!("{who} puts the caller through to {whom}");
-                    Ok(rings(candidates, reason))
+                    let decide = |rules: &TransferRules<'_>| put_through(to, target, rules);
+                    self.decide_transfer(decide, target, who)?
                 }
-                Wish::JoinIn(call) => self.decide_join(*call, target, who),
-            }
+                Wish::Outside { wanted, .. } => {
+                    let decide = |rules: &TransferRules<'_>| put_through_to(wanted, target, rules);
+                    self.decide_transfer(decide, target, who)?
+                }
+            };
+            let reason = format!("{who} puts the caller through to {whom}");
+            Ok(rings(candidates, reason))
         });
         let answer = answer.unwrap_or_else(|(code, why)| {
             let code_word = code.to_string();
@@ -212,10 +280,31 @@ impl PlannedCall {
             let wanted = match &wish {
                 Wish::To(to) => format!("put the caller through to {to:?}"),
                 Wish::JoinIn(_) => "join the caller with a colleague".to_owned(),
+                Wish::Outside { wanted, .. } => {
+                    format!("put the caller through to {}", self.named(wanted))
+                }
             };
+            self.transferring
+                .tell(Err(PutThroughError::Refused(why.clone())));
             refused(code, format!("{who} wanted to {wanted}: {why}"))
         });
         self.call.handle(answer, self.now);
+    }
+
+    /// Whom somebody wants, for those who read the timeline.
+    fn named(&self, wanted: &Wanted) -> String {
+        let destinations = &self.known.destinations;
+        match wanted {
+            Wanted::Target(target) => destinations
+                .targets
+                .get(target)
+                .map_or_else(|| "a target".to_owned(), |target| target.name.clone()),
+            Wanted::Group(group) => destinations.groups.get(group).map_or_else(
+                || "a group".to_owned(),
+                |group| format!("the group {}", group.name),
+            ),
+            Wanted::Number(number) => format!("{number:?}"),
+        }
     }
 
     /// The colleague who is taken over; or the code and the words of a refusal.
@@ -263,7 +352,7 @@ impl PlannedCall {
     /// Who rings, with a place each, and their name; or the code and the words of a refusal.
     fn decide_transfer(
         &mut self,
-        to: &str,
+        decide: impl FnOnce(&TransferRules<'_>) -> Result<PutThrough, NoTransfer>,
         from: Option<TargetId>,
         who: &str,
     ) -> Result<(Vec<Candidate>, String), (u16, String)> {
@@ -277,7 +366,7 @@ impl PlannedCall {
             home: &known.reach.home,
             trunks: &trunks,
         };
-        let wanted = put_through(to, from, &rules).map_err(|no| (no.code(), no.to_string()))?;
+        let wanted = decide(&rules).map_err(|no| (no.code(), no.to_string()))?;
         self.rounds.clear();
         match wanted {
             PutThrough::Target(target) => self.ring_alone(target, who),
@@ -381,11 +470,18 @@ impl PlannedCall {
                 self.held.retain(|held| !held.legs.contains(leg));
                 self.group = None;
             }
-            CallEventKind::TransferFailed { .. } => {
+            CallEventKind::Transferring { .. } => self.transferring.tell(Ok(())),
+            CallEventKind::TransferFailed { reason, .. } => {
+                let refused = PutThroughError::Refused(reason.clone());
+                self.transferring.tell(Err(refused));
                 self.rounds.clear();
                 self.transferring.group = None;
             }
-            CallEventKind::Answered { .. } => {
+            CallEventKind::HungUp { .. } | CallEventKind::Ended { .. } => {
+                self.transferring.line = None;
+            }
+            CallEventKind::Answered { leg } => {
+                self.transferring.talking = Some(*leg);
                 if let Some(mut place) = self.transferring.group.take() {
                     place.answered();
                     self.group = Some(place);

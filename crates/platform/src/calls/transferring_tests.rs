@@ -6,7 +6,7 @@ use ringfence_model::{Party, Step, Strategy};
 use ringfence_telephony::PhoneDirectory;
 
 use super::*;
-use crate::calls::planned::tests::{NOW, Run, active, group, known, target};
+use crate::calls::planned::tests::{NOW, Run, account, active, call, group, known, target};
 
 /// A call that the first target talks on, of these facts.
 fn talking(live: &Live, known: Arc<NumberFacts>) -> Run {
@@ -157,16 +157,16 @@ fn a_caller_is_joined_with_the_colleague_of_its_own_callee_whose_place_goes_alon
     let live = Live::new();
     let facts = known(Strategy::Priority);
     let mut run = talking(&live, Arc::clone(&facts));
-    let call = |n| CallId::new(NOW, n);
+    let other = |n| CallId::new(NOW, n);
     let colleagues = run.colleagues.clone();
     let account = facts.number.account;
-    let entry = colleagues.enter(call(1), account, target(1)).unwrap();
+    let entry = colleagues.enter(other(1), account, target(1)).unwrap();
     let elsewhere = ringfence_model::AccountId::new(NOW, 9);
     let others = [(2, elsewhere, target(1)), (3, account, target(2))]
-        .map(|(n, account, by)| colleagues.enter(call(n), account, by));
+        .map(|(n, account, by)| colleagues.enter(other(n), account, by));
     assert!(others[0].is_none(), "the phone of one account alone");
     let joins = |run: &mut Run, n| {
-        let (leg, with) = (run.rung[0], call(n));
+        let (leg, with) = (run.rung[0], other(n));
         asks(run, Input::Join { leg, with }, Ok(Arc::clone(&facts)));
     };
     for (n, why) in [
@@ -198,4 +198,124 @@ fn a_caller_is_joined_with_the_colleague_of_its_own_callee_whose_place_goes_alon
     assert_eq!(active(&live), [0, 1, 0]);
     run.give(Input::HungUp { by: Party::Callee });
     assert_eq!(active(&live), [0, 0, 0]);
+}
+
+/// Somebody who does not talk in the call wants its caller put through; what that one hears.
+async fn wishes(
+    run: &mut Run,
+    wanted: Wanted,
+    known: Option<Known>,
+) -> Result<(), PutThroughError> {
+    let switchboard = run.switchboard.clone();
+    let asked = switchboard.wish(account(), call(), wanted, "ann@example.com".into());
+    let looks = async {
+        run.give(Input::LookAgain);
+        if let Some(known) = known {
+            *run.desk.try_recv().unwrap().answer.lock() = Some(known);
+            run.give(Input::LookAgain);
+        }
+    };
+    let (said, ()) = tokio::join!(asked, looks);
+    said.unwrap()
+}
+
+#[tokio::test]
+async fn a_caller_is_put_through_by_somebody_who_does_not_talk_and_places_go_along() {
+    let live = Live::new();
+    let facts = known(Strategy::Priority);
+    let mut run = talking(&live, Arc::clone(&facts));
+    let wanted = || Wanted::Target(target(2));
+    let said = wishes(&mut run, wanted(), Some(Ok(Arc::clone(&facts)))).await;
+    assert!(said.is_ok(), "{said:?}");
+    let words = "ann@example.com puts the caller through to Target 2";
+    assert_eq!(told(&run), (true, words));
+    assert_eq!(active(&live), [1, 1, 1], "both have it for now");
+    let again = wishes(&mut run, wanted(), None).await;
+    assert!(matches!(again, Err(PutThroughError::UnderWay)), "{again:?}");
+    run.last_fails();
+    assert_eq!(told(&run), (false, "nobody took the transfer"));
+    assert_eq!(active(&live), [1, 0, 1], "as before");
+
+    let said = wishes(&mut run, wanted(), Some(Ok(facts))).await;
+    assert!(said.is_ok(), "{said:?}");
+    let leg = run.rung[2];
+    run.give(Input::Answered { leg });
+    assert_eq!(active(&live), [0, 1, 0]);
+    let itself = Wanted::Target(target(2));
+    let said = wishes(&mut run, itself, Some(Ok(known(Strategy::Priority)))).await;
+    let Err(PutThroughError::Refused(why)) = said else {
+        panic!("expected a refusal, got {said:?}");
+    };
+    assert_eq!(why, "it is the one who talks with the caller");
+    run.give(Input::HungUp { by: Party::Caller });
+    let switchboard = run.switchboard.clone();
+    let late = switchboard.wish(account(), call(), wanted(), String::new());
+    assert!(late.await.is_none(), "it is over");
+}
+
+#[tokio::test]
+async fn whom_a_phone_could_not_put_a_caller_through_to_nobody_else_can() {
+    let live = Live::new();
+    let mut facts = Arc::into_inner(known(Strategy::Priority)).unwrap();
+    facts.reach.home = "GB".into();
+    let facts = Arc::new(facts);
+    let step = Step::ring(group(), None);
+    let mut run = Run::of(&live, Arc::clone(&facts), PhoneDirectory::default(), step);
+    let early = wishes(&mut run, Wanted::Group(group()), None).await;
+    assert!(matches!(early, Err(PutThroughError::NotAnswered)));
+    assert!(run.transfers.is_empty(), "nothing of it is told");
+    let leg = run.rung[0];
+    run.give(Input::Answered { leg });
+    let caps = ringfence_model::Caps::default();
+    let busy =
+        live.places(account())
+            .decide()
+            .take_target(target(2), None::<TargetGroupId>, &caps, NOW);
+    let number = |text: &str| Wanted::Number(text.to_owned());
+    for (wanted, name, why) in [
+        (
+            Wanted::Target(target(2)),
+            "Target 2",
+            "Target 2 cannot be rung: full: 1 of 1 calls",
+        ),
+        (Wanted::Target(target(9)), "a target", "it is none"),
+        (
+            number("+12125550123"),
+            "\"+12125550123\"",
+            "numbers of US may not be dialled",
+        ),
+    ] {
+        let said = wishes(&mut run, wanted, Some(Ok(Arc::clone(&facts)))).await;
+        let Err(PutThroughError::Refused(heard)) = said else {
+            panic!("expected a refusal, got {said:?}");
+        };
+        assert!(heard.contains(why), "{heard}");
+        let words = format!("ann@example.com wanted to put the caller through to {name}: {heard}");
+        assert_eq!(told(&run), (false, words.as_str()));
+    }
+    let held = Err((403, "the number is out of service".to_owned()));
+    let said = wishes(&mut run, Wanted::Group(group()), Some(held)).await;
+    assert!(matches!(said, Err(PutThroughError::Refused(why)) if why.contains("out of service")));
+    assert_eq!(run.rung.len(), 1, "nobody else was rung");
+    drop(busy);
+    assert_eq!(active(&live), [1, 0, 1]);
+}
+
+#[tokio::test]
+async fn what_is_known_too_late_takes_nobodys_place() {
+    let live = Live::new();
+    let facts = known(Strategy::Priority);
+    let mut run = talking(&live, Arc::clone(&facts));
+    let leg = run.rung[0];
+    run.give(Input::Transfer {
+        leg,
+        to: "target 2".into(),
+    });
+    let wanted = run.desk.try_recv().unwrap();
+    let late = NOW + std::time::Duration::from_secs(6);
+    run.give_at(late, Input::Timeout);
+    assert!(!told(&run).0, "given up");
+    *wanted.answer.lock() = Some(Ok(facts));
+    run.give_at(late, Input::LookAgain);
+    assert_eq!(active(&live), [1, 0, 1]);
 }

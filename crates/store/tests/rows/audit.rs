@@ -11,6 +11,7 @@ use crate::world::{START, World, at, on_both_engines};
 on_both_engines! {
     an_entry_is_written_with_the_change_it_tells_of
     a_change_that_changes_nothing_leaves_no_entry
+    an_entry_of_what_is_no_row_is_written_by_itself
     another_account_reads_no_entry
     entries_are_found_by_who_what_and_page
     no_entry_is_altered_or_removed
@@ -81,6 +82,14 @@ async fn an_entry_is_written_with_the_change_it_tells_of(world: World) {
         1,
         "only what was recorded"
     );
+}
+
+async fn an_entry_of_what_is_no_row_is_written_by_itself(world: World) {
+    let account = world.account().await;
+    let told = entry(&world, account, 1);
+    world.db.write_down(&told).await.unwrap();
+    assert_eq!(log(&world, account).await, [told.clone()]);
+    assert!(world.db.write_down(&told).await.is_err(), "once");
 }
 
 async fn a_change_that_changes_nothing_leaves_no_entry(world: World) {

@@ -15,6 +15,7 @@ mod problem;
 mod reports;
 mod sites;
 mod splits;
+mod transfer;
 mod visits;
 mod webhooks;
 mod worth;
@@ -78,6 +79,7 @@ fn resources() -> OpenApiRouter<Api> {
         .routes(routes!(calls::list))
         .routes(routes!(calls::show))
         .routes(routes!(worth::change))
+        .routes(routes!(transfer::put_through))
         .routes(routes!(calls::under_way))
         .routes(routes!(calls::recording))
         .routes(routes!(export::calls))

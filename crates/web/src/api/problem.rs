@@ -5,6 +5,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use ringfence_platform::api_keys::ApiKeyError;
 use ringfence_platform::call_log::{RecordingError, StoreError};
+use ringfence_platform::calls::PutThroughError;
 use ringfence_platform::sites::SiteError;
 use ringfence_platform::webhooks::WebhookError;
 use serde::Serialize;
@@ -50,6 +51,8 @@ pub(super) enum ApiProblem {
     BadMethod,
     #[error("{0}")]
     Conflict(String),
+    #[error("{0}")]
+    NotPutThrough(PutThroughError),
     #[error(
         "the database does not answer for the moment; nothing that was saved is lost, try again"
     )]
@@ -98,6 +101,11 @@ impl ApiProblem {
                 StatusCode::CONFLICT,
                 "conflict",
                 "It cannot be done as things are",
+            ),
+            Self::NotPutThrough(why) => (
+                StatusCode::CONFLICT,
+                why.word(),
+                "The caller is not put through",
             ),
             Self::Away(_) => (
                 StatusCode::SERVICE_UNAVAILABLE,

@@ -51,6 +51,7 @@ const ACTIONS: &[&str] = &[
     "agent.change",
     "api_key.add",
     "api_key.revoke",
+    "call.transfer",
     "campaign_key.add",
     "campaign_key.remove",
     "carrier.add",

@@ -69,6 +69,8 @@ struct CallPage {
     notice: Option<&'static str>,
     id: String,
     may_assess: bool,
+    /// Where the caller is put through to somebody else, while it talks with somebody.
+    transfer: Option<String>,
     worth: Fields,
     /// When somebody said last what it was worth.
     worth_said: Option<Moment>,
@@ -91,6 +93,9 @@ pub(super) async fn show(
     let call = call.parse().map_err(|_| Problem::NotFound)?;
     let notice = match asked.done.as_deref() {
         Some("worth") => Some("What this call was worth was saved."),
+        Some("transfer") => {
+            Some("Somebody is rung for the caller. Load the page again to see what came of it.")
+        }
         _ => None,
     };
     page(&app, &reader, call, notice, None).await
@@ -135,6 +140,10 @@ pub(super) async fn page(
         notice,
         id: call.id.to_string(),
         may_assess: reader.viewer.may(Right::Assess),
+        transfer: (call.answered_at.is_some()
+            && call.ended_at.is_none()
+            && reader.viewer.may(Right::PutThrough))
+        .then(|| format!("/calls/{}/transfer", call.id)),
         worth_said: story
             .worth
             .as_ref()

@@ -55,6 +55,7 @@ mod step_form;
 mod target_hours;
 mod targets;
 mod timeline;
+mod transfer;
 mod trial;
 mod trunks;
 mod webhook;
@@ -124,6 +125,10 @@ pub(crate) fn router(platform: Arc<Platform>) -> Router {
         .route("/reports.csv", get(reports::download))
         .route("/calls/{call}", get(call::show))
         .route("/calls/{call}/worth", post(worth::save))
+        .route(
+            "/calls/{call}/transfer",
+            get(transfer::show).post(transfer::put_through),
+        )
         .route("/calls/{call}/recording.wav", get(recording::sound))
         .route("/calls/{call}/waveform.json", get(recording::waveform))
         .route(

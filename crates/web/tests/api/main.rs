@@ -7,6 +7,7 @@ mod erasures;
 mod keys;
 mod sites;
 mod strangers;
+mod transfers;
 mod webhooks;
 #[path = "../world/mod.rs"]
 mod world;

@@ -71,6 +71,7 @@ async fn no_endpoint_shows_or_changes_another_accounts_rows(engine: Engine) {
                     json!({"url": "https://x.example.com/", "events": ["call.ended"]})
                 }
                 "/v1/agents/{target}" => json!({"state": "available"}),
+                "/v1/calls/{call}/transfer" => json!({"number": "+442079460999"}),
                 "/v1/calls/{call}/worth" => json!({"lead": "converted"}),
                 "/v1/webhooks/{webhook}" => json!({"enabled": false}),
                 "/v1/webhooks/{webhook}/replay" => json!({"since": "2020-01-01T00:00:00Z"}),

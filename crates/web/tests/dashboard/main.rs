@@ -25,6 +25,7 @@ mod reports;
 mod second_factor;
 mod signing_in;
 mod targets;
+mod transfers;
 mod trunks;
 mod walk;
 #[path = "../world/mod.rs"]

@@ -179,6 +179,34 @@ impl World {
         id
     }
 
+    /// A call that runs, as far as rows tell, on the server of this run; its first target talks.
+    pub async fn talking_call(&self, server: Option<ringfence_model::ServerId>) -> CallId {
+        let (db, account) = (&self.platform.db, self.account.id);
+        let call = db.call(account, self.call.unwrap()).await.unwrap();
+        let call = ringfence_model::Call {
+            id: CallId::new(now(), random()),
+            started_at: now(),
+            answered_at: None,
+            ended_at: None,
+            disposition: None,
+            server,
+            ..call.unwrap()
+        };
+        let id = call.id;
+        let target = db.targets(account).await.unwrap()[0].id;
+        let begun = ringfence_store::Write::CallBegun(Box::new(call));
+        let answered = ringfence_store::Write::CallAnswered {
+            group: None,
+            account,
+            call: id,
+            at: now(),
+            target,
+            failed_over: false,
+        };
+        db.write(vec![begun, answered]).await.unwrap();
+        id
+    }
+
     /// A call that begins, is answered, recorded and over.
     pub async fn a_whole_call(&self) {
         use ringfence_store::Write;
