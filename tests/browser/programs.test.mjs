@@ -118,16 +118,16 @@ test("a webhook added by clicks is told of a call as it ends, signed, and the lo
 
 test("a destination of conversions added by clicks says why a call was not told, and its pages are whole on a phone", async () => {
   await page.goto(at("/conversions"));
-  await page.getByLabel("Platform").selectOption({ label: "Meta" });
-  await page.getByLabel("Where").fill("pixel");
+  await page.getByLabel("Platform").getByRole("link", { name: "Meta" }).click();
+  await page.getByLabel("Dataset ID (pixel)").fill("pixel");
   // No call of the demo lasts that long, so that nobody is told of any.
-  await page.getByLabel("Talked for at least, in seconds").fill("86400");
-  await page.getByLabel("Who agreed is known, for").selectOption("waited");
-  await page.getByLabel("Secret").fill("open-sesame");
+  await page.getByLabel("Shortest talk that counts, in seconds").fill("86400");
+  await page.getByLabel("How it is known that a visitor agreed").selectOption("waited");
+  await page.getByLabel("Access token").fill("open-sesame");
   await page.getByRole("button", { name: "Add destination" }).click();
   assert.match(await page.locator("#target-wrong").textContent(), /digits of a dataset/);
-  await page.getByLabel("Where").fill("123456789012345");
-  await page.getByLabel("Secret").fill("open-sesame");
+  await page.getByLabel("Dataset ID (pixel)").fill("123456789012345");
+  await page.getByLabel("Access token").fill("open-sesame");
   await page.getByRole("button", { name: "Add destination" }).click();
   await page.getByRole("status").filter({ hasText: "calls that end from now on" }).waitFor();
   const passed = page.locator(".person", { hasText: "86400 s count" }).first();
@@ -140,7 +140,7 @@ test("a destination of conversions added by clicks says why a call was not told,
   const call = page.url();
   assert.match(await page.locator("#conversions").textContent(), /Meta · 123456789012345.*Passed over/s);
   const narrow = await newPage(browser, { colorScheme: "dark", viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true, storageState: await page.context().storageState() });
-  for (const [name, place] of Object.entries({ conversion: destination, "conversion-call": call, conversions: at("/conversions") })) {
+  for (const [name, place] of Object.entries({ conversion: destination, "conversion-call": call, conversions: at("/conversions"), "conversions-google-ads": at("/conversions?platform=google_ads") })) {
     for (const one of [page, narrow]) {
       await one.goto(place);
       assert.deepEqual(await obstacles(one, place), []);

@@ -48,10 +48,13 @@ const REMOVE_ATTEMPTS: &str = "DELETE FROM webhook_attempts WHERE account = $1 A
 const REMOVE_CONVERSIONS: &str = "DELETE FROM conversions WHERE account = $1 AND destination = $2";
 const REMOVE: &str = "DELETE FROM conversion_destinations WHERE account = $1 AND id = $2";
 
+/// Those of a frozen account wait: nothing is told for it.
 const DUE_DESTINATIONS: &str = concat!(
     "SELECT ",
     destination_columns!(),
-    " FROM conversion_destinations WHERE enabled AND EXISTS (SELECT 1 FROM conversions \
+    " FROM conversion_destinations WHERE enabled AND NOT EXISTS (SELECT 1 FROM account_freezes \
+     WHERE account_freezes.account = conversion_destinations.account AND ended_at IS NULL) \
+     AND EXISTS (SELECT 1 FROM conversions \
      WHERE conversions.account = conversion_destinations.account \
      AND conversions.destination = conversion_destinations.id \
      AND state = 'pending' AND next_at <= $1) ORDER BY account, id"

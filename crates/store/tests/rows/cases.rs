@@ -26,7 +26,7 @@ on_both_engines! {
     operators_are_users_who_were_made_so
 }
 
-fn case(world: &World, tenant: &Tenant, risk: u16) -> AbuseCase {
+pub fn case(world: &World, tenant: &Tenant, risk: u16) -> AbuseCase {
     AbuseCase {
         id: CaseId::new(START, world.draw()),
         account: tenant.account,
@@ -38,7 +38,7 @@ fn case(world: &World, tenant: &Tenant, risk: u16) -> AbuseCase {
     }
 }
 
-fn evidence(world: &World, case: &AbuseCase, kind: EvidenceKind, second: u64) -> CaseEvidence {
+pub fn evidence(world: &World, case: &AbuseCase, kind: EvidenceKind, second: u64) -> CaseEvidence {
     CaseEvidence {
         id: EvidenceId::new(at(second), world.draw()),
         case: case.id,

@@ -1,12 +1,14 @@
 //! Destinations of conversions, and conversions that are made with the rows that they tell of: one a call and destination.
 
 use ringfence_model::{
-    AccountId, Call, CallId, Confidence, ConsentRule, Conversion, ConversionDestination,
-    ConversionDestinationId, ConversionPlatform, ConversionRule, ConversionState, CountedCalls,
-    DeliveryAttempt, Disposition, Lead, Timestamp, Visit, Whose, Worth,
+    AccountId, Call, CallId, CaseEvidence, Confidence, ConsentRule, Conversion,
+    ConversionDestination, ConversionDestinationId, ConversionPlatform, ConversionRule,
+    ConversionState, CountedCalls, DeliveryAttempt, Disposition, EvidenceKind, Lead, Timestamp,
+    UserId, Visit, Whose, Worth,
 };
 use ringfence_store::{ConversionResult, Write};
 
+use crate::cases::{case, evidence};
 use crate::world::{Tenant, World, at, on_both_engines};
 
 on_both_engines! {
@@ -15,6 +17,7 @@ on_both_engines! {
     what_is_said_of_a_call_makes_one_due_again_that_was_passed_over
     an_attempt_is_claimed_by_one_and_never_after_something_new_was_said
     what_was_taken_is_never_due_again
+    nothing_is_due_while_an_account_is_frozen_and_it_is_afterwards
     erasing_a_caller_or_a_visit_takes_what_platforms_were_told
     another_account_neither_sees_nor_changes_a_destination
 }
@@ -197,6 +200,45 @@ async fn an_attempt_is_claimed_by_one_and_never_after_something_new_was_said(wor
     let kept = due(&world, &to, at(90)).await.remove(0);
     assert_eq!((kept.attempts, kept.sent.as_deref()), (1, Some("{}")));
     assert_eq!(kept.retry_until, Some(at(999)));
+}
+
+async fn nothing_is_due_while_an_account_is_frozen_and_it_is_afterwards(world: World) {
+    let (ours, theirs) = (world.tenant(1).await, world.tenant(2).await);
+    let frozen = destination(&world, ours.account, 0).await;
+    let free = destination(&world, theirs.account, 0).await;
+    for (tenant, to) in [(&ours, &frozen), (&theirs, &free)] {
+        call(&world, tenant, 10).await;
+        assert_eq!(due(&world, to, at(60)).await.len(), 1);
+    }
+    let places = async || {
+        let places = world.db.due_conversion_destinations(at(60)).await;
+        let mut places: Vec<_> = places.unwrap().iter().map(|one| one.id).collect();
+        places.sort();
+        places
+    };
+    let mut both = [frozen.id, free.id];
+    both.sort();
+    assert_eq!(places().await, both);
+
+    let db = &world.db;
+    let case = case(&world, &ours, 900);
+    db.open_case(&case, &[], true).await.unwrap();
+    let by = |kind, second, who: u128| CaseEvidence {
+        by: Some(UserId::new(at(0), who)),
+        ..evidence(&world, &case, kind, second)
+    };
+    let confirmed = by(EvidenceKind::Confirmed, 20, 1);
+    assert!(db.confirm_case(&confirmed).await.unwrap());
+    let freeze = by(EvidenceKind::AccountFrozen, 21, 1);
+    assert!(db.freeze_account(&freeze).await.unwrap());
+    assert_eq!(places().await, [free.id]);
+
+    for (second, who) in [(30, 1), (31, 2)] {
+        let agreed = by(EvidenceKind::ReleaseAgreed, second, who);
+        db.agree_to_release(&agreed, 2).await.unwrap();
+    }
+    assert!(!db.is_frozen(ours.account).await.unwrap());
+    assert_eq!(places().await, both, "what waited is told");
 }
 
 async fn what_was_taken_is_never_due_again(world: World) {

@@ -194,7 +194,7 @@ pub(super) async fn change(
     };
     let told = Told {
         wrong,
-        fields: Some(Fields::new(form, Wrong(problems))),
+        fields: Some(Fields::new(known.platform, form, Wrong(problems))),
         ..Told::default()
     };
     Ok(unprocessable(page(&app, &reader, known, told).await?))
@@ -228,7 +228,7 @@ pub(super) async fn try_out(
         }
         Err(ConversionError::Problems(problems)) => {
             let sent = Sent::of(&known);
-            shown.fields = Some(Fields::new(sent, Wrong(problems)));
+            shown.fields = Some(Fields::new(known.platform, sent, Wrong(problems)));
         }
         Err(error) => shown.wrong = Some(told(error)?),
     }
@@ -271,9 +271,10 @@ async fn page(
     let word = state.map_or("", ConversionState::as_str);
     let mut shell = Shell::new(app, reader, "programs");
     shell.here.clone_from(&here);
-    let fields = told
-        .fields
-        .unwrap_or_else(|| Fields::new(Sent::of(&destination), Wrong::default()));
+    let fields = told.fields.unwrap_or_else(|| {
+        let sent = Sent::of(&destination);
+        Fields::new(destination.platform, sent, Wrong::default())
+    });
     render(&ConversionPage {
         shell,
         id: destination.id.to_string(),

@@ -77,17 +77,20 @@ type Choice = (String, String, bool);
 pub(super) struct Fields {
     pub(super) sent: Sent,
     pub(super) wrong: Wrong,
+    pub(super) words: Words,
+    /// The platforms: where each has its form, and what it is called.
     pub(super) platforms: Vec<Choice>,
     pub(super) counts: Vec<Choice>,
     pub(super) consents: Vec<Choice>,
 }
 
 impl Fields {
-    pub(super) fn new(sent: Sent, wrong: Wrong) -> Self {
-        let platforms = ConversionPlatform::ALL.iter().map(|platform| {
-            let word = platform.as_str();
-            let chosen = word == sent.platform;
-            (word.into(), platform.name().into(), chosen)
+    /// The form of a platform.
+    pub(super) fn new(platform: ConversionPlatform, mut sent: Sent, wrong: Wrong) -> Self {
+        platform.as_str().clone_into(&mut sent.platform);
+        let platforms = ConversionPlatform::ALL.iter().map(|known| {
+            let word = known.as_str();
+            (word.into(), known.name().into(), *known == platform)
         });
         let counts = CountedCalls::ALL.iter().map(|counts| {
             let word = counts.as_str();
@@ -97,19 +100,105 @@ impl Fields {
         let consents = ConsentRule::ALL.iter().map(|consent| {
             let word = consent.as_str();
             let meaning = match consent {
-                ConsentRule::Told => "the page tells it of each visit",
-                ConsentRule::Waited => {
-                    "the site's tag waits for it, so that who refuses has no visit"
-                }
+                ConsentRule::Told => "The page says it of each visit",
+                ConsentRule::Waited => "The site's tag waits until the visitor has agreed",
             };
-            (word.into(), capital(meaning), word == sent.consent)
+            (word.into(), meaning.into(), word == sent.consent)
         });
         Self {
+            words: Words::of(platform),
             platforms: platforms.collect(),
             counts: counts.collect(),
             consents: consents.collect(),
             sent,
             wrong,
+        }
+    }
+}
+
+/// A field in a platform's own words: its name, what it looks like, and where it is found.
+pub(super) struct Word {
+    pub(super) label: &'static str,
+    pub(super) example: &'static str,
+    pub(super) hint: &'static str,
+}
+
+/// What the form of a platform asks for.
+pub(super) struct Words {
+    pub(super) target: Word,
+    pub(super) event: Word,
+    /// It has no usual event.
+    pub(super) event_required: bool,
+    pub(super) secret: Word,
+    /// It finds people by a hashed number.
+    pub(super) hashes: bool,
+    /// It is entered by an OAuth client.
+    pub(super) oauth: bool,
+}
+
+impl Words {
+    const fn of(platform: ConversionPlatform) -> Self {
+        match platform {
+            ConversionPlatform::GoogleAnalytics => Self {
+                target: Word {
+                    label: "Measurement ID",
+                    example: "G-1A2B3C4D5E",
+                    hint: "That of the web data stream. In Google Analytics: Admin, Data streams.",
+                },
+                event: Word {
+                    label: "Name of the event",
+                    example: "generate_lead",
+                    hint: "Left empty it is generate_lead. Mark it as a key event in Google Analytics.",
+                },
+                event_required: false,
+                secret: Word {
+                    label: "API secret",
+                    example: "",
+                    hint: "In Google Analytics: Admin, Data streams, Measurement Protocol API secrets.",
+                },
+                hashes: false,
+                oauth: false,
+            },
+            ConversionPlatform::GoogleAds => Self {
+                target: Word {
+                    label: "Customer ID",
+                    example: "123-456-7890",
+                    hint: "Behind the manager's and a slash when a manager account signs in: 987-654-3210/123-456-7890.",
+                },
+                event: Word {
+                    label: "Number of the conversion action",
+                    example: "6504827711",
+                    hint: "In Google Ads, open the conversion action: it stands in the page's address as ctId.",
+                },
+                event_required: true,
+                secret: Word {
+                    label: "OAuth client secret",
+                    example: "",
+                    hint: "",
+                },
+                hashes: true,
+                oauth: true,
+            },
+            ConversionPlatform::Meta => Self {
+                target: Word {
+                    label: "Dataset ID (pixel)",
+                    example: "123456789012345",
+                    hint: "In Meta's Events Manager: Settings of the dataset.",
+                },
+                event: Word {
+                    label: "Name of the event",
+                    example: "Lead",
+                    hint: "Left empty it is Lead.",
+                },
+                event_required: false,
+                secret: Word {
+                    label: "Access token",
+                    example: "",
+                    hint: "In Meta's Events Manager: Settings of the dataset, Conversions API.",
+                },
+                hashes: true,
+                oauth: false,
+            },
         }
     }
 }
@@ -180,6 +269,12 @@ struct ConversionsPage {
 #[derive(Default, Deserialize)]
 pub(super) struct Asked {
     done: Option<String>,
+    platform: Option<String>,
+}
+
+/// The platform of a word; the first one where it is none.
+fn platform_of(word: &str) -> ConversionPlatform {
+    ConversionPlatform::from_word(word).unwrap_or(ConversionPlatform::GoogleAnalytics)
 }
 
 pub(super) async fn show(
@@ -193,7 +288,8 @@ pub(super) async fn show(
         }
         _ => None,
     };
-    let form = Fields::new(Sent::default(), Wrong::default());
+    let platform = platform_of(asked.platform.as_deref().unwrap_or_default());
+    let form = Fields::new(platform, Sent::default(), Wrong::default());
     page(&app, &reader, notice, None, form).await
 }
 
@@ -211,7 +307,7 @@ pub(super) async fn add(State(app): State<App>, posted: Posted<Sent>) -> Result<
         Err(ConversionError::Problems(problems)) => (None, problems),
         Err(error) => (Some(told(error)?), Vec::new()),
     };
-    let fields = Fields::new(form, Wrong(problems));
+    let fields = Fields::new(platform_of(&form.platform), form, Wrong(problems));
     Ok(unprocessable(
         page(&app, &reader, None, wrong, fields).await?,
     ))

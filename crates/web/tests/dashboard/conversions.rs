@@ -14,6 +14,7 @@ use crate::world::{PASSWORD, World};
 
 on_both_engines!(
     a_destination_is_added_changed_and_removed_and_its_secret_never_shown,
+    the_form_has_the_fields_of_the_platform_that_is_chosen_and_no_others,
     mistakes_of_a_destination_are_said_beside_their_fields,
     what_became_of_a_call_stands_in_the_log_and_on_its_page,
     an_agent_sees_what_was_told_of_a_call_and_no_destination,
@@ -75,6 +76,46 @@ async fn a_destination_is_added_changed_and_removed_and_its_secret_never_shown(e
     assert!(known().await.is_empty());
     let (status, _) = send(&ann, &format!("{here}/remove"), &[]).await;
     assert_eq!(status, StatusCode::NOT_FOUND);
+}
+
+async fn the_form_has_the_fields_of_the_platform_that_is_chosen_and_no_others(engine: Engine) {
+    let world = World::empty(engine).await;
+    let ann = Browser::signed_in(&world, "ann@example.com").await;
+    let labels = [
+        "Measurement ID",
+        "API secret",
+        "Customer ID",
+        "OAuth client ID",
+        "Refresh token",
+        "Dataset ID (pixel)",
+        "Access token",
+        "number too, hashed",
+    ];
+    let google_ads = &[2, 3, 4, 7][..];
+    for (path, chosen, shown) in [
+        ("/conversions", "google_analytics", &[0, 1][..]),
+        ("/conversions?platform=any", "google_analytics", &[0, 1]),
+        ("/conversions?platform=google_ads", "google_ads", google_ads),
+        ("/conversions?platform=meta", "meta", &[5, 6, 7]),
+    ] {
+        let page = ann.page(path).await;
+        let hidden = format!("name=\"platform\" value=\"{chosen}\"");
+        assert!(page.contains(&hidden), "{path}");
+        let form = page.split("<form class=\"panel").nth(1).unwrap();
+        for (nth, label) in labels.iter().enumerate() {
+            assert_eq!(
+                form.contains(label),
+                shown.contains(&nth),
+                "{path}: {label}"
+            );
+        }
+    }
+    // One that is there has the fields of its own.
+    send(&ann, "/conversions", &FORM).await;
+    let known = world.platform.conversion_destinations(world.account.id);
+    let here = format!("/conversions/{}", known.await.unwrap()[0].id);
+    let page = ann.page(&here).await;
+    assert!(page.contains("Access token") && !page.contains("Refresh token"));
 }
 
 async fn mistakes_of_a_destination_are_said_beside_their_fields(engine: Engine) {
