@@ -220,6 +220,18 @@ pub const ROWS: &[Row] = &[
         CHANGE,
     ),
     row("POST", "/v1/webhooks/{webhook}/replay", CHANGE),
+    row("GET", "/v1/conversions", SETUP),
+    row("POST", "/v1/conversions", CHANGE),
+    row("GET", "/v1/conversions/{destination}", SETUP),
+    row("PATCH", "/v1/conversions/{destination}", CHANGE),
+    row("DELETE", "/v1/conversions/{destination}", CHANGE),
+    row("POST", "/v1/conversions/{destination}/test", CHANGE),
+    row("GET", "/v1/conversions/{destination}/calls", SETUP),
+    row(
+        "POST",
+        "/v1/conversions/{destination}/calls/{conversion}/again",
+        CHANGE,
+    ),
 ];
 
 /// Pages that stay open to somebody who has yet to set up the second factor that the account requires.

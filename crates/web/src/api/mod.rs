@@ -7,6 +7,7 @@ mod agents;
 mod asking;
 mod audit;
 mod calls;
+mod conversions;
 mod erasures;
 mod export;
 mod guard;
@@ -99,7 +100,16 @@ fn resources() -> OpenApiRouter<Api> {
         .routes(routes!(webhooks::deliveries))
         .routes(routes!(webhooks::delivery))
         .routes(routes!(webhooks::replay))
-        .routes(routes!(webhooks::replay_failed));
+        .routes(routes!(webhooks::replay_failed))
+        .routes(routes!(conversions::list, conversions::add))
+        .routes(routes!(
+            conversions::show,
+            conversions::change,
+            conversions::remove
+        ))
+        .routes(routes!(conversions::calls))
+        .routes(routes!(conversions::again))
+        .routes(routes!(conversions::try_out));
     OpenApiRouter::with_openapi(Document::openapi()).nest("/v1", v1)
 }
 

@@ -1,7 +1,9 @@
 //! Every endpoint of the document, asked with another account's key and without one.
 
 use reqwest::Method;
-use ringfence_model::KeyScope;
+use ringfence_model::{CallId, Disposition, KeyScope};
+use ringfence_platform::now;
+use ringfence_store::Write;
 use ringfence_testing::{Engine, on_both_engines};
 use serde_json::{Value, json};
 
@@ -29,7 +31,13 @@ async fn no_endpoint_shows_or_changes_another_accounts_rows(engine: Engine) {
     let (status, added) = own.post("/v1/webhooks", &hook).await;
     assert_eq!(status, 201, "{added}");
     let webhook = added["webhook"]["id"].as_str().unwrap().to_owned();
-    let again = world.call_again().await;
+    let new = body_of("/v1/conversions");
+    let (status, destination) = own.post("/v1/conversions", &new).await;
+    assert_eq!(status, 201, "{destination}");
+    let place = format!("/v1/conversions/{}", destination["id"].as_str().unwrap());
+    let again = over(&world).await;
+    let told_calls = own.get(&format!("{place}/calls")).await;
+    let conversion = told_calls["items"][0]["id"].as_str().unwrap();
     let deliveries = format!("/v1/webhooks/{webhook}/deliveries");
     let deliveries = own.get(&deliveries).await;
     let told = deliveries["items"][0].clone();
@@ -41,6 +49,8 @@ async fn no_endpoint_shows_or_changes_another_accounts_rows(engine: Engine) {
         ("{target}", target.as_str()),
         ("{webhook}", webhook.as_str()),
         ("{delivery}", told["id"].as_str().unwrap()),
+        ("{destination}", destination["id"].as_str().unwrap()),
+        ("{conversion}", conversion),
         ("{call}", call.as_str()),
         ("{visit}", story["visit"]["id"].as_str().unwrap()),
         ("{site}", site),
@@ -51,6 +61,7 @@ async fn no_endpoint_shows_or_changes_another_accounts_rows(engine: Engine) {
         site,
         story["visit"]["id"].as_str().unwrap(),
         webhook.as_str(),
+        conversion,
         "hooks.example.com",
         "www.example.com",
         "+4420794601",
@@ -66,17 +77,7 @@ async fn no_endpoint_shows_or_changes_another_accounts_rows(engine: Engine) {
         );
         for method in methods.as_object().unwrap().keys() {
             let method: Method = method.to_uppercase().parse().unwrap();
-            let body = match path.as_str() {
-                "/v1/webhooks" => {
-                    json!({"url": "https://x.example.com/", "events": ["call.ended"]})
-                }
-                "/v1/agents/{target}" => json!({"state": "available"}),
-                "/v1/calls/{call}/transfer" => json!({"number": "+442079460999"}),
-                "/v1/calls/{call}/worth" => json!({"lead": "converted"}),
-                "/v1/webhooks/{webhook}" => json!({"enabled": false}),
-                "/v1/webhooks/{webhook}/replay" => json!({"since": "2020-01-01T00:00:00Z"}),
-                _ => json!({"name": "another.example.com"}),
-            };
+            let body = body_of(path);
             let body = body.to_string();
             let request = |program: &Program| {
                 program
@@ -101,7 +102,41 @@ async fn no_endpoint_shows_or_changes_another_accounts_rows(engine: Engine) {
     assert!(asked > 9, "{asked}");
     assert_eq!(own.get("/v1/sites").await, sites, "nothing was changed");
     assert_eq!(own.get("/v1/webhooks").await, webhooks);
+    assert_eq!(own.get(&place).await, destination, "nor there");
+    assert_eq!(own.get(&format!("{place}/calls")).await, told_calls);
     let after = format!("/v1/webhooks/{webhook}/deliveries");
     assert_eq!(own.get(&after).await, deliveries);
     assert_ne!(stranger.get("/v1/sites").await, Value::Null);
+}
+
+/// What would change something at an address.
+fn body_of(path: &str) -> Value {
+    match path {
+        "/v1/webhooks" => json!({"url": "https://x.example.com/", "events": ["call.ended"]}),
+        "/v1/agents/{target}" => json!({"state": "available"}),
+        "/v1/conversions" => {
+            json!({"platform": "meta", "target": "123456789012345", "secret": "open-sesame"})
+        }
+        "/v1/conversions/{destination}" | "/v1/webhooks/{webhook}" => json!({"enabled": false}),
+        "/v1/conversions/{destination}/test" => json!({"code": "TEST12345"}),
+        "/v1/calls/{call}/transfer" => json!({"number": "+442079460999"}),
+        "/v1/calls/{call}/worth" => json!({"lead": "converted"}),
+        "/v1/webhooks/{webhook}/replay" => json!({"since": "2020-01-01T00:00:00Z"}),
+        _ => json!({"name": "another.example.com"}),
+    }
+}
+
+/// A call that began and is over, as others are told of it.
+async fn over(world: &World) -> CallId {
+    let (account, call) = (world.account.id, world.call_again().await);
+    let ended = Write::CallEnded {
+        account,
+        call,
+        at: now(),
+        disposition: Disposition::Answered,
+        reason: None,
+        failed_over: false,
+    };
+    world.platform.db.write(vec![ended]).await.unwrap();
+    call
 }
