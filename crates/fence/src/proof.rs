@@ -1,7 +1,6 @@
 //! Host proofs: what was published by the owner, against the challenge.
 
-use lol_html::{HtmlRewriter, MemorySettings, Settings, element};
-use std::cell::Cell;
+use crate::look::markup::{self, Markup};
 
 /// TXT records are looked up at this label below the host: `_ringfence.www.example.com`.
 pub const TXT_LABEL: &str = "_ringfence";
@@ -12,6 +11,12 @@ pub const META_NAME: &str = "ringfence";
 
 /// Octets of a page that are looked at: a head is at its beginning.
 const HTML_MAX: usize = 512 * 1024;
+/// What may stand in a head, with text in it or in what it holds.
+const WITH_TEXT: [&str; 5] = ["title", "style", "script", "noscript", "template"];
+/// What may stand in a head, or around it.
+const WITHOUT_TEXT: [&str; 8] = [
+    "html", "head", "base", "basefont", "bgsound", "link", "noframes", "meta",
+];
 /// Lines of a file that are looked at.
 const LINES_MAX: usize = 100;
 
@@ -35,43 +40,60 @@ pub fn txt_proves<S: AsRef<str>>(records: &[S], challenge: &str) -> bool {
 }
 
 /// The page has `<meta name="ringfence" content="CHALLENGE">` before its body: what visitors write into a page comes
-/// after.
+/// after. The body begins with its tag, or with whatever cannot stand in a head (HTML, section 13.2.6.4.4).
 pub fn meta_proves(html: &[u8], challenge: &str) -> bool {
     if challenge.is_empty() {
         return false;
     }
-    let proved = Cell::new(false);
-    let in_head = Cell::new(true);
-    let settings = Settings {
-        element_content_handlers: vec![
-            element!("meta[name][content]", |meta| {
-                let says = |name: &str| meta.get_attribute(name).unwrap_or_default();
-                if in_head.get()
-                    && says("name").trim().eq_ignore_ascii_case(META_NAME)
-                    && says("content").trim() == challenge
-                {
-                    proved.set(true);
-                }
-                Ok(())
-            }),
-            element!("body", |_| {
-                in_head.set(false);
-                Ok(())
-            }),
-        ],
-        memory_settings: MemorySettings {
-            preallocated_parsing_buffer_size: 1024,
-            max_allowed_memory_usage: 2 * HTML_MAX,
-        },
-        ..Settings::new()
+    let mut head = Head {
+        challenge,
+        within: None,
+        ended: false,
+        proves: false,
     };
-    let mut rewriter = HtmlRewriter::new(settings, |_: &[u8]| {});
-    for part in html[..html.len().min(HTML_MAX)].chunks(4096) {
-        if proved.get() || !in_head.get() || rewriter.write(part).is_err() {
-            break;
+    let html = String::from_utf8_lossy(&html[..html.len().min(HTML_MAX)]);
+    markup::read(&html, &mut head);
+    head.proves
+}
+
+/// A page's head as it goes by.
+struct Head<'a> {
+    challenge: &'a str,
+    /// The element whose text is none of the page's.
+    within: Option<&'static str>,
+    ended: bool,
+    proves: bool,
+}
+
+impl markup::Sink for Head<'_> {
+    fn markup(&mut self, part: Markup<'_>) {
+        if self.ended {
+            return;
+        }
+        match part {
+            Markup::Start(element) if element.name == "meta" => {
+                let says = |name: &str| element.attribute(name).unwrap_or_default().trim();
+                self.proves |= self.within.is_none()
+                    && says("name").eq_ignore_ascii_case(META_NAME)
+                    && says("content") == self.challenge;
+            }
+            Markup::Start(element) => {
+                let known = WITH_TEXT.iter().find(|name| **name == element.name);
+                self.within = self.within.or(known.copied());
+                self.ended = known.is_none() && !WITHOUT_TEXT.contains(&element.name);
+            }
+            Markup::End(name) => {
+                self.ended = name == "head";
+                self.within = self.within.filter(|within| *within != name);
+            }
+            Markup::Text(text, _) => {
+                let said = !text
+                    .trim_matches(['\u{feff}', ' ', '\t', '\r', '\n', '\u{c}'])
+                    .is_empty();
+                self.ended = self.within.is_none() && said;
+            }
         }
     }
-    proved.get()
 }
 
 #[cfg(test)]
@@ -120,6 +142,11 @@ mod tests {
         for html in [
             format!("<!doctype html><html><head><meta name=ringfence content={CHALLENGE}></head>"),
             format!("<META CONTENT='{CHALLENGE}' NAME='Ringfence'><title>x</title><body>"),
+            format!(
+                "\u{feff}<html>\n<head><title>a <b> c</title><style>p {{}}</style>\
+                 <noscript><link href=x></noscript><script>'</head>'</script>\
+                 <meta name=ringfence content=' {CHALLENGE} '>"
+            ),
         ] {
             assert!(meta_proves(html.as_bytes(), CHALLENGE), "{html}");
         }
@@ -129,6 +156,10 @@ mod tests {
     fn a_meta_tag_elsewhere_or_with_another_text_does_not() {
         for html in [
             format!("<head></head><body><meta name=ringfence content={CHALLENGE}>"),
+            format!("<title>x</title>A guest: <meta name=ringfence content={CHALLENGE}>"),
+            format!("<title>x</title><p><meta name=ringfence content={CHALLENGE}>"),
+            format!("<head></head><meta name=ringfence content={CHALLENGE}>"),
+            format!("<template><meta name=ringfence content={CHALLENGE}></template>"),
             format!("<head><!-- <meta name=ringfence content={CHALLENGE}> --></head>"),
             format!("<head><title><meta name=ringfence content={CHALLENGE}></title>"),
             format!("<head><script>'<meta name=ringfence content={CHALLENGE}>'</script>"),

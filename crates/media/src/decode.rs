@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::Path;
 
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
-use rubato::{Fft, FixedSync, Resampler};
+use rubato::{Async, FixedAsync, Resampler, SincInterpolationParameters, WindowFunction};
 use symphonia::core::codecs::audio::AudioDecoderOptions;
 use symphonia::core::errors::Error;
 use symphonia::core::formats::probe::Hint;
@@ -19,6 +19,9 @@ use crate::clip::RATE;
 pub const MOST_OCTETS: u64 = 64 * 1024 * 1024;
 /// The longest prompt, in seconds.
 pub const MOST_SECONDS: usize = 600;
+
+/// Samples at 8 kHz that the filter spans which leaves out what 8 kHz cannot carry.
+const TAPS: usize = 128;
 
 /// Reads a WAV (PCM, A-law, µ-law), FLAC, Ogg Vorbis or MP3 file, mixes its channels into one and brings it to 8 kHz.
 /// Blocks on the disk, and computes.
@@ -111,7 +114,11 @@ fn to_our_rate(mono: Vec<f32>, rate: u32) -> Result<Vec<i16>, String> {
     let samples = if rate == RATE || mono.is_empty() {
         mono
     } else {
-        let mut resampler = Fft::<f32>::new(rate as usize, RATE as usize, 1024, 1, FixedSync::Both)
+        // As sharp for a high rate as for a low one: its filter spans as long a time, not as many samples.
+        let length = TAPS * (rate.div_ceil(RATE) as usize);
+        let filter = SincInterpolationParameters::new(length, WindowFunction::BlackmanHarris2);
+        let ratio = f64::from(RATE) / f64::from(rate);
+        let mut resampler = Async::<f32>::new_sinc(ratio, 1.0, &filter, 1024, 1, FixedAsync::Input)
             .map_err(|error| error.to_string())?;
         let frames = mono.len();
         let input = InterleavedSlice::new(&mono, 1, frames).map_err(|error| error.to_string())?;

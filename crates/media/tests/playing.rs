@@ -118,6 +118,24 @@ fn files_of_other_rates_and_channels_become_ours_and_what_is_no_audio_is_refused
     let samples = decode_prompt(&path).unwrap();
     assert!(samples.len().abs_diff(8000) < 20, "{}", samples.len());
     assert!((level(&samples, 8000, 1000.0) - 0.5).abs() < 0.02);
+    // What a telephone carries is left, and what 8 kHz would turn into another tone is not.
+    for (hertz, expected) in [(300.0, 0.5), (3000.0, 0.5), (5000.0, 0.0)] {
+        let path = folder.path().join("48.wav");
+        let spec = hound::WavSpec {
+            channels: 1,
+            sample_rate: 48_000,
+            ..spec
+        };
+        let mut writer = hound::WavWriter::create(&path, spec).unwrap();
+        for sample in Tone::new(48_000, hertz, 0.5).take(48_000) {
+            writer.write_sample(sample).unwrap();
+        }
+        writer.finalize().unwrap();
+        let samples = decode_prompt(&path).unwrap();
+        let heard = [hertz, (8000.0 - hertz).abs()].map(|at| level(&samples, 8000, at));
+        let loudest = heard[0].max(heard[1]);
+        assert!((loudest - expected).abs() < 0.02, "{hertz} Hz: {heard:?}");
+    }
     let nonsense = folder.path().join("nonsense.wav");
     fs::write(&nonsense, [7; 5000]).unwrap();
     let refused = decode_prompt(&nonsense).unwrap_err();

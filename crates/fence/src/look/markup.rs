@@ -16,7 +16,7 @@ const ATTRIBUTES_MAX: usize = 4096;
 
 /// What markup consists of.
 #[derive(Debug)]
-pub(super) enum Markup<'a> {
+pub(crate) enum Markup<'a> {
     /// A start tag.
     Start(Element<'a>),
     /// An end tag.
@@ -27,7 +27,7 @@ pub(super) enum Markup<'a> {
 
 /// A start tag.
 #[derive(Debug)]
-pub(super) struct Element<'a> {
+pub(crate) struct Element<'a> {
     /// In lower case.
     pub name: &'a str,
     /// The line it ends on, from 1.
@@ -72,13 +72,13 @@ impl Element<'_> {
 }
 
 /// Takes what is read.
-pub(super) trait Sink {
+pub(crate) trait Sink {
     /// The next part.
     fn markup(&mut self, part: Markup<'_>);
 }
 
 /// Reads a whole text.
-pub(super) fn read(text: &str, sink: &mut impl Sink) {
+pub(crate) fn read(text: &str, sink: &mut impl Sink) {
     let tokenizer = Tokenizer::new(
         Tokens {
             sink: RefCell::new(sink),

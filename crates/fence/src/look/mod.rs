@@ -7,7 +7,7 @@
 mod evidence;
 mod fingerprint;
 mod lexicon;
-mod markup;
+pub(crate) mod markup;
 pub mod model;
 mod octets;
 mod place;
