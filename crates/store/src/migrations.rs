@@ -53,6 +53,16 @@ migrations! {
     60 "0060_dialled_minutes",
     61 "0061_account_freezes",
     63 "0063_second_factors",
+    64 "0064_number_changes",
+}
+
+/// Of every migration's text, for both engines.
+pub(crate) fn checksum() -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    for (_, _, text) in SQLITE.iter().chain(POSTGRES) {
+        hasher.update(text.as_bytes());
+    }
+    hasher.finalize()
 }
 
 pub(crate) async fn run(db: &Db) -> Result<(), StoreError> {

@@ -42,6 +42,7 @@ const NUMBER_BY_E164: &str = concat!(
     number_columns!(),
     " FROM tracking_numbers WHERE e164 = $1 AND state <> 'released'"
 );
+const NUMBERS_MARK: &str = "SELECT mark FROM number_changes WHERE account = $1";
 const UPDATE_NUMBER: &str = "UPDATE tracking_numbers SET label = $3, state = $4, pool = $5, \
     plan = $6 WHERE account = $1 AND id = $2";
 const ADD_POOL: &str = concat!(
@@ -78,6 +79,15 @@ impl Db {
     /// [`StoreError`] when rows cannot be read.
     pub async fn numbers(&self, account: AccountId) -> Result<Vec<TrackingNumber>, StoreError> {
         self.rows(NUMBERS, args![account], read_number).await
+    }
+    /// What tells whether an account's numbers are still what they were: the same as long as none was added, changed or
+    /// removed, whoever did it. Asked for before the numbers are read, it is never newer than they are.
+    ///
+    /// # Errors
+    /// [`StoreError`] when rows cannot be read.
+    pub async fn numbers_mark(&self, account: AccountId) -> Result<Option<i64>, StoreError> {
+        self.row(NUMBERS_MARK, args![account], |row| row.int())
+            .await
     }
     /// One number.
     ///

@@ -2,7 +2,6 @@
 //!
 //! Bounded. Changes made by this process are seen at once, those of another process within seconds.
 
-use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -12,8 +11,8 @@ use parking_lot::{Mutex, RwLock};
 use ringfence_fence::{Signer, Silences, WithdrawnVisits};
 use ringfence_live::LiveError;
 use ringfence_model::{
-    AccountId, Duration, E164, NumberId, NumberState, PoolId, PoolWish, SiteId, Timestamp,
-    TrackingNumber, Visit,
+    AccountId, Duration, E164, NumberId, NumberState, Pool, PoolId, PoolRule, PoolWish, Site,
+    SiteId, Timestamp, TrackingNumber, Visit,
 };
 use ringfence_store::StoreError;
 use ringfence_tracking::{ChoiceFacts, choose};
@@ -66,14 +65,42 @@ pub(super) struct SiteFacts {
     pub swap: Arc<[String]>,
     /// Canonical names of its proved hosts.
     pub hosts: Vec<String>,
-    /// The pool of visits that no rule takes.
-    pub pool: Option<Arc<PoolFacts>>,
-    /// Rules that have something to show, in their order.
-    pub rules: Vec<RuleFacts>,
+    pools: Arc<SitePools>,
     /// Its numbers are withheld.
     pub held: bool,
     /// When its account was made.
     pub account_since: Timestamp,
+}
+
+/// The pools of a site, and what they were made of: while that is the same, so are they.
+#[derive(Debug)]
+struct SitePools {
+    origin: Origin,
+    /// The pool of visits that no rule takes.
+    pool: Option<Arc<PoolFacts>>,
+    /// Rules that have something to show, in their order.
+    rules: Vec<RuleFacts>,
+}
+
+/// All rows that a site's pools are made of. Its numbers may be many thousands, so a mark stands for them.
+#[derive(Debug, PartialEq)]
+struct Origin {
+    pool: Option<PoolId>,
+    rules: Vec<PoolRule>,
+    pools: Vec<Pool>,
+    numbers: Option<i64>,
+}
+
+impl SitePools {
+    /// Every pool, that of the rules first; one may come twice.
+    fn all(&self) -> impl Iterator<Item = &Arc<PoolFacts>> {
+        self.rules.iter().map(|rule| &rule.pool).chain(&self.pool)
+    }
+
+    /// Leases know all of them.
+    fn told(&self) -> bool {
+        self.all().all(|pool| pool.told)
+    }
 }
 
 /// Which visits draw from which pool.
@@ -91,14 +118,15 @@ impl SiteFacts {
             language: visit.language.as_deref(),
             country: None,
         };
-        choose(self.rules.iter().map(|rule| &rule.wish), &facts)
-            .map(|place| &self.rules[place].pool)
-            .or_else(|| self.pool.as_ref().filter(|pool| !pool.shows_nothing()))
+        let SitePools { rules, pool, .. } = &*self.pools;
+        choose(rules.iter().map(|rule| &rule.wish), &facts)
+            .map(|place| &rules[place].pool)
+            .or_else(|| pool.as_ref().filter(|pool| !pool.shows_nothing()))
     }
 
     /// Every pool of the site, that of its rules first; one may come twice.
     pub fn pools(&self) -> impl Iterator<Item = &Arc<PoolFacts>> {
-        self.rules.iter().map(|rule| &rule.pool).chain(&self.pool)
+        self.pools.all()
     }
 }
 
@@ -295,35 +323,7 @@ impl Platform {
         let hosts = self.db.hosts(site.account, site.id).await?;
         let holds = self.db.live_holds(site.account).await?;
         let account = self.db.account(site.account).await?;
-        let rules = self.db.pool_rules(site.account, site.id).await?;
-        let numbers = match (site.pool, rules.as_slice()) {
-            (None, []) => Vec::new(),
-            _ => self.db.numbers(site.account).await?,
-        };
-        let known = |id: PoolId| {
-            let mut pools = before?.pools();
-            pools.find(|pool| pool.id == id && !pool.fixed)
-        };
-        let mut read: HashMap<PoolId, Option<Arc<PoolFacts>>> = HashMap::new();
-        let drawn_from = rules.iter().filter(|rule| rule.number.is_none());
-        for id in drawn_from.map(|rule| rule.pool).chain(site.pool) {
-            if let Entry::Vacant(unread) = read.entry(id) {
-                let pool = self
-                    .read_pool_facts(site.account, id, &numbers, known(id), now)
-                    .await?;
-                unread.insert(pool.map(Arc::new));
-            }
-        }
-        let rules = rules.into_iter().filter_map(|rule| {
-            let pool = match rule.number {
-                Some(id) => Arc::new(fixed(rule.pool, numbers.iter().find(|n| n.id == id)?)?),
-                None => Arc::clone(read.get(&rule.pool)?.as_ref()?),
-            };
-            let wish = rule.wish;
-            (!pool.shows_nothing()).then_some(RuleFacts { wish, pool })
-        });
-        let rules = rules.collect();
-        let pool = site.pool.and_then(|id| read.remove(&id)).flatten();
+        let pools = self.site_pools(&site, before, now).await?;
         Ok(Some(Arc::new(SiteFacts {
             id: site.id,
             account: site.account,
@@ -333,25 +333,73 @@ impl Platform {
                 .filter(|host| host.proved_at.is_some())
                 .map(|host| host.name)
                 .collect(),
-            pool,
-            rules,
+            pools,
             held: holds.iter().any(|hold| hold.site == site.id)
                 || self.db.is_frozen(site.account).await?,
             account_since: account.map_or(site.created_at, |account| account.created_at),
         })))
     }
 
-    async fn read_pool_facts(
+    /// The pools of a site: those that are known, as long as nothing that they were made of changed.
+    async fn site_pools(
         &self,
-        account: AccountId,
-        pool: PoolId,
+        site: &Site,
+        before: Option<&SiteFacts>,
+        now: Timestamp,
+    ) -> Result<Arc<SitePools>, StoreError> {
+        let rules = self.db.pool_rules(site.account, site.id).await?;
+        let drawn_from = rules.iter().filter(|rule| rule.number.is_none());
+        let mut pools: Vec<Pool> = Vec::new();
+        for id in drawn_from.map(|rule| rule.pool).chain(site.pool) {
+            if !pools.iter().any(|pool| pool.id == id) {
+                pools.extend(self.db.pool(site.account, id).await?);
+            }
+        }
+        let origin = Origin {
+            pool: site.pool,
+            numbers: self.db.numbers_mark(site.account).await?,
+            rules,
+            pools,
+        };
+        let known = before.map(|before| &before.pools);
+        if let Some(known) = known.filter(|known| known.told() && known.origin == origin) {
+            return Ok(Arc::clone(known));
+        }
+        let numbers = match (origin.pool, origin.rules.as_slice()) {
+            (None, []) => Vec::new(),
+            _ => self.db.numbers(site.account).await?,
+        };
+        let known = |id: PoolId| {
+            let mut pools = before?.pools();
+            pools.find(|pool| pool.id == id && !pool.fixed)
+        };
+        let mut read: HashMap<PoolId, Arc<PoolFacts>> = HashMap::new();
+        for pool in &origin.pools {
+            let facts = self.pool_facts(pool, &numbers, known(pool.id), now).await;
+            read.insert(pool.id, Arc::new(facts));
+        }
+        let rule_facts = |rule: &PoolRule| {
+            let pool = match rule.number {
+                Some(id) => Arc::new(fixed(rule.pool, numbers.iter().find(|n| n.id == id)?)?),
+                None => Arc::clone(read.get(&rule.pool)?),
+            };
+            let wish = rule.wish.clone();
+            (!pool.shows_nothing()).then_some(RuleFacts { wish, pool })
+        };
+        Ok(Arc::new(SitePools {
+            rules: origin.rules.iter().filter_map(rule_facts).collect(),
+            pool: origin.pool.and_then(|id| read.get(&id).cloned()),
+            origin,
+        }))
+    }
+
+    async fn pool_facts(
+        &self,
+        pool: &Pool,
         all: &[TrackingNumber],
         before: Option<&Arc<PoolFacts>>,
         now: Timestamp,
-    ) -> Result<Option<PoolFacts>, StoreError> {
-        let Some(pool) = self.db.pool(account, pool).await? else {
-            return Ok(None);
-        };
+    ) -> PoolFacts {
         // Writing ten thousand numbers in two forms takes a while: those that did not change are not written again.
         let shown = |number: &TrackingNumber| {
             before
@@ -373,7 +421,7 @@ impl Platform {
             .map(|number| (number.id, shown(number)))
             .collect();
         // In the order of their digits, so that a pool is used in an order that people expect.
-        let order = leased_of(&pool, all);
+        let order = leased_of(pool, all);
         // Setting a pool of many thousands takes milliseconds in which nobody leases.
         let unchanged = before.is_some_and(|before| {
             before.id == pool.id
@@ -383,18 +431,18 @@ impl Platform {
         });
         let mut told = true;
         if !unchanged {
-            let set = self.live.set_pool(account, pool.id, &order, now).await;
+            let set = self.live.set_pool(pool.account, pool.id, &order, now).await;
             // Who finds the account unbuilt builds it, with this pool's rows. Other facts are of use without leases.
             told = !matches!(set, Err(LiveError::Away));
         }
-        Ok(Some(PoolFacts {
+        PoolFacts {
             id: pool.id,
             hold: pool.hold,
             overflow,
             numbers,
             fixed: false,
             told,
-        }))
+        }
     }
 }
 
@@ -416,3 +464,7 @@ fn fixed(pool: PoolId, number: &TrackingNumber) -> Option<PoolFacts> {
 pub(super) const fn is_usable(number: &TrackingNumber) -> bool {
     matches!(number.state, NumberState::Available | NumberState::Assigned)
 }
+
+#[cfg(test)]
+#[path = "facts_tests.rs"]
+mod tests;

@@ -15,6 +15,34 @@ on_both_engines! {
     a_released_number_may_be_owned_again
     a_number_belongs_to_its_accounts_pools_and_plans_only
     a_pool_is_changed
+    a_mark_tells_that_numbers_changed
+}
+
+async fn a_mark_tells_that_numbers_changed(world: World) {
+    let db = &world.db;
+    let (tenant, other) = (world.tenant(5).await, world.tenant(8).await);
+    let mark = || async { db.numbers_mark(tenant.account).await.unwrap() };
+    let others = db.numbers_mark(other.account).await.unwrap();
+    let before = mark().await;
+    assert_eq!(mark().await, before);
+
+    let mut numbers = vec![
+        world.number(tenant.account, 6),
+        world.number(tenant.account, 7),
+    ];
+    db.add_numbers(numbers.clone()).await.unwrap();
+    let added = mark().await;
+    assert!(added.is_some() && added != before, "{added:?} {before:?}");
+    assert_eq!(mark().await, added);
+
+    numbers[1].label = "another".into();
+    assert!(db.update_number(&numbers[1]).await.unwrap());
+    let changed = mark().await;
+    assert_ne!(changed, added);
+    // Refused, and therefore nothing.
+    db.add_numbers(numbers).await.unwrap_err();
+    assert_eq!(mark().await, changed);
+    assert_eq!(db.numbers_mark(other.account).await.unwrap(), others);
 }
 
 async fn numbers_are_read_as_they_were_added_and_changed(world: World) {
