@@ -202,11 +202,14 @@ function live() {
       body.insertBefore(row, after ?? null);
     }
   };
+  const showWhatIsLeft = () => {
+    table.hidden = body.children.length === 0;
+    empty.hidden = body.children.length !== 0;
+  };
   const settle = (told) => {
     lead.textContent = told.lead;
     const count = [...body.children].filter((row) => !row.classList.contains('leaving')).length;
-    table.hidden = body.children.length === 0;
-    empty.hidden = body.children.length !== 0;
+    showWhatIsLeft();
     badge.hidden = count === 0;
     badge.firstElementChild.textContent = count;
     writeAges();
@@ -244,7 +247,11 @@ function live() {
         const row = rowOf(told.id);
         if (row) {
           row.classList.add('leaving');
-          setTimeout(() => { row.remove(); settle(told); }, 600);
+          const word = $('.state', row);
+          word.className = 'state';
+          word.textContent = 'Over';
+          // Not what was told now: more may have been told by then.
+          setTimeout(() => { row.remove(); showWhatIsLeft(); }, 600);
         }
       }
       if (told.kind === 'agents') $('[data-live-agents]').innerHTML = told.html;
