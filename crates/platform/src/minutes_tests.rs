@@ -121,7 +121,7 @@ fn may_dial(platform: &Platform, account: AccountId, at: Timestamp) -> bool {
 
 async fn minutes_are_kept_over_a_restart_and_shared_with_others(engine: Engine) {
     let folder = tempfile::tempdir().unwrap();
-    let database = engine.database().await;
+    let database = engine.database_with_tables().await;
     let (url, begin) = (database.url(), now());
     let first = run(url, folder.path(), 5).await;
     let account = first.add_account("A", "GB", "UTC", begin).await.unwrap();
@@ -151,7 +151,7 @@ async fn minutes_are_kept_over_a_restart_and_shared_with_others(engine: Engine) 
 
 async fn a_hold_is_written_audited_and_released_wherever_it_was_placed(engine: Engine) {
     let folder = tempfile::tempdir().unwrap();
-    let database = engine.database().await;
+    let database = engine.database_with_tables().await;
     let begin = now();
     let platform = run(database.url(), folder.path(), 2).await;
     let account = platform.add_account("A", "GB", "UTC", begin).await.unwrap();
@@ -209,7 +209,7 @@ async fn a_hold_is_written_audited_and_released_wherever_it_was_placed(engine: E
 
 async fn a_limit_of_an_accounts_own_takes_the_place_of_the_servers(engine: Engine) {
     let folder = tempfile::tempdir().unwrap();
-    let database = engine.database().await;
+    let database = engine.database_with_tables().await;
     let begin = now();
     let platform = run(database.url(), folder.path(), 1).await;
     let account = platform.add_account("A", "GB", "UTC", begin).await.unwrap();

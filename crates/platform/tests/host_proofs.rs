@@ -48,7 +48,7 @@ struct Office {
 impl Office {
     async fn open(engine: Engine, policy: OutboundPolicy) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let database = engine.database().await;
+        let database = engine.database_with_tables().await;
         let db = Db::open(database.url()).await.unwrap();
         db.migrate().await.unwrap();
         let settings = Settings {

@@ -37,7 +37,7 @@ async fn account_with_pool(db: &Db) -> Account {
 on_both_engines!(good_files_are_imported_and_bad_ones_leave_nothing_behind);
 
 async fn good_files_are_imported_and_bad_ones_leave_nothing_behind(engine: Engine) {
-    let database = engine.database().await;
+    let database = engine.database_with_tables().await;
     let db = Db::open(database.url()).await.unwrap();
     db.migrate().await.unwrap();
     let account = account_with_pool(&db).await;

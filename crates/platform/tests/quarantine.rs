@@ -102,7 +102,10 @@ fn told(life: &NumberLife) -> Vec<(NumberState, &str)> {
 }
 
 async fn a_number_that_changes_its_pool_rests_first_and_then_comes_to_the_new_one(engine: Engine) {
-    let (database, folder) = (engine.database().await, tempfile::tempdir().unwrap());
+    let (database, folder) = (
+        engine.database_with_tables().await,
+        tempfile::tempdir().unwrap(),
+    );
     let office = Office::open(database.url(), folder.path()).await;
     office.apply("Web", 0).await;
     let changes = office.apply("German", 1).await;
@@ -148,7 +151,10 @@ async fn a_number_that_changes_its_pool_rests_first_and_then_comes_to_the_new_on
 }
 
 async fn the_pool_that_it_left_takes_a_resting_number_back(engine: Engine) {
-    let (database, folder) = (engine.database().await, tempfile::tempdir().unwrap());
+    let (database, folder) = (
+        engine.database_with_tables().await,
+        tempfile::tempdir().unwrap(),
+    );
     let office = Office::open(database.url(), folder.path()).await;
     office.apply("Web", 0).await;
     office.apply("", 1).await;

@@ -137,7 +137,7 @@ async fn platform(database: &TestDatabase, folder: &TempDir, allow_private: bool
 impl Office {
     async fn open(engine: Engine) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let database = engine.database().await;
+        let database = engine.database_with_tables().await;
         let platform = platform(&database, &folder, true).await;
         let account = platform.add_account("A", "GB", "UTC", now()).await.unwrap();
         let number = TrackingNumber {

@@ -54,7 +54,7 @@ fn a_configuration_file_that_is_not_there_is_named() {
 }
 
 async fn a_bad_csv_is_told_line_by_line_and_imports_nothing(engine: Engine) {
-    let world = World::new(engine.database().await);
+    let world = World::new(engine.database_with_tables().await);
     let rows = world.rows(&[], Duration::from_secs(5), 1).await;
     let file = world.folder.path().join("numbers.csv");
     fs::write(
@@ -118,7 +118,7 @@ fn a_taken_port_is_named_with_what_to_do() {
 
 async fn a_full_disk_under_the_recordings_is_told_on_the_call_and_the_call_goes_on(engine: Engine) {
     let agent = Softphone::start(SoftphoneConfig::default()).await.unwrap();
-    let world = World::new(engine.database().await);
+    let world = World::new(engine.database_with_tables().await);
     let rows = world.rows(&[agent.uri()], Duration::from_secs(5), 1).await;
     let disk = SmallDisk::mount(&world.recordings());
     let server = world.serve();
@@ -158,7 +158,7 @@ async fn a_full_disk_under_the_recordings_is_told_on_the_call_and_the_call_goes_
 
 async fn malformed_sip_and_number_requests_leave_the_server_serving(engine: Engine) {
     let agent = Softphone::start(SoftphoneConfig::default()).await.unwrap();
-    let world = World::new(engine.database().await);
+    let world = World::new(engine.database_with_tables().await);
     let rows = world.rows(&[agent.uri()], Duration::from_secs(5), 1).await;
     let server = world.serve();
 

@@ -37,7 +37,7 @@ async fn a_killed_server_loses_no_answered_call(engine: Engine) {
     })
     .await
     .unwrap();
-    let world = World::new(engine.database().await);
+    let world = World::new(engine.database_with_tables().await);
     let rows = world.rows(&[agent.uri()], Duration::from_secs(5), 10).await;
     let server = world.serve();
 

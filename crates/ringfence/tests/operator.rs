@@ -63,7 +63,7 @@ async fn a_lost_second_factor_is_taken_away_on_the_server(engine: Engine) {
 }
 
 async fn an_account_is_made_and_changed_by_the_operator(engine: Engine) {
-    let world = World::new(engine.database().await);
+    let world = World::new(engine.database_with_tables().await);
     let config = world.config();
     let config = config.to_str().unwrap();
     let folder = world.folder.path();
@@ -129,7 +129,7 @@ async fn an_account_is_made_and_changed_by_the_operator(engine: Engine) {
 
 async fn from_an_empty_database_to_an_answered_call(engine: Engine) {
     let agent = Softphone::start(SoftphoneConfig::default()).await.unwrap();
-    let world = World::new(engine.database().await);
+    let world = World::new(engine.database_with_tables().await);
     let config = world.config();
     let config = config.to_str().unwrap();
     let folder = world.folder.path();
@@ -308,7 +308,7 @@ async fn a_case(world: &World) -> CaseId {
 }
 
 async fn the_hosts_of_a_confirmed_case_are_in_the_feed_until_it_is_released(engine: Engine) {
-    let world = World::new(engine.database().await);
+    let world = World::new(engine.database_with_tables().await);
     let config = world.config();
     let config = config.to_str().unwrap();
     let folder = world.folder.path();

@@ -33,7 +33,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A world with one phone, `ann`, whose calls go to a desk when she cannot be reached.
 async fn world(engine: Engine, desk: SocketAddr) -> World {
-    let mut world = World::new(engine.database().await);
+    let mut world = World::new(engine.database_with_tables().await);
     // baresip of this age knows MD5 alone; and nobody has an hour to wait.
     world.more = "phone_md5_only = true\nphone_expiry_min = 1\n".into();
     let folder = world.folder.path();

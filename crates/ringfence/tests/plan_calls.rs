@@ -104,7 +104,7 @@ async fn a_german_visitor(db: &Db) {
 async fn who_speaks_the_visitors_language_is_rung_and_a_closed_plan_refuses(engine: Engine) {
     let english = Softphone::start(SoftphoneConfig::default()).await.unwrap();
     let german = Softphone::start(SoftphoneConfig::default()).await.unwrap();
-    let world = World::new(engine.database().await);
+    let world = World::new(engine.database_with_tables().await);
     let config = world.config();
     let config = config.to_str().unwrap();
     let folder = world.folder.path();

@@ -59,7 +59,7 @@ fn arrangement(agent: &str, page: std::net::SocketAddr) -> String {
 async fn each_visitor_is_shown_the_number_that_is_for_it(engine: Engine) {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let agent = Softphone::start(SoftphoneConfig::default()).await.unwrap();
-    let mut world = World::new(engine.database().await);
+    let mut world = World::new(engine.database_with_tables().await);
     world.more = "[outbound]\nallow_private = true\n".into();
     let config = world.config();
     let config = config.to_str().unwrap();

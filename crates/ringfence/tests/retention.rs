@@ -52,7 +52,7 @@ fn visit(rows: &Rows, started_at: Timestamp) -> Visit {
 }
 
 async fn what_is_past_its_time_is_erased_and_the_rest_stays(engine: Engine) {
-    let mut world = World::new(engine.database().await);
+    let mut world = World::new(engine.database_with_tables().await);
     world.more = "[retention]\nvisits = \"2 days\"\n".into();
     let rows = world
         .rows(&["sip:desk@127.0.0.1:9".into()], Duration::from_secs(5), 1)
@@ -164,7 +164,7 @@ async fn erased(world: &World, db: &Db, rows: &Rows, call: CallId) {
 }
 
 async fn calls_and_recordings_past_their_time_are_erased_with_their_files(engine: Engine) {
-    let mut world = World::new(engine.database().await);
+    let mut world = World::new(engine.database_with_tables().await);
     world.more = "[retention]\ncalls = \"90 days\"\nrecordings = \"30 days\"\n".into();
     let rows = world
         .rows(&["sip:desk@127.0.0.1:9".into()], Duration::from_secs(5), 1)
@@ -195,7 +195,7 @@ async fn calls_and_recordings_past_their_time_are_erased_with_their_files(engine
 }
 
 async fn a_start_finishes_what_was_killed_between_the_row_and_the_file(engine: Engine) {
-    let world = World::new(engine.database().await);
+    let world = World::new(engine.database_with_tables().await);
     let rows = world
         .rows(&["sip:desk@127.0.0.1:9".into()], Duration::from_secs(5), 1)
         .await;
@@ -225,7 +225,7 @@ async fn a_start_finishes_what_was_killed_between_the_row_and_the_file(engine: E
 }
 
 async fn erase_says_what_would_go_and_erases_it_when_told_to(engine: Engine) {
-    let world = World::new(engine.database().await);
+    let world = World::new(engine.database_with_tables().await);
     let rows = world
         .rows(&["sip:desk@127.0.0.1:9".into()], Duration::from_secs(5), 1)
         .await;

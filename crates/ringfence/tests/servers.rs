@@ -45,7 +45,7 @@ impl Town {
         })
         .await
         .unwrap();
-        let mut first = World::new(Engine::Postgres.database().await);
+        let mut first = World::new(Engine::Postgres.database_with_tables().await);
         let rows = first.rows(&[agent.uri()], Duration::from_secs(5), 10).await;
         let key = first.folder.path().join("shared.key");
         std::fs::write(&key, format!("{}\n", "01".repeat(32))).unwrap();

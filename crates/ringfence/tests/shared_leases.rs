@@ -87,7 +87,7 @@ impl Pages {
 
 /// Two servers' worlds over one database and one Valkey, and a site whose page's host is proved.
 async fn two_worlds(valkey: &TestValkey) -> (Vec<World>, Rows) {
-    let mut first = World::new(Engine::Postgres.database().await);
+    let mut first = World::new(Engine::Postgres.database_with_tables().await);
     let rows = first.rows(&[], Duration::from_secs(5), NUMBERS).await;
     let host = Host {
         id: HostId::new(now(), random()),

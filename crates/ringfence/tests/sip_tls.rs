@@ -71,7 +71,7 @@ async fn options(stream: &mut TlsStream<TcpStream>, sequence: u32) -> String {
 
 #[tokio::test]
 async fn a_certificate_is_shown_and_a_new_one_after_sighup() {
-    let mut world = World::new(Engine::Sqlite.database().await);
+    let mut world = World::new(Engine::Sqlite.database_with_tables().await);
     let folder = world.folder.path().to_owned();
     let listen = free_tcp();
     world.more = format!(

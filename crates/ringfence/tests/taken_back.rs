@@ -54,7 +54,7 @@ async fn call(world: &World, caller: &Softphone, number: &str) -> CallResult {
 async fn calls_to_a_number_that_was_taken_back_are_refused_and_no_others(engine: Engine) {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let agent = Softphone::start(SoftphoneConfig::default()).await.unwrap();
-    let mut world = World::new(engine.database().await);
+    let mut world = World::new(engine.database_with_tables().await);
     world.more = "[outbound]\nallow_private = true\n".into();
     let config = world.config();
     let config = config.to_str().unwrap();

@@ -29,7 +29,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Three phones, of which the first takes the calls.
 async fn world(engine: Engine) -> World {
-    let mut world = World::new(engine.database().await);
+    let mut world = World::new(engine.database_with_tables().await);
     // baresip of this age knows MD5 alone.
     world.more = "phone_md5_only = true\n".into();
     let text = format!(

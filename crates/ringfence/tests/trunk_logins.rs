@@ -75,7 +75,7 @@ async fn only_call(db: &Db, world: &World, account: AccountId) -> Call {
 }
 
 async fn a_trunk_proves_its_password_both_ways(engine: Engine) {
-    let world = World::new(engine.database().await);
+    let world = World::new(engine.database_with_tables().await);
     let config = world.config().to_str().unwrap().to_owned();
     let folder = world.folder.path();
     let carrier = asks();
@@ -240,7 +240,7 @@ async fn a_stranger_is_dropped(world: &World, contact: &str) {
 }
 
 async fn a_trunk_that_wants_it_is_registered_at(engine: Engine) {
-    let world = World::new(engine.database().await);
+    let world = World::new(engine.database_with_tables().await);
     let config = world.config().to_str().unwrap().to_owned();
     let folder = world.folder.path();
     let doctor = || {

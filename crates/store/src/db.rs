@@ -89,6 +89,12 @@ impl Db {
         migrations::run(self).await
     }
 
+    /// A number (CRC-32) that changes with each migration, and with nothing else: what [`Db::migrate`] has made of an
+    /// empty database may be kept under it and copied.
+    pub fn tables_checksum() -> u32 {
+        migrations::checksum()
+    }
+
     /// Keeps a journal in front of an SQLite file from now on: visits, leases and calls are durable, and acknowledged,
     /// when they are in the journal, and reach the tables soon after. For the one program that serves; others may read
     /// and write beside it. Does nothing for PostgreSQL. The tables have to be [there](Self::migrate).

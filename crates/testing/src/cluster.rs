@@ -1,6 +1,6 @@
 //! A private PostgreSQL that any number of test processes share.
 //!
-//! It lives in a folder of the system's temporary folder, listens on a socket there and nowhere else, and does not wait
+//! It lives in a folder of [`quick_folder`], listens on a socket there and nowhere else, and does not wait
 //! for the disk. Who uses it holds a shared lock on `used`; the first to come starts it under the lock `starting`. A
 //! watcher stops it and removes the folder when nobody has used it for [`IDLE_SECONDS`].
 
@@ -9,6 +9,8 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
+
+use crate::place::quick_folder;
 
 /// Long enough to last from one test process to the next.
 const IDLE_SECONDS: u32 = 60;
@@ -60,10 +62,17 @@ impl Cluster {
     pub fn alone(name: &str) -> Result<Self, ClusterError> {
         let place = Place::of_this_user()?;
         Self::at(Place {
-            folder: std::env::temp_dir().join(name),
+            folder: quick_folder().join(name),
             port: Some(crate::ports::free_port()),
             ..place
         })
+    }
+
+    /// Held by who makes the database that others copy; waits until nobody else does.
+    pub fn lock_tables(&self) -> Result<File, ClusterError> {
+        let file = self.place.open("tables")?;
+        file.lock().map_err(|e| self.place.error(e))?;
+        Ok(file)
     }
 
     /// Ends every process of the cluster as a crash does (`pg_ctl stop --mode=immediate`).
@@ -131,7 +140,7 @@ impl Place {
         let binaries = newest_binaries().ok_or(ClusterError::NotInstalled)?;
         let user = text_of(Command::new("id").arg("-u"));
         Ok(Self {
-            folder: std::env::temp_dir().join(format!("ringfence-postgres-{user}")),
+            folder: quick_folder().join(format!("ringfence-postgres-{user}")),
             port: None,
             binaries,
             user,
@@ -186,7 +195,8 @@ impl Place {
             None => "-c listen_addresses=''".to_owned(),
         };
         let options = format!(
-            "{listen} -c unix_socket_directories='{}/socket' -c max_connections=300 -c fsync=off",
+            "{listen} -c unix_socket_directories='{}/socket' -c max_connections=300 -c fsync=off \
+             -c max_wal_size=256MB",
             self.folder.display()
         );
         run(self

@@ -7,6 +7,8 @@ mod ports;
 pub mod sipp;
 
 mod cluster;
+mod place;
+mod tables;
 mod valkey;
 
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -64,6 +66,22 @@ impl Engine {
             Self::Postgres => TestDatabase::postgres().await,
         }
     }
+
+    /// A new database with the newest tables and no rows: a copy of one that is migrated once for all tests, which is
+    /// many times faster than migrating each. `Db::migrate` finds nothing to do in it.
+    ///
+    /// # Panics
+    /// As [`Engine::database`] does, or when the tables cannot be made.
+    pub async fn database_with_tables(self) -> TestDatabase {
+        match self {
+            Self::Sqlite => {
+                let database = TestDatabase::sqlite();
+                tables::copy_file(&database).await;
+                database
+            }
+            Self::Postgres => TestDatabase::on_server(true).await,
+        }
+    }
 }
 
 /// An empty database; dropping it removes it.
@@ -97,7 +115,7 @@ impl TestDatabase {
     pub fn sqlite() -> Self {
         let folder = tempfile::Builder::new()
             .prefix("ringfence-test-")
-            .tempdir()
+            .tempdir_in(place::quick_folder())
             .expect("a temporary folder is needed");
         let path = folder.path().join("rows.db");
         Self {
@@ -113,6 +131,10 @@ impl TestDatabase {
     /// When neither is possible, saying what to install. A test that needs PostgreSQL fails without it; it is never
     /// skipped.
     pub async fn postgres() -> Self {
+        Self::on_server(false).await
+    }
+
+    async fn on_server(with_tables: bool) -> Self {
         let (administration, cluster) = match std::env::var("RINGFENCE_TEST_POSTGRES") {
             Ok(url) if !url.is_empty() => (url, None),
             _ => {
@@ -124,11 +146,14 @@ impl TestDatabase {
             }
         };
         let name = unused_name();
-        execute(&administration, &format!("CREATE DATABASE {name}"))
-            .await
-            .unwrap_or_else(|error| {
-                panic!("expected to make a test database, but PostgreSQL says: {error}")
-            });
+        let made = match &cluster {
+            Some(cluster) if with_tables => tables::copy_database(cluster, &name).await,
+            // Nothing but a test's own database is left in somebody's server, not even for a while.
+            _ => execute(&administration, &format!("CREATE DATABASE {name}")).await,
+        };
+        made.unwrap_or_else(|error| {
+            panic!("expected to make a test database, but PostgreSQL says: {error}")
+        });
         Self {
             url: with_database(&administration, &name),
             place: Place::Server {

@@ -1,6 +1,8 @@
 //! What a test gets when it asks for a database.
 
-use ringfence_testing::TestDatabase;
+use ringfence_model::{Account, AccountId, Timestamp};
+use ringfence_store::Db;
+use ringfence_testing::{Engine, TestDatabase};
 use sqlx::{Connection as _, PgConnection};
 
 #[tokio::test]
@@ -24,4 +26,34 @@ fn a_sqlite_file_has_a_folder_until_it_is_dropped() {
     assert!(folder.is_dir());
     drop(database);
     assert!(!folder.exists());
+}
+
+#[tokio::test]
+async fn a_database_with_tables_has_them_and_is_nobody_elses() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let (one, other) = (
+            engine.database_with_tables().await,
+            engine.database_with_tables().await,
+        );
+        let (ours, others) = (
+            Db::open(one.url()).await.unwrap(),
+            Db::open(other.url()).await.unwrap(),
+        );
+        // Without a migration.
+        assert_eq!(ours.accounts().await.unwrap(), []);
+        ours.add_account(&Account {
+            id: AccountId::new(Timestamp::from_micros(0), 1),
+            name: "Example Ltd".into(),
+            country: "GB".into(),
+            time_zone: "Europe/London".into(),
+            money: None,
+            created_at: Timestamp::from_micros(0),
+        })
+        .await
+        .unwrap();
+        assert_eq!(ours.accounts().await.unwrap().len(), 1);
+        assert_eq!(others.accounts().await.unwrap(), []);
+        ours.close().await;
+        others.close().await;
+    }
 }

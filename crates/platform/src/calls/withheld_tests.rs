@@ -29,7 +29,7 @@ fn number(account: AccountId, now: Timestamp) -> TrackingNumber {
 
 async fn a_frozen_account_takes_no_call_at_any_number(engine: Engine) {
     let folder = tempfile::tempdir().unwrap();
-    let database = engine.database().await;
+    let database = engine.database_with_tables().await;
     let db = Db::open(database.url()).await.unwrap();
     db.migrate().await.unwrap();
     let settings = Settings {

@@ -52,7 +52,7 @@ struct Office {
 impl Office {
     async fn open(engine: Engine) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let database = engine.database().await;
+        let database = engine.database_with_tables().await;
         let db = Db::open(database.url()).await.unwrap();
         db.migrate().await.unwrap();
         let exchange = Exchange::default();

@@ -54,7 +54,7 @@ struct Office {
 impl Office {
     async fn open(engine: Engine) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let database = engine.database().await;
+        let database = engine.database_with_tables().await;
         let db = Db::open(database.url()).await.unwrap();
         db.migrate().await.unwrap();
         let ground = Ground::default();

@@ -92,7 +92,10 @@ impl Place {
     }
 
     pub async fn within(engine: Engine, fence: FenceSettings, allow_private: bool) -> Self {
-        let (folder, database) = (tempfile::tempdir().unwrap(), engine.database().await);
+        let (folder, database) = (
+            tempfile::tempdir().unwrap(),
+            engine.database_with_tables().await,
+        );
         let db = Db::open(database.url()).await.unwrap();
         db.migrate().await.unwrap();
         let settings = Settings {

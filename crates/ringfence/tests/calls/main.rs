@@ -62,7 +62,7 @@ const SCENARIOS: [Scenario; 9] = [
 /// One server for all of them, at the same time: it is slower to start than to take a call.
 async fn every_call_has_its_disposition_its_timeline_and_its_sound(engine: Engine) {
     let (office, lines) = Office::open(
-        engine.database().await,
+        engine.database_with_tables().await,
         &SCENARIOS.map(|scenario| scenario.line),
     )
     .await;

@@ -30,7 +30,7 @@ pub struct Shop {
 
 impl Shop {
     pub async fn open(engine: Engine, arrangement: &str) -> Self {
-        let world = World::new(engine.database().await);
+        let world = World::new(engine.database_with_tables().await);
         let config = world.config();
         let config = config.to_str().unwrap();
         let user = [

@@ -1,13 +1,31 @@
 //! Tables are brought to this version, once.
 
+use ringfence_model::Account;
 use ringfence_store::{Db, StoreError};
+use ringfence_testing::Engine;
 use sqlx::{Connection as _, PgConnection, SqliteConnection};
 
 use crate::world::{World, on_both_engines};
 
 on_both_engines! {
+    an_empty_database_gets_its_tables
     migrating_again_changes_nothing
     tables_of_a_newer_version_are_left_alone
+}
+
+// Every other test begins with a copy of tables that were made before.
+async fn an_empty_database_gets_its_tables(world: World) {
+    let engine = match world.db.engine_name() {
+        "SQLite" => Engine::Sqlite,
+        _ => Engine::Postgres,
+    };
+    let empty = engine.database().await;
+    let db = Db::open(empty.url()).await.unwrap();
+    let no_table = db.accounts().await;
+    assert!(no_table.is_err(), "{no_table:?}");
+    db.migrate().await.unwrap();
+    assert_eq!(db.accounts().await.unwrap(), Vec::<Account>::new());
+    db.close().await;
 }
 
 async fn migrating_again_changes_nothing(world: World) {

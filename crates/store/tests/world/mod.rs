@@ -12,7 +12,7 @@ use ringfence_model::{
     UserId, Utm, Visit, VisitId, VisitorId,
 };
 use ringfence_store::Db;
-use ringfence_testing::TestDatabase;
+use ringfence_testing::{Engine, TestDatabase};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 
 /// Runs each test's body once on SQLite and once on PostgreSQL.
@@ -63,11 +63,11 @@ pub struct Tenant {
 
 impl World {
     pub async fn sqlite() -> Self {
-        Self::of(TestDatabase::sqlite()).await
+        Self::of(Engine::Sqlite.database_with_tables().await).await
     }
 
     pub async fn postgresql() -> Self {
-        Self::of(TestDatabase::postgres().await).await
+        Self::of(Engine::Postgres.database_with_tables().await).await
     }
 
     async fn of(database: TestDatabase) -> Self {

@@ -79,7 +79,7 @@ impl Place {
     pub async fn laid_out(engine: Engine, layout: Layout) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
-        let database = engine.database().await;
+        let database = engine.database_with_tables().await;
         let platform = start(database.url(), folder.path().to_path_buf(), layout).await;
         let (address, server) = serve(&platform).await;
         let now = now();

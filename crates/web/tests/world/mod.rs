@@ -75,7 +75,7 @@ impl World {
     /// As [`World::empty`], at an address.
     pub async fn serve(engine: Engine, address: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let database = engine.database().await;
+        let database = engine.database_with_tables().await;
         let db = Db::open(database.url()).await.unwrap();
         db.migrate().await.unwrap();
         let listener = tokio::net::TcpListener::bind(address).await.unwrap();
