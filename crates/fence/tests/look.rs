@@ -196,7 +196,7 @@ fn no_weight_of_the_structure_model_is_negative() {
     assert!(weights.weights.iter().all(|weight| *weight >= 0.0));
     assert!(weights.weights.iter().any(|weight| *weight > 0.0));
     assert!(weights.bias < 0.0);
-    assert!(structure::LIKELY_FROM < structure::SURE_FROM);
+    const { assert!(structure::LIKELY_FROM < structure::SURE_FROM) };
     assert!(structure::Structure::default().score() < structure::LIKELY_FROM / 10.0);
 }
 

@@ -47,7 +47,8 @@ async fn a_lost_second_factor_is_taken_away_on_the_server(engine: Engine) {
     let drawn = rows.draw_second_factor(owner.account, owner.id, b"sealed", now());
     assert!(drawn.await.unwrap());
     let factor = rows.second_factor(owner.account, owner.id).await.unwrap();
-    let on = rows.confirm_second_factor(&factor.unwrap(), 1, &[[1; 32]], now());
+    let factor = factor.unwrap();
+    let on = rows.confirm_second_factor(&factor, 1, &[[1; 32]], now());
     assert!(on.await.unwrap());
     rows.close().await;
     let (code, out, said) = ask(&reset);

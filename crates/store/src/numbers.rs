@@ -86,8 +86,7 @@ impl Db {
     /// # Errors
     /// [`StoreError`] when rows cannot be read.
     pub async fn numbers_mark(&self, account: AccountId) -> Result<Option<i64>, StoreError> {
-        self.row(NUMBERS_MARK, args![account], |row| row.int())
-            .await
+        self.row(NUMBERS_MARK, args![account], read_mark).await
     }
     /// One number.
     ///
@@ -193,6 +192,10 @@ pub(crate) fn update_number(number: &TrackingNumber) -> Statement {
         number.plan,
     ];
     Statement::new(UPDATE_NUMBER, args).concerning(&number.e164)
+}
+
+fn read_mark(row: &mut Reader<'_>) -> Result<i64, StoreError> {
+    row.int()
 }
 
 pub(crate) fn read_number(row: &mut Reader<'_>) -> Result<TrackingNumber, StoreError> {

@@ -342,8 +342,7 @@ impl Db {
         &self,
         account: AccountId,
     ) -> Result<Option<Timestamp>, StoreError> {
-        self.row(REQUIRED_SINCE, args![account], |row| row.time())
-            .await
+        self.row(REQUIRED_SINCE, args![account], read_time).await
     }
 
     /// Whether the account requires a second factor and the user has none that counts.
@@ -374,6 +373,10 @@ fn recovery_codes(
         Statement::new(ADD_RECOVERY_CODE, args![account, user, hash.as_slice()])
     };
     code_hashes.iter().map(add)
+}
+
+fn read_time(row: &mut Reader<'_>) -> Result<Timestamp, StoreError> {
+    row.time()
 }
 
 fn read_factor(row: &mut Reader<'_>) -> Result<SecondFactor, StoreError> {

@@ -76,8 +76,8 @@ pub(crate) async fn copy_database(cluster: &Cluster, name: &str) -> Result<(), s
 
 /// Whether a database that was named is not there (SQLSTATE 3D000).
 fn is_missing(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code());
-    code.is_some_and(|code| code == "3D000")
+    let said = error.as_database_error();
+    said.is_some_and(|said| said.code().as_deref() == Some("3D000"))
 }
 
 async fn migrate(url: &str) {

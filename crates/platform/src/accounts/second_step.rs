@@ -56,7 +56,7 @@ impl Platform {
         let factor = self.db.second_factor(account, user.id).await?;
         let factor = factor.filter(|factor| factor.confirmed_at.is_some());
         let factor = factor.ok_or_else(not_waiting)?;
-        let Some(taken) = self.take_code(&user, &factor, code, now).await? else {
+        let Some(kind) = self.take_code(&user, &factor, code, now).await? else {
             if pending.tries + 1 >= MOST_TRIES {
                 self.db.end_pending_sign_in(&hash).await?;
                 return Err(FactorError::NotWaiting);
@@ -67,7 +67,7 @@ impl Platform {
             return Err(not_waiting());
         }
         self.sign_ins.succeeded(&keys);
-        if taken == Taken::Recovery {
+        if kind == Taken::Recovery {
             tracing::warn!(user = %user.id, "signed in with a recovery code");
         }
         Ok(self.begin_session(account, user.id, browser, now).await?)

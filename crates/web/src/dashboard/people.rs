@@ -22,6 +22,10 @@ struct Choice {
     chosen: bool,
 }
 
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own about somebody"
+)]
 struct Person {
     id: String,
     name: String,
