@@ -285,7 +285,7 @@ mod tests {
         let began = Instant::now().checked_sub(Duration::from_secs(5)).unwrap();
         let pace = Pace {
             began,
-            until: began + Duration::from_secs(3600),
+            until: began + Duration::from_hours(1),
             rate: Some(10),
         };
         assert_eq!(pace.turn(0).await, Some(began));
