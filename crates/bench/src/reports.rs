@@ -144,7 +144,7 @@ impl Place {
                 }
             }
             Engine::Postgresql => {
-                let server = TestDatabase::postgres().await;
+                let server = TestDatabase::postgres_on_disk().await;
                 Self {
                     url: server.url().to_owned(),
                     _folder: None,

@@ -1,13 +1,13 @@
 //! A private PostgreSQL that any number of test processes share.
 //!
-//! It lives in a folder of [`quick_folder`], listens on a socket there and nowhere else, and does not wait
+//! It lives in a folder of the machine's memory or its temporary folder, listens on a socket there and nowhere else, and does not wait
 //! for the disk. Who uses it holds a shared lock on `used`; the first to come starts it under the lock `starting`. A
 //! watcher stops it and removes the folder when nobody has used it for [`IDLE_SECONDS`].
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use crate::place::quick_folder;
@@ -53,16 +53,17 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Starts the cluster, or joins the one that runs.
-    pub fn join() -> Result<Self, ClusterError> {
-        Self::at(Place::of_this_user()?)
+    /// Starts the cluster below `within`, or joins the one that runs there.
+    pub fn join(within: &Path) -> Result<Self, ClusterError> {
+        Self::at(Place::of_this_user(within)?)
     }
 
     /// Starts a cluster that nobody shares: it listens on a port of loopback, and may be stopped and started.
     pub fn alone(name: &str) -> Result<Self, ClusterError> {
-        let place = Place::of_this_user()?;
+        let within = quick_folder();
+        let place = Place::of_this_user(&within)?;
         Self::at(Place {
-            folder: quick_folder().join(name),
+            folder: within.join(name),
             port: Some(crate::ports::free_port()),
             ..place
         })
@@ -136,11 +137,11 @@ struct Place {
 }
 
 impl Place {
-    fn of_this_user() -> Result<Self, ClusterError> {
+    fn of_this_user(within: &Path) -> Result<Self, ClusterError> {
         let binaries = newest_binaries().ok_or(ClusterError::NotInstalled)?;
         let user = text_of(Command::new("id").arg("-u"));
         Ok(Self {
-            folder: quick_folder().join(format!("ringfence-postgres-{user}")),
+            folder: within.join(format!("ringfence-postgres-{user}")),
             port: None,
             binaries,
             user,

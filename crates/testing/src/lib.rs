@@ -11,6 +11,7 @@ mod place;
 mod tables;
 mod valkey;
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
@@ -79,7 +80,7 @@ impl Engine {
                 tables::copy_file(&database).await;
                 database
             }
-            Self::Postgres => TestDatabase::on_server(true).await,
+            Self::Postgres => TestDatabase::on_server(place::quick_folder(), true).await,
         }
     }
 }
@@ -131,14 +132,22 @@ impl TestDatabase {
     /// When neither is possible, saying what to install. A test that needs PostgreSQL fails without it; it is never
     /// skipped.
     pub async fn postgres() -> Self {
-        Self::on_server(false).await
+        Self::on_server(place::quick_folder(), false).await
     }
 
-    async fn on_server(with_tables: bool) -> Self {
+    /// As [`TestDatabase::postgres`], in the system's temporary folder: for rows that memory may not hold.
+    ///
+    /// # Panics
+    /// As [`TestDatabase::postgres`] does.
+    pub async fn postgres_on_disk() -> Self {
+        Self::on_server(std::env::temp_dir(), false).await
+    }
+
+    async fn on_server(within: PathBuf, with_tables: bool) -> Self {
         let (administration, cluster) = match std::env::var("RINGFENCE_TEST_POSTGRES") {
             Ok(url) if !url.is_empty() => (url, None),
             _ => {
-                let cluster = tokio::task::spawn_blocking(Cluster::join)
+                let cluster = tokio::task::spawn_blocking(move || Cluster::join(&within))
                     .await
                     .expect("starting PostgreSQL does not panic")
                     .unwrap_or_else(|error| panic!("{error}"));
