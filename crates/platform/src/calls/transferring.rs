@@ -1,5 +1,5 @@
-//! Transfers: who talks with a caller wants it put through, or somebody who does not talk in the call. Whether that may be says `routing`, by the account as it is at
-//! that moment; this reads that anew, takes the places and names who rings.
+//! Transfers: who talks with a caller wants it put through, or somebody who does not talk in the call. Whether that may
+//! be says `routing`, by the account as it is at that moment; this reads that anew, takes the places and names who rings.
 //!
 //! Reading waits for rows, and a call's own task does not: it asks at the desk, is woken by the answer, and goes on.
 

@@ -15,7 +15,7 @@ use super::App;
 use super::field::Wrong;
 use super::page::{Problem, Shell, render, unprocessable, zone};
 use super::session::{Posted, Reader};
-use super::words::counted;
+use super::words::{count, counted};
 
 /// Zones that a browser offers, as the platform knows them.
 static ZONES: LazyLock<Vec<String>> = LazyLock::new(|| {
@@ -113,7 +113,11 @@ async fn page(
         country: account.country.clone(),
         dialled: match standing.limit {
             0 => counted(standing.minutes, "minute", "minutes"),
-            limit => format!("{} of {limit} minutes", standing.minutes),
+            limit => format!(
+                "{} of {} minutes",
+                count(standing.minutes),
+                count(limit.into())
+            ),
         },
         sent,
         wrong: Wrong(wrong),

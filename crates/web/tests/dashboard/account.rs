@@ -21,7 +21,7 @@ async fn an_account_is_changed_on_its_page(engine: Engine) {
         "value=\"Europe/London\"",
         "value=\"GBP\"",
         "<b>GB</b>",
-        "<b>0 of 6000 minutes</b>",
+        "<b>0 of 6,000 minutes</b>",
     ] {
         assert!(page.contains(text), "{text}: {page}");
     }
