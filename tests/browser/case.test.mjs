@@ -41,12 +41,13 @@ after(async () => {
 const shown = (page) => page.$eval("#number", (element) => element.textContent);
 
 test("a site that turns loses its number within one beat, the case shows why, and calls to it are refused", async () => {
-  await addSite(browser, demo, { name: "Locksmith", swap: OWN, origin, site });
+  await addSite(browser, demo, { name: "Locksmith", swap: OWN, origin, site, numbers: ["+44 20 7946 0811", "+44 20 7946 0812"] });
   const page = await newPage(browser);
   await page.goto(`${origin}/`);
   await page.waitForFunction((own) => document.getElementById("number").textContent !== own, OWN);
   const number = `+${(await page.$eval("#number", (link) => link.href)).replace(/\D/g, "")}`;
   assert.deepEqual(page.complaints, []);
+  await dial(demo.sip, number, "+441632960774");
 
   site.turned = true;
   // The next page of the site that asks, as a victim's browser would; it is looked at before it gets anything.
