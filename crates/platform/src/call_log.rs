@@ -18,6 +18,9 @@ use crate::Platform;
 /// How many columns a waveform has.
 const WAVEFORM_COLUMNS: usize = 600;
 
+/// Earlier calls of a caller that are counted.
+const EARLIER_CALLS_MAX: u32 = 99;
+
 /// Waveforms that are read from disk at the same time.
 static WAVEFORM_TURNS: Semaphore = Semaphore::const_new(2);
 
@@ -77,7 +80,7 @@ pub struct CallStory {
     /// The trunk's name.
     pub trunk: Option<String>,
     /// How many calls the same caller made before this one, at most 99.
-    pub earlier_calls: usize,
+    pub earlier_calls: u64,
     /// When and why what it told of the caller was erased.
     pub erased: Option<Erased>,
     /// When and why its recording was erased.
@@ -220,7 +223,7 @@ impl Platform {
                     .await?
                     .map(|trunk| trunk.name),
                 targets: self.target_names(account).await?,
-                earlier_calls: self.earlier_calls(&call).await?,
+                earlier_calls: self.db.earlier_calls(&call, EARLIER_CALLS_MAX).await?,
                 visit,
                 plan,
                 call,
@@ -265,23 +268,6 @@ impl Platform {
             .await
             .map_err(io::Error::other)?
             .map_err(|error| RecordingError::Format(error.to_string()))
-    }
-
-    pub(crate) async fn earlier_calls(&self, call: &Call) -> Result<usize, StoreError> {
-        let Some(caller) = &call.caller else {
-            return Ok(0);
-        };
-        let filter = CallFilter {
-            to: Some(call.started_at),
-            caller_contains: Some(caller.as_str().to_owned()),
-            ..CallFilter::default()
-        };
-        Ok(self
-            .db
-            .calls(call.account, &filter, None, 99)
-            .await?
-            .calls
-            .len())
     }
 
     async fn target_names(

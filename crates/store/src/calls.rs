@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::bulk::json;
 use crate::call_worths::as_kept;
-use crate::row::Reader;
+use crate::row::{Reader, read_count};
 use crate::value::args;
 use crate::{Db, StoreError};
 
@@ -117,6 +117,8 @@ const CALLS_OF_CALLERS_IN_POSTGRES: &str = page_of_calls!(
     "caller = ANY (ARRAY(SELECT json_array_elements_text($10::json)))"
 );
 const CALLERS: &str = "SELECT caller FROM callers WHERE account = $1 AND caller LIKE $2 LIMIT $3";
+const EARLIER_CALLS: &str = "SELECT COUNT(*) FROM (SELECT 1 AS one FROM calls \
+    WHERE account = $1 AND caller = $2 AND started_at < $3 LIMIT $4) AS earlier";
 const OPEN_CALLS: &str = concat!(
     "SELECT ",
     call_columns!(),
@@ -314,6 +316,19 @@ impl Db {
         let args = args![account, digits, MOST_CALLERS + 1];
         let found = self.written_rows(CALLERS, args, read_caller).await?;
         Ok(Some(found).filter(|found| found.len() <= MOST_CALLERS as usize))
+    }
+    /// How many calls the caller of `call` made to its account before it, at most `at_most`; none when the number was
+    /// withheld.
+    ///
+    /// # Errors
+    /// [`StoreError`] when rows cannot be read.
+    pub async fn earlier_calls(&self, call: &Call, at_most: u32) -> Result<u64, StoreError> {
+        let Some(caller) = &call.caller else {
+            return Ok(0);
+        };
+        let args = args![call.account, caller, call.started_at, at_most];
+        let found = self.written_row(EARLIER_CALLS, args, read_count).await?;
+        Ok(found.unwrap_or_default())
     }
     /// Every call of every account that has not ended, oldest first: what a start has to close.
     ///

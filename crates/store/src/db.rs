@@ -1,15 +1,14 @@
 //! The two engines behind one handle.
 
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
+use parking_lot::Mutex;
 use sqlx::ConnectOptions as _;
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgRow};
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
-    SqliteSynchronous,
-};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 
 use crate::StoreError;
 use crate::ahead::{Recovered, recover};
@@ -17,13 +16,14 @@ use crate::commit::{Statement, Writer};
 use crate::error::open_error;
 use crate::journal::{self, FILE_OCTETS};
 use crate::migrations;
-use crate::row::{Columns, Read, Reader};
+use crate::row::{Read, Reader};
 use crate::sqlite::File;
-use crate::value::{Value, postgres_query, sqlite_query};
+use crate::sqlite_readers::{EachRow, HowMany, Loan, Readers};
+use crate::value::{Value, postgres_query};
 
 /// How long a connection waits for another program's lock, and a caller for a connection.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
-/// Connections that read at the same time.
+/// Connections that read a server at the same time.
 const READERS: u32 = 8;
 /// Prepared statements that a connection keeps.
 pub(crate) const STATEMENTS: usize = 256;
@@ -43,7 +43,7 @@ pub struct Sqlite {
     /// Boxed, for they are many and rarely looked at.
     pub(crate) options: Box<SqliteConnectOptions>,
     file: File,
-    readers: SqlitePool,
+    readers: Readers,
     writer: Writer,
 }
 
@@ -137,72 +137,60 @@ impl Db {
     }
 
     /// Every row that `sql` finds.
-    pub(crate) async fn rows<T>(
+    pub(crate) async fn rows<T: Send + 'static>(
         &self,
         sql: &'static str,
         args: Vec<Value>,
         read: Read<T>,
     ) -> Result<Vec<T>, StoreError> {
-        match self.find(sql, args, HowMany::All).await? {
-            Found::Sqlite(rows) => rows.iter().map(|row| read(&mut Reader::new(row))).collect(),
-            Found::Postgres(rows) => rows.iter().map(|row| read(&mut Reader::new(row))).collect(),
-        }
+        let (each, rows) = collected(read);
+        self.find(sql, args, HowMany::All, each).await?;
+        Ok(rows())
     }
 
     /// The first row that `sql` finds.
-    pub(crate) async fn row<T>(
+    pub(crate) async fn row<T: Send + 'static>(
         &self,
         sql: &'static str,
         args: Vec<Value>,
         read: Read<T>,
     ) -> Result<Option<T>, StoreError> {
-        let read = |row: &dyn Columns| read(&mut Reader::new(row));
-        match self.find(sql, args, HowMany::First).await? {
-            Found::Sqlite(rows) => rows.first().map(|row| read(row)).transpose(),
-            Found::Postgres(rows) => rows.first().map(|row| read(row)).transpose(),
-        }
+        let (each, rows) = collected(read);
+        self.find(sql, args, HowMany::First, each).await?;
+        Ok(rows().pop())
     }
 
-    /// The first row, or all. Boxed, like [`settled`](Self::settled): what an `async fn` does is compiled where
-    /// it is awaited, so that the engines' code would be compiled again for every kind of row and by every crate.
+    /// Hands the first row, or all, to `each`. Boxed, like [`settled`](Self::settled): what an `async fn` does is compiled
+    /// where it is awaited, so that the engines' code would be compiled again for every kind of row and by every crate.
     fn find(
         &self,
         sql: &'static str,
         args: Vec<Value>,
         how_many: HowMany,
-    ) -> BoxFuture<'_, Result<Found, StoreError>> {
+        mut each: EachRow,
+    ) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async move {
-            Ok(match self {
+            match self {
                 Self::Sqlite(sqlite) => {
-                    let query = sqlite_query(sql, args);
-                    Found::Sqlite(if how_many == HowMany::First {
-                        query
-                            .fetch_optional(&sqlite.readers)
-                            .await?
-                            .into_iter()
-                            .collect()
-                    } else {
-                        query.fetch_all(&sqlite.readers).await?
-                    })
+                    let mut loan = sqlite.readers.lend().await?;
+                    loan.each_row(sql, args, how_many, each).await
                 }
                 Self::Postgres(postgres) => {
                     let query = postgres_query(sql, args);
-                    Found::Postgres(if how_many == HowMany::First {
-                        query
-                            .fetch_optional(&postgres.readers)
-                            .await?
-                            .into_iter()
-                            .collect()
+                    let rows = if how_many == HowMany::First {
+                        let row = query.fetch_optional(&postgres.readers).await?;
+                        row.into_iter().collect()
                     } else {
                         query.fetch_all(&postgres.readers).await?
-                    })
+                    };
+                    rows.iter().try_for_each(|row| each(row))
                 }
-            })
+            }
         })
     }
 
     /// [`rows`](Self::rows) of tables that [`Db::write`] writes: what was acknowledged before is among them.
-    pub(crate) async fn written_rows<T>(
+    pub(crate) async fn written_rows<T: Send + 'static>(
         &self,
         sql: &'static str,
         args: Vec<Value>,
@@ -213,7 +201,7 @@ impl Db {
     }
 
     /// [`row`](Self::row) of tables that [`Db::write`] writes: what was acknowledged before counts.
-    pub(crate) async fn written_row<T>(
+    pub(crate) async fn written_row<T: Send + 'static>(
         &self,
         sql: &'static str,
         args: Vec<Value>,
@@ -228,7 +216,11 @@ impl Db {
         Box::pin(async move {
             self.settled().await?;
             Ok(match self {
-                Self::Sqlite(sqlite) => Snapshot::Sqlite(sqlite.readers.begin().await?),
+                Self::Sqlite(sqlite) => {
+                    let mut loan = sqlite.readers.lend().await?;
+                    loan.begin().await?;
+                    Snapshot::Sqlite(loan)
+                }
                 Self::Postgres(postgres) => {
                     let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
                     Snapshot::Postgres(postgres.readers.begin_with(begin).await?)
@@ -282,53 +274,50 @@ impl Db {
 
 /// A transaction that only reads.
 pub(crate) enum Snapshot {
-    Sqlite(sqlx::Transaction<'static, sqlx::Sqlite>),
+    Sqlite(Loan),
     Postgres(sqlx::Transaction<'static, sqlx::Postgres>),
 }
 
 impl Snapshot {
     /// Every row that `sql` finds.
-    pub async fn rows<T>(
+    pub async fn rows<T: Send + 'static>(
         &mut self,
         sql: &'static str,
         args: Vec<Value>,
         read: Read<T>,
     ) -> Result<Vec<T>, StoreError> {
-        match self.find(sql, args).await? {
-            Found::Sqlite(rows) => rows.iter().map(|row| read(&mut Reader::new(row))).collect(),
-            Found::Postgres(rows) => rows.iter().map(|row| read(&mut Reader::new(row))).collect(),
-        }
+        let (each, rows) = collected(read);
+        self.find(sql, args, each).await?;
+        Ok(rows())
     }
 
     fn find(
         &mut self,
         sql: &'static str,
         args: Vec<Value>,
-    ) -> BoxFuture<'_, Result<Found, StoreError>> {
+        mut each: EachRow,
+    ) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async move {
-            Ok(match self {
-                Self::Sqlite(open) => {
-                    Found::Sqlite(sqlite_query(sql, args).fetch_all(&mut **open).await?)
-                }
+            match self {
+                Self::Sqlite(open) => open.each_row(sql, args, HowMany::All, each).await,
                 Self::Postgres(open) => {
-                    Found::Postgres(postgres_query(sql, args).fetch_all(&mut **open).await?)
+                    let rows = postgres_query(sql, args).fetch_all(&mut **open).await?;
+                    rows.iter().try_for_each(|row| each(row))
                 }
-            })
+            }
         })
     }
 }
 
-/// Rows of either engine.
-enum Found {
-    Sqlite(Vec<SqliteRow>),
-    Postgres(Vec<PgRow>),
-}
-
-/// How many rows are wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum HowMany {
-    First,
-    All,
+/// What reads each row, and what answers with all that were read.
+fn collected<T: Send + 'static>(read: Read<T>) -> (EachRow, impl FnOnce() -> Vec<T>) {
+    let rows = Arc::new(Mutex::new(Vec::new()));
+    let into = Arc::clone(&rows);
+    let each: EachRow = Box::new(move |row| {
+        into.lock().push(read(&mut Reader::new(row))?);
+        Ok(())
+    });
+    (each, move || std::mem::take(&mut *rows.lock()))
 }
 
 /// What a file may take, as its URL's query says.
@@ -380,13 +369,7 @@ async fn open_sqlite(options: SqliteConnectOptions, limits: Limits) -> Result<Db
         journal_octets: limits.journal_octets,
     };
     let writer = Writer::to_sqlite(file.clone())?;
-    let readers = SqlitePoolOptions::new()
-        .max_connections(READERS)
-        .test_before_acquire(false)
-        .acquire_timeout(PATIENCE)
-        .connect_with(options.clone().pragma("query_only", "ON"))
-        .await
-        .map_err(open_error)?;
+    let readers = Readers::open(file.clone()).await?;
     Ok(Db::Sqlite(Sqlite {
         options: Box::new(options),
         file,
@@ -425,12 +408,20 @@ impl Sqlite {
     }
 
     async fn applied(&self) -> Result<([u8; 16], u64), StoreError> {
-        let row: (Vec<u8>, i64) = sqlx::query_as("SELECT id, applied FROM journal")
-            .fetch_one(&self.readers)
-            .await?;
-        let identity = row.0.try_into().unwrap_or_default();
-        Ok((identity, u64::try_from(row.1).unwrap_or_default()))
+        let (each, rows) = collected(read_applied);
+        let mut loan = self.readers.lend().await?;
+        let sql = "SELECT id, applied FROM journal";
+        loan.each_row(sql, Vec::new(), HowMany::First, each).await?;
+        rows()
+            .pop()
+            .ok_or_else(|| StoreError::Journal("its tables say nothing of one".into()))
     }
+}
+
+fn read_applied(row: &mut Reader<'_>) -> Result<([u8; 16], u64), StoreError> {
+    let identity = row.bytes()?.try_into().unwrap_or_default();
+    let applied = u64::try_from(row.int()?).unwrap_or_default();
+    Ok((identity, applied))
 }
 
 async fn open_postgres(options: PgConnectOptions) -> Result<Db, StoreError> {

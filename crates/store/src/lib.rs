@@ -58,6 +58,7 @@ mod sites;
 mod split_sums;
 mod splits;
 mod sqlite;
+mod sqlite_readers;
 mod targets;
 mod trunk_logins;
 mod trunk_registers;

@@ -6,51 +6,52 @@ use std::time::Duration;
 use ringfence_model::{E164, Timestamp};
 use serde::de::DeserializeOwned;
 use sqlx::postgres::PgRow;
-use sqlx::sqlite::SqliteRow;
 use sqlx::{Column as _, Row as _};
 use uuid::Uuid;
 
 use crate::StoreError;
 
-/// A row of either engine, by the position of its columns.
+/// A row of either engine, by the position of its columns; what is wrong with a value is said in words.
 pub(crate) trait Columns {
     fn name(&self, column: usize) -> String;
-    fn uuid(&self, column: usize) -> Result<Option<Uuid>, sqlx::Error>;
-    fn text(&self, column: usize) -> Result<Option<String>, sqlx::Error>;
-    fn int(&self, column: usize) -> Result<Option<i64>, sqlx::Error>;
-    fn flag(&self, column: usize) -> Result<Option<bool>, sqlx::Error>;
-    fn bytes(&self, column: usize) -> Result<Option<Vec<u8>>, sqlx::Error>;
+    fn uuid(&self, column: usize) -> Result<Option<Uuid>, String>;
+    fn text(&self, column: usize) -> Result<Option<String>, String>;
+    fn int(&self, column: usize) -> Result<Option<i64>, String>;
+    fn flag(&self, column: usize) -> Result<Option<bool>, String>;
+    fn bytes(&self, column: usize) -> Result<Option<Vec<u8>>, String>;
 }
 
-macro_rules! columns_of {
-    ($row:ty) => {
-        impl Columns for $row {
-            fn name(&self, column: usize) -> String {
-                self.columns()
-                    .get(column)
-                    .map_or_else(|| format!("#{column}"), |c| c.name().to_owned())
-            }
-            fn uuid(&self, column: usize) -> Result<Option<Uuid>, sqlx::Error> {
-                self.try_get(column)
-            }
-            fn text(&self, column: usize) -> Result<Option<String>, sqlx::Error> {
-                self.try_get(column)
-            }
-            fn int(&self, column: usize) -> Result<Option<i64>, sqlx::Error> {
-                self.try_get(column)
-            }
-            fn flag(&self, column: usize) -> Result<Option<bool>, sqlx::Error> {
-                self.try_get(column)
-            }
-            fn bytes(&self, column: usize) -> Result<Option<Vec<u8>>, sqlx::Error> {
-                self.try_get(column)
-            }
-        }
-    };
+impl Columns for PgRow {
+    fn name(&self, column: usize) -> String {
+        self.columns()
+            .get(column)
+            .map_or_else(|| format!("#{column}"), |c| c.name().to_owned())
+    }
+
+    fn uuid(&self, column: usize) -> Result<Option<Uuid>, String> {
+        got(self.try_get(column))
+    }
+
+    fn text(&self, column: usize) -> Result<Option<String>, String> {
+        got(self.try_get(column))
+    }
+
+    fn int(&self, column: usize) -> Result<Option<i64>, String> {
+        got(self.try_get(column))
+    }
+
+    fn flag(&self, column: usize) -> Result<Option<bool>, String> {
+        got(self.try_get(column))
+    }
+
+    fn bytes(&self, column: usize) -> Result<Option<Vec<u8>>, String> {
+        got(self.try_get(column))
+    }
 }
 
-columns_of!(SqliteRow);
-columns_of!(PgRow);
+fn got<T>(value: Result<T, sqlx::Error>) -> Result<T, String> {
+    value.map_err(|error| error.to_string())
+}
 
 /// Reads a row's columns one after the other, in the order in which the statement names them.
 pub(crate) struct Reader<'r> {
@@ -194,12 +195,12 @@ impl<'r> Reader<'r> {
 
     fn take<T>(
         &mut self,
-        read: fn(&'r dyn Columns, usize) -> Result<Option<T>, sqlx::Error>,
+        read: fn(&'r dyn Columns, usize) -> Result<Option<T>, String>,
         expected: &'static str,
     ) -> Result<Option<T>, StoreError> {
         let value = read(self.row, self.next);
         self.next += 1;
-        value.map_err(|error| self.bad(expected, &error.to_string()))
+        value.map_err(|error| self.bad(expected, &error))
     }
 
     /// The error for the column that was read last.

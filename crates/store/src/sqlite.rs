@@ -11,7 +11,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, Statement};
 
 use crate::StoreError;
 use crate::db::{PATIENCE, STATEMENTS};
@@ -86,13 +86,21 @@ impl File {
 /// (<https://www.sqlite.org/lang_expr.html#varparam>).
 pub(crate) fn execute(connection: &Connection, sql: &str, args: &[Value]) -> rusqlite::Result<u64> {
     let mut statement = connection.prepare_cached(sql)?;
-    for (number, value) in (1..).zip(args) {
-        let name = format!("${number}");
-        let parameter = statement.parameter_index(&name)?;
-        let parameter = parameter.ok_or(rusqlite::Error::InvalidParameterName(name))?;
+    bind(&mut statement, args)?;
+    Ok(statement.raw_execute()? as u64)
+}
+
+/// Gives a statement its arguments.
+pub(crate) fn bind(statement: &mut Statement<'_>, args: &[Value]) -> rusqlite::Result<()> {
+    for parameter in 1..=statement.parameter_count() {
+        let name = statement.parameter_name(parameter).unwrap_or_default();
+        let number: Option<usize> = name.strip_prefix('$').and_then(|text| text.parse().ok());
+        let value = number
+            .and_then(|number| args.get(number.checked_sub(1)?))
+            .ok_or_else(|| rusqlite::Error::InvalidParameterName(name.to_owned()))?;
         statement.raw_bind_parameter(parameter, value)?;
     }
-    Ok(statement.raw_execute()? as u64)
+    Ok(())
 }
 
 /// Tells the thread that writes the log back when there is enough of it.

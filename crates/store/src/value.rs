@@ -28,40 +28,25 @@ macro_rules! args {
 }
 pub(crate) use args;
 
-/// A statement of one engine with its arguments.
-macro_rules! bound {
-    ($sql:expr, $args:expr) => {{
-        let mut query = sqlx::query($sql);
-        for value in $args {
-            query = match value {
-                $crate::value::Value::Uuid(value) => query.bind(value),
-                $crate::value::Value::Text(value) => query.bind(value),
-                $crate::value::Value::Int(value) => query.bind(value),
-                $crate::value::Value::Flag(value) => query.bind(value),
-                $crate::value::Value::Bytes(value) => query.bind(value),
-            };
-        }
-        query
-    }};
-}
-
-pub(crate) type SqliteQuery = Query<'static, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
 pub(crate) type PostgresQuery = Query<'static, sqlx::Postgres, sqlx::postgres::PgArguments>;
-
-pub(crate) fn sqlite_query(sql: &'static str, args: Vec<Value>) -> SqliteQuery {
-    bound!(sql, args)
-}
 
 /// PostgreSQL has no text with a NUL in it and would refuse the whole statement; what stands for it equals nothing that was
 /// written (<https://www.postgresql.org/docs/current/datatype-character.html>).
 pub(crate) fn postgres_query(sql: &'static str, args: Vec<Value>) -> PostgresQuery {
-    let args = args.into_iter().map(|value| match value {
-        Value::Text(Some(text)) if text.contains('\0') => {
-            Value::Text(Some(text.replace('\0', "\u{fffd}")))
-        }
-        value => value,
-    });
-    bound!(sql, args)
+    let mut query = sqlx::query(sql);
+    for value in args {
+        query = match value {
+            Value::Uuid(value) => query.bind(value),
+            Value::Text(Some(text)) if text.contains('\0') => {
+                query.bind(text.replace('\0', "\u{fffd}"))
+            }
+            Value::Text(value) => query.bind(value),
+            Value::Int(value) => query.bind(value),
+            Value::Flag(value) => query.bind(value),
+            Value::Bytes(value) => query.bind(value),
+        };
+    }
+    query
 }
 
 impl rusqlite::ToSql for Value {

@@ -172,7 +172,7 @@ impl Platform {
         }
         let worth = db.worth(account, call.id).await?;
         let rule = &destination.rule;
-        let called_before = rule.first_only && self.earlier_calls(&call).await? > 0;
+        let called_before = rule.first_only && self.db.earlier_calls(&call, 1).await? > 0;
         let known = CallKnown {
             call: &call,
             visit: visit.as_ref(),

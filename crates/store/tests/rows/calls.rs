@@ -20,6 +20,7 @@ on_both_engines! {
     a_filter_that_fits_no_call_finds_none
     digits_of_many_callers_find_the_same_as_those_of_few
     letters_that_mean_something_to_like_stand_for_themselves
+    earlier_calls_are_those_of_the_same_caller_to_the_same_account
 }
 
 async fn begin(world: &World, call: &Call) {
@@ -510,4 +511,29 @@ async fn letters_that_mean_something_to_like_stand_for_themselves(world: World) 
         };
         assert_eq!(count(&world, &tenant, filter).await, expected, "{text}");
     }
+}
+
+async fn earlier_calls_are_those_of_the_same_caller_to_the_same_account(world: World) {
+    let (here, elsewhere) = (world.tenant(1).await, world.tenant(2).await);
+    let by = |tenant: &Tenant, seconds, from| Call {
+        caller: from,
+        ..world.call(tenant, at(seconds))
+    };
+    let last = by(&here, 9, Some(caller(1)));
+    let withheld = by(&here, 9, None);
+    for call in [
+        by(&here, 1, Some(caller(1))),
+        by(&here, 2, Some(caller(1))),
+        by(&here, 3, Some(caller(2))),
+        by(&here, 4, None),
+        by(&here, 10, Some(caller(1))),
+        by(&elsewhere, 5, Some(caller(1))),
+        last.clone(),
+        withheld.clone(),
+    ] {
+        begin(&world, &call).await;
+    }
+    assert_eq!(world.db.earlier_calls(&last, 99).await.unwrap(), 2);
+    assert_eq!(world.db.earlier_calls(&last, 1).await.unwrap(), 1);
+    assert_eq!(world.db.earlier_calls(&withheld, 99).await.unwrap(), 0);
 }

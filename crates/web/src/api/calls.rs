@@ -388,7 +388,7 @@ pub(super) struct CallStoryView {
     plan: Option<String>,
     trunk: Option<String>,
     /// Calls of the same caller before this one, at most 99.
-    earlier_calls: usize,
+    earlier_calls: u64,
     legs: Vec<LegView>,
     events: Vec<EventView>,
     visit: Option<VisitView>,

@@ -227,7 +227,7 @@ fn facts(story: &CallStory, account: &Account) -> Vec<Pair> {
             value: length(to.since(from)),
         });
     }
-    let earlier = match story.earlier_calls as u64 {
+    let earlier = match story.earlier_calls {
         0 if call.caller.is_none() => "cannot be told".into(),
         0 => "first call".into(),
         many if many >= 99 => "99 or more before".into(),
