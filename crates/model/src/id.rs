@@ -106,6 +106,8 @@ identifiers! {
     NumberOrderId;
     /// A place at a platform that is told of conversions.
     ConversionDestinationId;
+    /// A report that is kept under a name.
+    SavedReportId;
 }
 
 fn version_7(now: Timestamp, random: u128) -> Uuid {

@@ -22,6 +22,7 @@ mod plan;
 mod pool_rule;
 mod records;
 mod rights;
+mod saved_report;
 mod second_factor;
 mod server;
 mod split;
@@ -53,8 +54,8 @@ pub use hours::{Date, HourRange, HourRangeError, Hours, Week};
 pub use id::{
     AccountId, ApiKeyId, AuditId, CallId, CarrierId, CaseId, ConversionDestinationId, DeliveryId,
     EvidenceId, HostId, IdError, InvitationId, LeaseId, LegId, NumberId, NumberOrderId, PlanId,
-    PoolId, RecordingId, ServerId, SessionId, SiteId, TargetGroupId, TargetId, TrunkId, UserId,
-    VisitEventId, VisitId, VisitorId, WebhookId,
+    PoolId, RecordingId, SavedReportId, ServerId, SessionId, SiteId, TargetGroupId, TargetId,
+    TrunkId, UserId, VisitEventId, VisitId, VisitorId, WebhookId,
 };
 pub use number::{E164, NumberError, masked};
 pub use page_look::{LookOutcome, LookedPage, PageLook, PageView};
@@ -67,6 +68,7 @@ pub use records::{
     Session, Site, Target, TargetGroup, TargetGroupMember, TrackingNumber, Trunk, User,
 };
 pub use rights::Right;
+pub use saved_report::{QuestionError, RelativeSpan, ReportQuestion, ReportSpan, SavedReport};
 pub use second_factor::{PendingSignIn, SecondFactor};
 pub use server::Server;
 pub use split::Split;

@@ -33,6 +33,7 @@ pub mod prompts;
 mod registering;
 pub mod reports;
 pub mod retention;
+pub mod saved_reports;
 pub mod secrets;
 pub mod segments;
 pub mod servers;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use futures::future::BoxFuture;
 use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
-use ringfence_model::{Account, Split, Timestamp};
+use ringfence_model::{Account, ReportQuestion, ReportSpan, Split, Timestamp};
 pub use ringfence_store::SplitCount;
 use ringfence_store::{CallFilter, Offsets, StoreError};
 
@@ -48,11 +48,18 @@ impl Days {
         Ok(Self { first, last })
     }
 
-    /// The last thirty days, today with them.
-    pub fn last_thirty(account: &Account, now: Timestamp) -> Self {
-        let last = now.to_jiff().to_zoned(zone_of(account)).date();
-        let first = last.saturating_sub(jiff::Span::new().days(29));
-        Self { first, last }
+    /// Those of a span at `now`, as the account counts its days.
+    ///
+    /// # Errors
+    /// [`DaysError`] for days that are always the same and too many.
+    pub fn of(span: ReportSpan, account: &Account, now: Timestamp) -> Result<Self, DaysError> {
+        let (first, last) = match span {
+            ReportSpan::Relative(span) => {
+                span.days(now.to_jiff().to_zoned(zone_of(account)).date())
+            }
+            ReportSpan::Days { first, last } => (first, last),
+        };
+        Self::new(first, last)
     }
 
     /// The first of them.
@@ -96,6 +103,16 @@ pub struct SplitReport {
     pub all: SplitCount,
     /// There are more rows than a report has.
     pub cut: bool,
+}
+
+/// Which calls a question is about, but for its days.
+pub fn filter_of(question: &ReportQuestion) -> CallFilter {
+    CallFilter {
+        disposition: question.outcome,
+        source: question.source.clone(),
+        number: question.number,
+        ..CallFilter::default()
+    }
 }
 
 impl Platform {

@@ -50,6 +50,7 @@ mod record;
 mod reports;
 mod retention;
 mod row;
+mod saved_reports;
 mod second_factors;
 mod segment;
 mod segments;

@@ -54,6 +54,7 @@ migrations! {
     61 "0061_account_freezes",
     63 "0063_second_factors",
     64 "0064_number_changes",
+    65 "0065_saved_reports",
 }
 
 /// Of every migration's text, for both engines.

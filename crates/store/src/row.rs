@@ -157,9 +157,17 @@ impl<'r> Reader<'r> {
 
     /// An IP address with a port.
     pub fn address(&mut self) -> Result<SocketAddr, StoreError> {
+        self.parsed("an address and a port", |text| text.parse().ok())
+    }
+
+    /// What is written as text and read back from it.
+    pub fn parsed<T>(
+        &mut self,
+        expected: &'static str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<T, StoreError> {
         let text = self.text()?;
-        text.parse()
-            .map_err(|_| self.bad("an address and a port", &text))
+        parse(&text).ok_or_else(|| self.bad(expected, &text))
     }
 
     pub fn e164(&mut self) -> Result<E164, StoreError> {

@@ -101,6 +101,14 @@ function copying() {
   }
 }
 
+// Days that are typed go before a span that was chosen.
+
+function days() {
+  for (const field of $$('.report-form input[type="date"]')) {
+    field.addEventListener('input', () => { $('#span').value = ''; });
+  }
+}
+
 // Keys: j and k walk through a table, Enter opens, / searches, Escape closes menus.
 
 function keys() {
@@ -480,6 +488,7 @@ async function player(box) {
 writeTimes();
 themes();
 copying();
+days();
 keys();
 charts();
 live();

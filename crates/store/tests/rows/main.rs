@@ -35,6 +35,7 @@ mod pool_rules;
 mod profiles;
 mod reports;
 mod retention;
+mod saved_reports;
 mod second_factors;
 mod servers;
 mod sites;

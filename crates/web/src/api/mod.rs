@@ -14,6 +14,7 @@ mod guard;
 mod numbers;
 mod problem;
 mod reports;
+mod saved_reports;
 mod sites;
 mod splits;
 mod transfer;
@@ -94,6 +95,8 @@ fn resources() -> OpenApiRouter<Api> {
         .routes(routes!(sites::check_host))
         .routes(routes!(reports::overview))
         .routes(routes!(splits::calls))
+        .routes(routes!(saved_reports::list, saved_reports::add))
+        .routes(routes!(saved_reports::remove))
         .routes(routes!(audit::list))
         .routes(routes!(webhooks::list, webhooks::add))
         .routes(routes!(webhooks::show, webhooks::change, webhooks::remove))

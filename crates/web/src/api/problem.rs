@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use ringfence_platform::api_keys::ApiKeyError;
 use ringfence_platform::call_log::{RecordingError, StoreError};
 use ringfence_platform::calls::PutThroughError;
+use ringfence_platform::saved_reports::SavedReportError;
 use ringfence_platform::sites::SiteError;
 use ringfence_platform::webhooks::WebhookError;
 use serde::Serialize;
@@ -199,6 +200,21 @@ impl From<ApiKeyError> for ApiProblem {
             ApiKeyError::NotFound => Self::NotFound,
             ApiKeyError::TooMany => Self::Conflict(error.to_string()),
             ApiKeyError::Name(_) | ApiKeyError::NoLife => Self::BadRequest(error.to_string()),
+        }
+    }
+}
+
+impl From<SavedReportError> for ApiProblem {
+    fn from(error: SavedReportError) -> Self {
+        match error {
+            SavedReportError::Store(error) => error.into(),
+            SavedReportError::NotFound => Self::NotFound,
+            SavedReportError::TooMany | SavedReportError::NameTaken(_) => {
+                Self::Conflict(error.to_string())
+            }
+            SavedReportError::Name(_) | SavedReportError::Question(_) => {
+                Self::BadRequest(error.to_string())
+            }
         }
     }
 }

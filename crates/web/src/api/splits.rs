@@ -3,10 +3,10 @@
 use axum::Json;
 use axum::extract::State;
 use jiff::civil::Date;
-use ringfence_model::{Money, NumberId, Split};
+use ringfence_model::{Money, NumberId, RelativeSpan, ReportSpan, Split};
 use ringfence_platform::call_log::CallFilter;
 use ringfence_platform::now;
-use ringfence_platform::splits::{Days, SplitCount};
+use ringfence_platform::splits::{Days, DaysError, SplitCount};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -27,6 +27,9 @@ pub(super) struct SplitQuery {
     by: Option<String>,
     /// Another of these.
     and: Option<String>,
+    /// `yesterday`, `last_7_days`, `last_30_days`, `last_90_days`, `last_week`, `this_month` or `last_month`, as the account
+    /// counts its days; goes before `from` and `to`.
+    span: Option<String>,
     /// The first day, in the account's zone: `2026-11-01`. Without it the last thirty days are taken.
     #[param(format = Date)]
     from: Option<String>,
@@ -99,12 +102,15 @@ pub(super) async fn calls(
         .map(|word| split("and", word))
         .transpose()?;
     let split = (one.unwrap_or(Split::Source), other);
-    let usual = Days::last_thirty(account, now());
-    let days = Days::new(
-        date("from", query.from.as_deref(), usual.first())?,
-        date("to", query.to.as_deref(), usual.last())?,
-    );
-    let days = days.map_err(|error| ApiProblem::BadRequest(error.to_string()))?;
+    let refused = |error: DaysError| ApiProblem::BadRequest(error.to_string());
+    let span = query.span.as_deref().map(relative).transpose()?;
+    let usual = span.unwrap_or(RelativeSpan::LastThirtyDays);
+    let mut days = Days::of(ReportSpan::Relative(usual), account, now()).map_err(refused)?;
+    if span.is_none() {
+        let first = date("from", query.from.as_deref(), days.first())?;
+        let last = date("to", query.to.as_deref(), days.last())?;
+        days = Days::new(first, last).map_err(refused)?;
+    }
     let disposition = query.disposition.as_deref().map(disposition_of);
     let filter = CallFilter {
         disposition: disposition.transpose()?,
@@ -126,6 +132,14 @@ pub(super) async fn calls(
         all: view(report.all, split, money),
         cut: report.cut,
     }))
+}
+
+fn relative(word: &str) -> Result<RelativeSpan, ApiProblem> {
+    RelativeSpan::from_word(word).ok_or_else(|| {
+        let words: Vec<_> = RelativeSpan::ALL.iter().map(|one| one.as_str()).collect();
+        let expected = words.join(", ");
+        ApiProblem::BadRequest(format!("span: expected one of {expected}, got {word:?}"))
+    })
 }
 
 fn split(name: &str, word: &str) -> Result<Split, ApiProblem> {

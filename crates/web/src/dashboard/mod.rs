@@ -42,7 +42,10 @@ mod plans;
 mod pool_forms;
 mod pools;
 mod recording;
+mod report_rows;
 mod reports;
+mod saved_report;
+mod saved_reports;
 mod second_factor;
 mod session;
 mod sign_in;
@@ -123,6 +126,7 @@ pub(crate) fn router(platform: Arc<Platform>) -> Router {
         .route("/calls.csv", get(calls::download))
         .route("/reports", get(reports::show))
         .route("/reports.csv", get(reports::download))
+        .merge(saved())
         .route("/calls/{call}", get(call::show))
         .route("/calls/{call}/worth", post(worth::save))
         .route(
@@ -178,6 +182,17 @@ pub(crate) fn router(platform: Arc<Platform>) -> Router {
         .layer(middleware::from_fn_with_state(app.clone(), guard::guard))
         .layer(CompressionLayer::new().compress_when(compressed))
         .with_state(app)
+}
+
+/// Reports that are kept under names.
+fn saved() -> Router<App> {
+    Router::new()
+        .route("/reports/saved", post(saved_reports::save))
+        .route(
+            "/reports/saved/{report}",
+            get(saved_report::show).post(saved_report::rename),
+        )
+        .route("/reports/saved/{report}/remove", post(saved_report::remove))
 }
 
 /// Advertising platforms that are told of calls.

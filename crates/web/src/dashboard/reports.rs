@@ -1,25 +1,24 @@
 //! Reports: calls split by what one asks about, a property or two. The report is its URL.
 
-use std::fmt::Write as _;
-
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use jiff::civil::Date;
-use ringfence_model::{Account, Disposition, Money, NumberId, Split};
-use ringfence_platform::call_log::CallFilter;
+use ringfence_model::{
+    Account, Disposition, NumberId, RelativeSpan, ReportQuestion, ReportSpan, Split,
+};
 use ringfence_platform::now;
-use ringfence_platform::reports::percent;
-use ringfence_platform::splits::{Days, SplitCount, SplitReport};
+use ringfence_platform::splits::{Days, SplitReport, filter_of};
 use serde::Deserialize;
 
 use super::App;
-use super::page::{Problem, Shell, encoded, render};
+use super::page::{Problem, Shell, render};
+use super::report_rows::{Row, file, file_name, lead, most_calls, named, view};
+use super::saved_reports::{Done, Saved};
 use super::session::Reader;
-use super::split_words::{columns_of, property_name, shown};
-use super::words::{count, length, state_of};
-use crate::call_table::{inert, table};
+use super::split_words::{columns_of, property_name, span_name};
+use super::words::{capital, count, state_of};
 
 /// Rows of the page; the file has all.
 const SHOWN: usize = 200;
@@ -50,6 +49,7 @@ const USUAL: [(&str, Split, Option<Split>); 6] = [
 pub(super) struct Asked {
     by: String,
     and: String,
+    span: String,
     from: String,
     to: String,
     outcome: String,
@@ -58,69 +58,75 @@ pub(super) struct Asked {
 }
 
 /// What is asked for, as it was understood.
-struct Wish {
-    one: Split,
-    other: Option<Split>,
-    days: Days,
-    filter: CallFilter,
-    wrong: Option<String>,
+pub(super) struct Wish {
+    pub(super) question: ReportQuestion,
+    pub(super) days: Days,
+    pub(super) wrong: Option<String>,
 }
 
 impl Asked {
     fn wish(&self, account: &Account) -> Wish {
-        let one = Split::from_word(&self.by).unwrap_or(Split::Source);
-        let usual = Days::last_thirty(account, now());
-        let date = |text: &str, or: Date| text.parse::<Date>().unwrap_or(or);
-        let days = Days::new(
-            date(&self.from, usual.first()),
-            date(&self.to, usual.last()),
-        );
-        let (days, wrong) = match days {
-            Ok(days) => (days, None),
-            Err(error) => (usual, Some(super::words::capital(&error.to_string()))),
+        let usual = ReportQuestion::default();
+        let by = Split::from_word(&self.by).unwrap_or(usual.by);
+        let question = ReportQuestion {
+            by,
+            and: Split::from_word(&self.and).filter(|and| *and != by),
+            span: self.span(account),
+            outcome: Disposition::from_word(&self.outcome),
+            source: Some(self.source.clone()).filter(|source| !source.is_empty()),
+            number: self.number.parse::<NumberId>().ok(),
         };
-        Wish {
-            one,
-            other: Split::from_word(&self.and).filter(|other| *other != one),
-            days,
-            filter: CallFilter {
-                disposition: Disposition::from_word(&self.outcome),
-                source: Some(self.source.clone()).filter(|source| !source.is_empty()),
-                number: self.number.parse::<NumberId>().ok(),
-                ..CallFilter::default()
-            },
-            wrong,
+        Wish::of(question, account)
+    }
+
+    fn span(&self, account: &Account) -> ReportSpan {
+        let usual = ReportQuestion::default().span;
+        if let Some(span) = RelativeSpan::from_word(&self.span) {
+            return ReportSpan::Relative(span);
+        }
+        let day = |text: &str| text.parse::<Date>().ok();
+        let (first, last) = (day(&self.from), day(&self.to));
+        let Ok(days) = Days::of(usual, account, now()) else {
+            return usual;
+        };
+        if first.is_none() && last.is_none() {
+            return usual;
+        }
+        ReportSpan::Days {
+            first: first.unwrap_or(days.first()),
+            last: last.unwrap_or(days.last()),
         }
     }
 }
 
 impl Wish {
-    /// The same report, or its file.
-    fn href(&self, page: &str, one: Split, other: Option<Split>) -> String {
-        let mut href = format!(
-            "{page}?by={}&and={}&from={}&to={}",
-            one.as_str(),
-            other.map_or("", Split::as_str),
-            self.days.first(),
-            self.days.last(),
-        );
-        let filters = [
-            (
-                "outcome",
-                self.filter.disposition.map(|one| one.as_str().to_owned()),
-            ),
-            ("source", self.filter.source.clone()),
-            (
-                "number",
-                self.filter.number.map(|number| number.to_string()),
-            ),
-        ];
-        for (name, value) in filters {
-            if let Some(value) = value {
-                let _ = write!(href, "&{name}={}", encoded(&value));
+    /// A question with its days of now; days of which no report can be made are the usual ones, and that is said.
+    pub(super) fn of(mut question: ReportQuestion, account: &Account) -> Self {
+        let usual = ReportQuestion::default().span;
+        match Days::of(question.span, account, now()) {
+            Ok(days) => Self {
+                question,
+                days,
+                wrong: None,
+            },
+            Err(error) => {
+                question.span = usual;
+                Self {
+                    wrong: Some(capital(&error.to_string())),
+                    ..Self::of(question, account)
+                }
             }
         }
-        href
+    }
+
+    /// The same split by something else.
+    fn split_by(&self, by: Split, and: Option<Split>) -> String {
+        let question = ReportQuestion {
+            by,
+            and,
+            ..self.question.clone()
+        };
+        format!("/reports?{}", question.query())
     }
 }
 
@@ -134,19 +140,6 @@ struct Usual {
     word: &'static str,
     href: String,
     current: bool,
-}
-
-struct Row {
-    one: String,
-    other: String,
-    calls: String,
-    width: u64,
-    answered: Option<u64>,
-    missed: String,
-    talk: String,
-    qualified: String,
-    converted: String,
-    value: String,
 }
 
 /// A cell of the two properties together.
@@ -172,10 +165,12 @@ struct Cross {
 struct ReportsPage {
     shell: Shell,
     lead: String,
+    notice: Option<&'static str>,
     wrong: Option<String>,
     usual: Vec<Usual>,
     by: Vec<Choice>,
     and: Vec<Choice>,
+    spans: Vec<Choice>,
     from: String,
     to: String,
     outcomes: Vec<Choice>,
@@ -189,62 +184,89 @@ struct ReportsPage {
     all: Option<Row>,
     left_out: Option<String>,
     file: Option<String>,
+    /// The question, for the form that saves it.
+    query: String,
+    saving: Saving,
+    saved: Vec<Saved>,
+}
+
+/// The form that saves a report, as it was sent when it failed.
+#[derive(Default)]
+pub(super) struct Saving {
+    pub(super) name: String,
+    pub(super) wrong: Option<String>,
 }
 
 pub(super) async fn show(
     State(app): State<App>,
     Query(asked): Query<Asked>,
+    Query(done): Query<Done>,
     reader: Reader,
 ) -> Result<Response, Problem> {
+    let wish = asked.wish(&reader.viewer.account);
+    page(&app, &reader, wish, done.notice(), Saving::default()).await
+}
+
+/// The page with a report on it.
+pub(super) async fn page(
+    app: &App,
+    reader: &Reader,
+    wish: Wish,
+    notice: Option<&'static str>,
+    saving: Saving,
+) -> Result<Response, Problem> {
     let account = &reader.viewer.account;
-    let wish = asked.wish(account);
-    let split = (wish.one, wish.other);
+    let question = &wish.question;
+    let split = (question.by, question.and);
+    let filter = filter_of(question);
     let report = app
         .platform
-        .split(account, wish.days, split, &wish.filter)
+        .split(account, wish.days, split, &filter)
         .await?;
     let sources = app
         .platform
         .source_names(account, now(), MOST_SOURCES)
         .await?;
     let may_export = reader.viewer.may(ringfence_model::Right::Export);
-    let most = report.rows.iter().map(|row| row.calls).max().unwrap_or(1);
+    let saved = app.platform.saved_reports(account.id).await?;
+    let most = most_calls(&report);
     let rows = report.rows.iter().take(SHOWN);
     let left = report.rows.len().saturating_sub(SHOWN);
+    let query = question.query();
     render(&ReportsPage {
-        shell: Shell::new(&app, &reader, "reports"),
-        lead: format!(
-            "{} from {} to {}.",
-            super::words::counted(report.all.calls, "call", "calls"),
-            wish.days.first().strftime("%-d %b %Y"),
-            wish.days.last().strftime("%-d %b %Y"),
-        ),
+        shell: Shell::of_list(app, reader, "reports", "/reports"),
+        lead: lead(report.all.calls, wish.days),
+        notice,
         usual: USUAL
             .iter()
             .map(|&(word, one, other)| Usual {
                 word,
-                href: wish.href("/reports", one, other),
+                href: wish.split_by(one, other),
                 current: split == (one, other),
             })
             .collect(),
-        by: properties(Some(wish.one)).collect(),
+        by: properties(Some(question.by)).collect(),
         and: std::iter::once(Choice {
             word: String::new(),
             name: "Nothing else".into(),
-            chosen: wish.other.is_none(),
+            chosen: question.and.is_none(),
         })
-        .chain(properties(wish.other))
+        .chain(properties(question.and))
         .collect(),
+        spans: spans(question.span),
         from: wish.days.first().to_string(),
         to: wish.days.last().to_string(),
-        outcomes: outcomes(wish.filter.disposition),
-        sources: source_choices(&sources, wish.filter.source.as_deref()),
-        number: asked.number.clone(),
-        one_name: property_name(wish.one),
-        other_name: wish.other.map(property_name),
-        cross: wish
-            .other
-            .and_then(|other| cross(&report, wish.one, other, account)),
+        outcomes: outcomes(question.outcome),
+        sources: source_choices(&sources, question.source.as_deref()),
+        number: question
+            .number
+            .map(|number| number.to_string())
+            .unwrap_or_default(),
+        one_name: property_name(question.by),
+        other_name: question.and.map(property_name),
+        cross: question
+            .and
+            .and_then(|other| cross(&report, question.by, other, account)),
         rows: rows.map(|row| view(row, split, most, account)).collect(),
         all: (report.rows.len() > 1).then(|| view(&report.all, split, most, account)),
         left_out: (left > 0 || report.cut).then(|| {
@@ -254,8 +276,13 @@ pub(super) async fn show(
                 count(report.rows.len() as u64)
             )
         }),
-        file: (may_export && report.all.calls > 0)
-            .then(|| wish.href("/reports.csv", wish.one, wish.other)),
+        file: (may_export && report.all.calls > 0).then(|| format!("/reports.csv?{query}")),
+        saved: saved
+            .iter()
+            .map(|report| Saved::of(report, reader, &query, may_export))
+            .collect(),
+        query,
+        saving,
         wrong: wish.wrong,
     })
 }
@@ -267,49 +294,18 @@ pub(super) async fn download(
     reader: Reader,
 ) -> Result<Response, Problem> {
     let account = &reader.viewer.account;
-    let wish = asked.wish(account);
-    let split = (wish.one, wish.other);
+    let Wish { question, days, .. } = asked.wish(account);
     let report = app
         .platform
-        .split(account, wish.days, split, &wish.filter)
+        .split(
+            account,
+            days,
+            (question.by, question.and),
+            &filter_of(&question),
+        )
         .await?;
-    let money = Money::of(account);
-    let head = [
-        wish.one.as_str(),
-        wish.other.map_or("", Split::as_str),
-        "calls",
-        "answered",
-        "missed",
-        "talk_seconds",
-        "qualified",
-        "converted",
-        "value",
-        "currency",
-    ];
-    let lines = report.rows.iter().map(|row| {
-        let text = |split: Split, text: &Option<String>| {
-            text.as_ref()
-                .map(|text| inert(shown(split, text, None)))
-                .unwrap_or_default()
-        };
-        [
-            text(wish.one, &row.one),
-            wish.other
-                .map(|other| text(other, &row.other))
-                .unwrap_or_default(),
-            row.calls.to_string(),
-            row.answered.to_string(),
-            row.missed.to_string(),
-            (row.talk / 1_000_000).to_string(),
-            row.qualified.to_string(),
-            row.converted.to_string(),
-            money.plain(row.value),
-            money.code().to_owned(),
-        ]
-    });
-    let octets = table(std::iter::once(head.map(str::to_owned)).chain(lines))
-        .map_err(|error| Problem::Broken(error.to_string()))?;
-    let file = format!("report-{}-{}.csv", wish.days.first(), wish.days.last());
+    let octets =
+        file(&question, &report, account).map_err(|error| Problem::Broken(error.to_string()))?;
     let headers = [
         (
             header::CONTENT_TYPE,
@@ -317,7 +313,7 @@ pub(super) async fn download(
         ),
         (
             header::CONTENT_DISPOSITION,
-            format!("attachment; filename=\"{file}\""),
+            format!("attachment; filename=\"{}\"", file_name(days)),
         ),
         (header::CACHE_CONTROL, "private, no-store".to_owned()),
     ];
@@ -330,6 +326,16 @@ fn properties(chosen: Option<Split>) -> impl Iterator<Item = Choice> {
         name: property_name(*split).to_owned(),
         chosen: chosen == Some(*split),
     })
+}
+
+fn spans(chosen: ReportSpan) -> Vec<Choice> {
+    let each = RelativeSpan::ALL.iter().map(|span| Choice {
+        word: span.as_str().to_owned(),
+        name: capital(span_name(*span)),
+        chosen: chosen == ReportSpan::Relative(*span),
+    });
+    let fixed = matches!(chosen, ReportSpan::Days { .. });
+    any("As given beside", fixed).chain(each).collect()
 }
 
 fn outcomes(chosen: Option<Disposition>) -> Vec<Choice> {
@@ -358,43 +364,6 @@ fn any(name: &str, chosen: bool) -> std::iter::Once<Choice> {
         name: name.to_owned(),
         chosen,
     })
-}
-
-fn view(
-    row: &SplitCount,
-    (one, other): (Split, Option<Split>),
-    most: u64,
-    account: &Account,
-) -> Row {
-    let name = |split: Split, text: &Option<String>| named(split, text.as_deref(), account);
-    let talk = u64::try_from(row.talk).unwrap_or_default() / 1_000_000;
-    Row {
-        one: name(one, &row.one),
-        other: other
-            .map(|other| name(other, &row.other))
-            .unwrap_or_default(),
-        calls: count(row.calls),
-        width: percent(row.calls, most).unwrap_or(0).clamp(1, 100),
-        answered: percent(row.answered, row.calls),
-        missed: count(row.missed),
-        talk: match talk.checked_div(row.answered) {
-            Some(mean) => length(std::time::Duration::from_secs(mean)),
-            None => "–".into(),
-        },
-        qualified: count(row.qualified),
-        converted: count(row.converted),
-        value: match row.value {
-            0 => String::new(),
-            value => Money::of(account).shown(value).to_string(),
-        },
-    }
-}
-
-fn named(split: Split, text: Option<&str>, account: &Account) -> String {
-    match text {
-        Some(text) => shown(split, text, Some(account)),
-        None => super::split_words::nothing_of(split).to_owned(),
-    }
 }
 
 /// One property by the other, where the other has few values: `None` elsewhere, and without rows.

@@ -1,7 +1,11 @@
 //! Properties of calls and what they have of them, in words.
 
+use std::fmt::Write as _;
+
 use jiff::civil::date;
-use ringfence_model::{Account, Disposition, E164, Lead, Split};
+use ringfence_model::{
+    Account, Disposition, E164, Lead, RelativeSpan, ReportQuestion, ReportSpan, Split,
+};
 
 use super::words::{phone, state_of};
 use super::worth::lead_name;
@@ -33,6 +37,53 @@ pub(super) const fn property_name(split: Split) -> &'static str {
         Split::Weekday => "Weekday",
         Split::Hour => "Hour",
     }
+}
+
+/// What people call days that move with today.
+pub(super) const fn span_name(span: RelativeSpan) -> &'static str {
+    match span {
+        RelativeSpan::Yesterday => "yesterday",
+        RelativeSpan::LastSevenDays => "last 7 days",
+        RelativeSpan::LastThirtyDays => "last 30 days",
+        RelativeSpan::LastNinetyDays => "last 90 days",
+        RelativeSpan::LastWeek => "last week",
+        RelativeSpan::ThisMonth => "this month",
+        RelativeSpan::LastMonth => "last month",
+    }
+}
+
+/// What a report asks: `Source and campaign, last 7 days, missed calls from Google Ads`.
+pub(super) fn asked_in_words(question: &ReportQuestion) -> String {
+    let mut words = property_name(question.by).to_owned();
+    if let Some(and) = question.and {
+        let _ = write!(words, " and {}", lower(property_name(and)));
+    }
+    match question.span {
+        ReportSpan::Relative(span) => {
+            let _ = write!(words, ", {}", span_name(span));
+        }
+        ReportSpan::Days { first, last } => {
+            let day = |day: jiff::civil::Date| day.strftime("%-d %b %Y").to_string();
+            let _ = write!(words, ", {} to {}", day(first), day(last));
+        }
+    }
+    let outcome = question
+        .outcome
+        .map(|one| lower(state_of(Some(one)).word) + " ");
+    if outcome.is_some() || question.source.is_some() || question.number.is_some() {
+        let _ = write!(words, ", {}calls", outcome.unwrap_or_default());
+    }
+    if let Some(source) = &question.source {
+        let _ = write!(words, " from {source}");
+    }
+    if question.number.is_some() {
+        words.push_str(" to one number");
+    }
+    words
+}
+
+fn lower(word: &str) -> String {
+    word.to_lowercase()
 }
 
 /// What stands where a call has nothing of a property.
@@ -106,6 +157,19 @@ pub(super) fn columns_of(split: Split) -> Option<Vec<Option<String>>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_question_reads_as_words() {
+        let words = |query: &str| asked_in_words(&ReportQuestion::parse(query).unwrap());
+        assert_eq!(words(""), "Source, last 30 days");
+        let long =
+            "by=weekday&and=hour&from=2026-11-01&to=2026-11-30&outcome=missed&source=Google+Ads";
+        assert_eq!(
+            words(long),
+            "Weekday and hour, 1 Nov 2026 to 30 Nov 2026, missed calls from Google Ads"
+        );
+        assert_eq!(words("source=X"), "Source, last 30 days, calls from X");
+    }
 
     #[test]
     fn times_are_in_words() {

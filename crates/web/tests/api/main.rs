@@ -6,6 +6,7 @@ mod calls;
 mod conversions;
 mod erasures;
 mod keys;
+mod saved_reports;
 mod sites;
 mod strangers;
 mod transfers;

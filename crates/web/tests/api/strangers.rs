@@ -35,6 +35,10 @@ async fn no_endpoint_shows_or_changes_another_accounts_rows(engine: Engine) {
     let (status, destination) = own.post("/v1/conversions", &new).await;
     assert_eq!(status, 201, "{destination}");
     let place = format!("/v1/conversions/{}", destination["id"].as_str().unwrap());
+    let (status, report) = own
+        .post("/v1/reports/saved", &json!({"name": "Ours"}))
+        .await;
+    assert_eq!(status, 201, "{report}");
     let again = over(&world).await;
     let told_calls = own.get(&format!("{place}/calls")).await;
     let conversion = told_calls["items"][0]["id"].as_str().unwrap();
@@ -51,6 +55,7 @@ async fn no_endpoint_shows_or_changes_another_accounts_rows(engine: Engine) {
         ("{delivery}", told["id"].as_str().unwrap()),
         ("{destination}", destination["id"].as_str().unwrap()),
         ("{conversion}", conversion),
+        ("{report}", report["id"].as_str().unwrap()),
         ("{call}", call.as_str()),
         ("{visit}", story["visit"]["id"].as_str().unwrap()),
         ("{site}", site),
@@ -102,6 +107,7 @@ async fn no_endpoint_shows_or_changes_another_accounts_rows(engine: Engine) {
     assert!(asked > 9, "{asked}");
     assert_eq!(own.get("/v1/sites").await, sites, "nothing was changed");
     assert_eq!(own.get("/v1/webhooks").await, webhooks);
+    assert_eq!(own.get("/v1/reports/saved").await, json!([report]));
     assert_eq!(own.get(&place).await, destination, "nor there");
     assert_eq!(own.get(&format!("{place}/calls")).await, told_calls);
     let after = format!("/v1/webhooks/{webhook}/deliveries");

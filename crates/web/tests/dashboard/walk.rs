@@ -65,6 +65,8 @@ impl Known {
         let destination = unopened(account);
         let added = platform.db.add_conversion_destination(&destination);
         added.await.unwrap();
+        let report = platform.save_report(account, "Ann Porter's", "", now());
+        let report = report.await.unwrap();
         let again = world.call_again().await;
         let ended = Write::CallEnded {
             account,
@@ -107,6 +109,7 @@ impl Known {
                 ("{delivery}", delivery.to_string()),
                 ("{destination}", destination.id.to_string()),
                 ("{conversion}", conversion.to_string()),
+                ("{report}", report.id.to_string()),
             ],
         }
     }
@@ -228,7 +231,10 @@ async fn digest(world: &World) -> String {
     for user in &mut users {
         user.last_sign_in_at = None;
     }
-    let deliveries = platform.webhooks(account).await.unwrap();
+    let deliveries = (
+        platform.webhooks(account).await.unwrap(),
+        platform.saved_reports(account).await.unwrap(),
+    );
     let factors = (
         platform.people_with_second_factor(account).await.unwrap(),
         platform
