@@ -19,6 +19,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("npm", "npm"),
     ("psql", "postgresql-client"),
     ("redis-server", "redis-server"),
+    ("aiosmtpd", "python3-aiosmtpd"),
 ];
 
 /// Debian keeps the server's programs away from the search path, a folder for each version.

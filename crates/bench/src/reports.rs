@@ -551,6 +551,7 @@ async fn export(db: &Db, year: &Year) -> anyhow::Result<File> {
         late_call_window: Duration::from_hours(1),
         carriers: ringfence_platform::carriers::CarrierUrls::default(),
         conversions: ringfence_platform::conversions::ConversionUrls::default(),
+        mail: None,
         fence: ringfence_platform::fence::FenceSettings::default(),
     };
     let outbound = Outbound::new(OutboundPolicy::default());

@@ -183,6 +183,7 @@ impl Server {
             late_call_window: Duration::from_hours(1),
             carriers: ringfence_platform::carriers::CarrierUrls::default(),
             conversions: ringfence_platform::conversions::ConversionUrls::default(),
+            mail: None,
             // Its page is nowhere: what is measured is the answer, not the look that went before it.
             fence: ringfence_platform::fence::FenceSettings {
                 look_at_pages: false,

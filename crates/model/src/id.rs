@@ -108,6 +108,8 @@ identifiers! {
     ConversionDestinationId;
     /// A report that is kept under a name.
     SavedReportId;
+    /// One mail to one user.
+    MailId;
 }
 
 fn version_7(now: Timestamp, random: u128) -> Uuid {

@@ -21,6 +21,7 @@ mod phone;
 mod plan;
 mod pool_rule;
 mod records;
+mod report_mail;
 mod rights;
 mod saved_report;
 mod second_factor;
@@ -53,9 +54,9 @@ pub use erasure::{Erased, ErasedBy, Whose};
 pub use hours::{Date, HourRange, HourRangeError, Hours, Week};
 pub use id::{
     AccountId, ApiKeyId, AuditId, CallId, CarrierId, CaseId, ConversionDestinationId, DeliveryId,
-    EvidenceId, HostId, IdError, InvitationId, LeaseId, LegId, NumberId, NumberOrderId, PlanId,
-    PoolId, RecordingId, SavedReportId, ServerId, SessionId, SiteId, TargetGroupId, TargetId,
-    TrunkId, UserId, VisitEventId, VisitId, VisitorId, WebhookId,
+    EvidenceId, HostId, IdError, InvitationId, LeaseId, LegId, MailId, NumberId, NumberOrderId,
+    PlanId, PoolId, RecordingId, SavedReportId, ServerId, SessionId, SiteId, TargetGroupId,
+    TargetId, TrunkId, UserId, VisitEventId, VisitId, VisitorId, WebhookId,
 };
 pub use number::{E164, NumberError, masked};
 pub use page_look::{LookOutcome, LookedPage, PageLook, PageView};
@@ -67,6 +68,7 @@ pub use records::{
     Account, ApiKey, Host, HostProof, Invitation, KeyScope, NumberChange, NumberState, Pool, Role,
     Session, Site, Target, TargetGroup, TargetGroupMember, TrackingNumber, Trunk, User,
 };
+pub use report_mail::{DueMail, MailRhythm, MailTimes, OutgoingMail, ReportMail};
 pub use rights::Right;
 pub use saved_report::{QuestionError, RelativeSpan, ReportQuestion, ReportSpan, SavedReport};
 pub use second_factor::{PendingSignIn, SecondFactor};

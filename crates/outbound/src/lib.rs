@@ -7,6 +7,7 @@ mod addresses;
 mod ask;
 mod dns;
 mod fetch;
+mod mail;
 mod post;
 mod sip;
 
@@ -17,6 +18,7 @@ use std::sync::Arc;
 
 pub use addresses::is_public;
 pub use ask::{Answer, Message, Method};
+pub use mail::{Mail, MailError, MailServer, MailTls, Mailer};
 pub use post::Posted;
 pub use sip::{SipHost, SipServer};
 

@@ -31,6 +31,7 @@ pub mod plans;
 pub mod pool_reports;
 pub mod prompts;
 mod registering;
+pub mod report_mails;
 pub mod reports;
 pub mod retention;
 pub mod saved_reports;
@@ -55,6 +56,7 @@ use ringfence_store::Db;
 use tokio_util::sync::CancellationToken;
 
 pub use keys::Keys;
+pub use ringfence_outbound::Mailer;
 
 /// What the operator set; everything has a default that works on one machine.
 #[derive(Debug, Clone)]
@@ -77,6 +79,8 @@ pub struct Settings {
     pub carriers: carriers::CarrierUrls,
     /// Where advertising platforms are told of conversions.
     pub conversions: conversions::ConversionUrls,
+    /// What hands mails over; `None` where no mail can be sent.
+    pub mail: Option<Mailer>,
 }
 
 /// Everything that the use cases share. Cheap to hand around as an [`Arc`].

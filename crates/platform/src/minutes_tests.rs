@@ -94,6 +94,7 @@ async fn run(url: &str, folder: &Path, limit: u32) -> Arc<Platform> {
         late_call_window: Duration::from_mins(10),
         carriers: crate::carriers::CarrierUrls::default(),
         conversions: crate::conversions::ConversionUrls::default(),
+        mail: None,
         fence: FenceSettings {
             dialled_minutes_per_hour: limit,
             ..FenceSettings::default()

@@ -60,6 +60,7 @@ impl Office {
             late_call_window: Duration::from_mins(10),
             carriers: ringfence_platform::carriers::CarrierUrls::default(),
             conversions: ringfence_platform::conversions::ConversionUrls::default(),
+            mail: None,
             fence: ringfence_platform::fence::FenceSettings::default(),
         };
         let outbound = Outbound::new(policy);

@@ -5,6 +5,7 @@ mod advice;
 mod cases;
 mod erase;
 mod feed;
+mod mail;
 mod rollups;
 mod webhooks;
 
@@ -19,6 +20,7 @@ pub use advice::{PoolCommand, PoolSize, SourceCommand, SourceTry};
 pub use cases::{CaseCommand, CaseDecision};
 pub use erase::Erase;
 pub use feed::Feed;
+pub use mail::MailCommand;
 pub use rollups::RollupCommand;
 pub use webhooks::{WebhookCommand, WebhookLog, WebhookReplay};
 
@@ -63,6 +65,9 @@ pub enum Command {
     /// Programs that are told what happens
     #[command(subcommand)]
     Webhook(WebhookCommand),
+    /// Mail: try the mail server of the configuration
+    #[command(subcommand)]
+    Mail(MailCommand),
     /// Erase what is known of a caller or a visitor; says what would go, and does it with --yes
     Erase(Erase),
     /// Accounts: list them, change their country, time zone or currency

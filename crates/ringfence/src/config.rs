@@ -6,7 +6,7 @@ mod reference;
 mod values;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::num::NonZeroU32;
+use std::num::{NonZeroU16, NonZeroU32};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 pub use load::load;
 pub use reference::reference;
 pub use values::{
-    DatabaseUrl, KeepFor, Level, LiveUrl, LogFormat, Network, PortRange, PublicUrl, ServerName,
-    SessionInterval,
+    DatabaseUrl, KeepFor, Level, LiveUrl, LogFormat, MailPassword, MailTlsWord, Network, PortRange,
+    PublicUrl, ServerName, SessionInterval,
 };
 
 /// A key as the reference page shows it.
@@ -96,6 +96,8 @@ pub struct Config {
     pub carriers: Carriers,
     /// `[conversions]`
     pub conversions: Conversions,
+    /// `[mail]`
+    pub mail: Mail,
     /// `[log]`
     pub log: Log,
 }
@@ -118,6 +120,7 @@ impl Default for Config {
             outbound: Outbound::default(),
             carriers: Carriers::default(),
             conversions: Conversions::default(),
+            mail: Mail::default(),
             log: Log::default(),
         }
     }
@@ -153,6 +156,7 @@ impl Config {
         Outbound::SECTION,
         Carriers::SECTION,
         Conversions::SECTION,
+        Mail::SECTION,
         Log::SECTION,
     ];
 
@@ -385,6 +389,29 @@ section! {
         google_tokens_url: PublicUrl = PublicUrl("https://oauth2.googleapis.com".into());
         /// Meta's Graph API, by https.
         meta_url: PublicUrl = PublicUrl("https://graph.facebook.com".into());
+    }
+}
+
+section! {
+    /// Which server takes mails: saved reports that are sent to users. See docs/mail.md.
+    Mail "mail" {
+        /// The name of the mail server, as its certificate has it. Without it: no mail is sent.
+        host: Option<String> = None;
+        /// Its port. Without it: 587 with `starttls`, 465 with `implicit`, 25 with `off`.
+        port: Option<NonZeroU16> = None;
+        /// `starttls`: TLS before anything else is said, or no mail; `implicit`: TLS from the first octet; `off`: none, only
+        /// for a mail server on this machine.
+        tls: MailTlsWord = MailTlsWord::Starttls;
+        /// The PEM file of the certificate that is believed of it. Without it: those that browsers believe.
+        tls_roots: Option<PathBuf> = None;
+        /// The user that it takes mail from. Without it: nobody logs in.
+        user: Option<String> = None;
+        /// The user's password.
+        password: Option<MailPassword> = None;
+        /// A file that holds the password instead, so that it is not in this one.
+        password_file: Option<PathBuf> = None;
+        /// From whom mails are: `reports@example.com`, or `Reports <reports@example.com>`. Needed with `host`.
+        from: Option<String> = None;
     }
 }
 

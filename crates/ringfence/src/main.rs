@@ -13,6 +13,7 @@ mod feed;
 mod identity;
 mod keys;
 mod logging;
+mod mail;
 mod master_key;
 mod metrics;
 mod plan;
@@ -108,6 +109,10 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Webhook(command) => {
             let config = config::load(command.configured().config.as_deref())?;
             carry_out(webhooks::run(&config, &command))?;
+        }
+        Command::Mail(command) => {
+            let config = config::load(command.configured().config.as_deref())?;
+            carry_out(mail::run(&config, &command))?;
         }
         Command::Number(NumberCommand::Import(import)) => {
             let config = config::load(import.configured.config.as_deref())?;

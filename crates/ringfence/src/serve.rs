@@ -100,6 +100,7 @@ pub fn plan(config: &Config) -> anyhow::Result<ServerPlan> {
                 twilio: config.carriers.twilio_url.0.clone(),
                 telnyx: config.carriers.telnyx_url.0.clone(),
             },
+            mail: crate::mail::mailer(config)?,
             conversions: ConversionUrls {
                 google_analytics: config.conversions.google_analytics_url.0.clone(),
                 google_ads: config.conversions.google_ads_url.0.clone(),

@@ -41,7 +41,7 @@ const ENDED_DAYS_AFTER: u32 = 60;
 /// How long HTTP requests may take to end once the server stops; live pages are cut before.
 const HTTP_PATIENCE: Duration = Duration::from_secs(5);
 
-/// How long attempts of webhooks and conversions may take to end once the server stops.
+/// How long attempts of webhooks, conversions and mails may take to end once the server stops.
 const OUTBOX_PATIENCE: Duration = Duration::from_secs(2);
 
 /// How long registrars of trunks may take to forget us once the server stops.
@@ -185,8 +185,9 @@ impl Server {
         start_chores(&platform, plan.retention);
         let webhooks = Arc::clone(&platform).send_webhooks();
         let conversions = Arc::clone(&platform).send_conversions();
+        let mails = Arc::clone(&platform).send_report_mails(ringfence_web::report_mail);
         let outbox = tokio::spawn(async move {
-            tokio::join!(webhooks, conversions);
+            tokio::join!(webhooks, conversions, mails);
         });
         let standing = tokio::spawn(Arc::clone(&platform).keep_standing(plan.dead_after));
         let minutes = tokio::spawn(Arc::clone(&platform).keep_minutes());
@@ -253,7 +254,7 @@ impl Server {
             .await
             .is_err()
         {
-            tracing::warn!("some webhooks or conversions were cut; they are sent again");
+            tracing::warn!("some webhooks, conversions or mails were cut; they are sent again");
         }
         // What phones registered last is in the rows before these are closed.
         if tokio::time::timeout(ROWS_PATIENCE, self.registrations)

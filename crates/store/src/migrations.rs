@@ -55,6 +55,7 @@ migrations! {
     63 "0063_second_factors",
     64 "0064_number_changes",
     65 "0065_saved_reports",
+    66 "0066_report_mails",
 }
 
 /// Of every migration's text, for both engines.

@@ -2,6 +2,8 @@
 
 use ringfence_model::{AccountId, ReportQuestion, SavedReport, SavedReportId};
 
+use crate::commit::Statement;
+use crate::report_mails::{REMOVE_MAILS, STOP};
 use crate::row::Reader;
 use crate::value::args;
 use crate::{Db, StoreError};
@@ -60,7 +62,7 @@ impl Db {
         Ok(self.run_one(RENAME, args![account, report, name]).await? > 0)
     }
 
-    /// Takes a saved report away; `false` when the account has no such report.
+    /// Takes a saved report away, with when it is sent and its mails; `false` when the account has no such report.
     ///
     /// # Errors
     /// [`StoreError`] when rows cannot be written.
@@ -69,7 +71,10 @@ impl Db {
         account: AccountId,
         report: SavedReportId,
     ) -> Result<bool, StoreError> {
-        Ok(self.run_one(REMOVE, args![account, report]).await? > 0)
+        let statements =
+            [REMOVE_MAILS, STOP, REMOVE].map(|sql| Statement::new(sql, args![account, report]));
+        let changed = self.run(statements.into()).await?;
+        Ok(changed.last().is_some_and(|rows| *rows > 0))
     }
 
     /// An account's saved reports, by name.

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use ringfence_model::{
     AccountId, ApiKeyId, AuditId, CallId, CarrierId, CaseId, ConversionDestinationId, DeliveryId,
-    E164, EvidenceId, HostId, InvitationId, LeaseId, LegId, NumberId, NumberOrderId, PlanId,
-    PoolId, RecordingId, SavedReportId, ServerId, SessionId, SiteId, TargetGroupId, TargetId,
-    Timestamp, TrunkId, UserId, VisitEventId, VisitId, VisitorId, WebhookId,
+    E164, EvidenceId, HostId, InvitationId, LeaseId, LegId, MailId, NumberId, NumberOrderId,
+    PlanId, PoolId, RecordingId, SavedReportId, ServerId, SessionId, SiteId, TargetGroupId,
+    TargetId, Timestamp, TrunkId, UserId, VisitEventId, VisitId, VisitorId, WebhookId,
 };
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use sqlx::query::Query;
@@ -79,7 +79,7 @@ macro_rules! from_ids {
 }
 
 from_ids! {
-    AccountId ApiKeyId AuditId CallId CarrierId CaseId ConversionDestinationId DeliveryId EvidenceId HostId InvitationId LeaseId LegId NumberId NumberOrderId PlanId PoolId RecordingId SavedReportId ServerId SessionId SiteId
+    AccountId ApiKeyId AuditId CallId CarrierId CaseId ConversionDestinationId DeliveryId EvidenceId HostId InvitationId LeaseId LegId MailId NumberId NumberOrderId PlanId PoolId RecordingId SavedReportId ServerId SessionId SiteId
     TargetGroupId TargetId TrunkId UserId VisitEventId VisitId VisitorId WebhookId
 }
 

@@ -7,6 +7,7 @@ mod ports;
 pub mod sipp;
 
 mod cluster;
+mod mail_server;
 mod place;
 mod tables;
 mod valkey;
@@ -22,6 +23,7 @@ use tempfile::TempDir;
 
 use cluster::Cluster;
 
+pub use mail_server::{MailSecurity, TestMailServer};
 pub use valkey::TestValkey;
 
 /// Makes two tests of each `async fn(Engine)` that is named: `sqlite::NAME` and `postgres::NAME`.

@@ -83,6 +83,8 @@ pub const ROWS: &[Row] = &[
     row("POST", "/reports/saved", CHANGE),
     row("GET", "/reports/saved/{report}", CALLS),
     row("POST", "/reports/saved/{report}", CHANGE),
+    row("POST", "/reports/saved/{report}/mail", CHANGE),
+    row("POST", "/reports/saved/{report}/send", CHANGE),
     row("POST", "/reports/saved/{report}/remove", CHANGE),
     row("GET", "/calls/{call}", CALLS),
     row("GET", "/calls/{call}/recording.wav", CALLS),

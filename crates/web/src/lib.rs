@@ -11,6 +11,7 @@ pub mod tag;
 mod watch;
 
 pub use api::document as api_document;
+pub use dashboard::report_mail::report_mail;
 
 use std::sync::Arc;
 

@@ -461,7 +461,7 @@ fn token_hash(token: &str) -> Option<[u8; 32]> {
     Some(Sha256::digest(bytes).into())
 }
 
-fn normal_email(text: &str) -> Result<String, AccountError> {
+pub(crate) fn normal_email(text: &str) -> Result<String, AccountError> {
     let email = text.trim().to_lowercase();
     let fits = email.len() <= 254
         && email.split_once('@').is_some_and(|(name, host)| {

@@ -41,6 +41,7 @@ async fn a_frozen_account_takes_no_call_at_any_number(engine: Engine) {
         late_call_window: Duration::from_mins(10),
         carriers: crate::carriers::CarrierUrls::default(),
         conversions: crate::conversions::ConversionUrls::default(),
+        mail: None,
         fence: FenceSettings {
             two_people: false,
             ..FenceSettings::default()

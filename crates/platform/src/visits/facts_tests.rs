@@ -38,6 +38,7 @@ impl Place {
             late_call_window: Duration::from_mins(10),
             carriers: crate::carriers::CarrierUrls::default(),
             conversions: crate::conversions::ConversionUrls::default(),
+            mail: None,
             fence: FenceSettings::default(),
         };
         let db = Db::open(database.url()).await.unwrap();

@@ -69,6 +69,7 @@ impl Office {
                 telnyx: url,
             },
             conversions: ringfence_platform::conversions::ConversionUrls::default(),
+            mail: None,
             fence: ringfence_platform::fence::FenceSettings::default(),
         };
         let outbound = Outbound::new(OutboundPolicy {

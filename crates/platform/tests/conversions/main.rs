@@ -67,6 +67,7 @@ impl Office {
             number_requests_per_minute: 0,
             late_call_window: Duration::from_mins(10),
             carriers: ringfence_platform::carriers::CarrierUrls::default(),
+            mail: None,
             conversions: ConversionUrls {
                 google_analytics: url.clone(),
                 google_ads: url.clone(),

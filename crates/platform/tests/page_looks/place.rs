@@ -107,6 +107,7 @@ impl Place {
             late_call_window: Duration::from_mins(10),
             carriers: ringfence_platform::carriers::CarrierUrls::default(),
             conversions: ringfence_platform::conversions::ConversionUrls::default(),
+            mail: None,
             fence,
         };
         let outbound = Outbound::new(OutboundPolicy {

@@ -201,37 +201,43 @@ fn replaced(
 
 fn with_secrets(mut config: Config) -> Result<Config, ConfigError> {
     let database = &mut config.database;
-    secret("database", &mut database.url, database.url_file.as_deref())?;
+    let file = database.url_file.as_deref();
+    secret("database", "url", &mut database.url, file)?;
     let live = &mut config.live;
-    secret("live", &mut live.url, live.url_file.as_deref())?;
+    secret("live", "url", &mut live.url, live.url_file.as_deref())?;
+    let mail = &mut config.mail;
+    let file = mail.password_file.as_deref();
+    secret("mail", "password", &mut mail.password, file)?;
     Ok(config)
 }
 
-/// The URL of a table, from its file when one is named.
+/// The URL or password of a table, from its file when one is named.
 fn secret<T: FromStr<Err = String>>(
     table: &'static str,
-    url: &mut Option<T>,
+    key: &'static str,
+    value: &mut Option<T>,
     file: Option<&Path>,
 ) -> Result<(), ConfigError> {
     let Some(path) = file else { return Ok(()) };
     let refuse = |message: String| ConfigError::Secret {
-        key: format!("{table}.url_file"),
+        key: format!("{table}.{key}_file"),
         message,
     };
-    if url.is_some() {
+    if value.is_some() {
         return Err(refuse(format!(
-            "{table}.url is given as well; leave one of them out"
+            "{table}.{key} is given as well; leave one of them out"
         )));
     }
     let text = fs::read_to_string(path)
         .map_err(|error| refuse(format!("cannot read {}: {error}", path.display())))?;
     let read = text.trim().parse().map_err(|message: String| {
         refuse(format!(
-            "{} holds no {table} URL: {message}",
-            path.display()
+            "{} holds no {table} {}: {message}",
+            path.display(),
+            if key == "url" { "URL" } else { key }
         ))
     })?;
-    *url = Some(read);
+    *value = Some(read);
     Ok(())
 }
 
@@ -366,6 +372,9 @@ mod tests {
         let config = read(&shared, &[]).expect("a secret in a file");
         assert!(!format!("{config:?}").contains("hush"));
         assert!(config.live.url.is_some());
+        let mail = text.replace("[database]\nurl_file", "[mail]\npassword_file");
+        let config = read(&mail, &[]).expect("a secret in a file");
+        assert!(config.mail.password.is_some() && !format!("{config:?}").contains("hush"));
         let error = read("[database]\nurl_file = \"nowhere\"\n", &[]).expect_err("no such file");
         assert!(error.contains("cannot read nowhere"), "{error}");
     }

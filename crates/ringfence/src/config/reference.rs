@@ -80,11 +80,13 @@ fn kind(key: &Key) -> &'static str {
         "NonZeroU32" => "whole number, 1 or more",
         "Vec<Network" => "list of addresses or networks",
         "PublicUrl" | "DatabaseUrl" | "LiveUrl" => "URL",
+        "NonZeroU16" => "port",
         "PortRange" => "two ports",
+        "String" | "MailPassword" => "text of one line",
         "ServerName" => "name",
         "SessionInterval" => "seconds",
         "KeepFor" => "days, or `forever`",
-        "LogFormat" | "Level" => "word",
+        "LogFormat" | "Level" | "MailTlsWord" => "word",
         _ => "text",
     }
 }

@@ -29,6 +29,7 @@ macro_rules! as_text {
 as_text!(
     DatabaseUrl,
     LiveUrl,
+    MailPassword,
     PublicUrl,
     Network,
     PortRange,
@@ -211,6 +212,46 @@ impl fmt::Debug for LiveUrl {
             _ => f.write_str(&self.0),
         }
     }
+}
+
+/// The password of a mail server's user; `Debug` hides it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct MailPassword(pub String);
+
+impl FromStr for MailPassword {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.is_empty() {
+            Err("expected a password, got none".into())
+        } else {
+            Ok(Self(text.into()))
+        }
+    }
+}
+
+impl fmt::Display for MailPassword {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for MailPassword {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// How the talk with the mail server is kept from others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MailTlsWord {
+    /// TLS after STARTTLS, and nothing before it.
+    Starttls,
+    /// TLS from the first octet.
+    Implicit,
+    /// None.
+    Off,
 }
 
 /// How a server is reached, ours or a carrier's: scheme, host and perhaps a port, without a slash at its end.

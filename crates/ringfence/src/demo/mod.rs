@@ -167,6 +167,7 @@ fn plan(
             late_call_window: Duration::from_hours(1),
             carriers: ringfence_platform::carriers::CarrierUrls::default(),
             conversions: ringfence_platform::conversions::ConversionUrls::default(),
+            mail: None,
             fence: ringfence_platform::fence::FenceSettings::default(),
         },
         retention: ringfence_platform::retention::Retention::FOREVER,

@@ -33,6 +33,7 @@ mod plans;
 mod pool_load;
 mod pool_rules;
 mod profiles;
+mod report_mails;
 mod reports;
 mod retention;
 mod saved_reports;

@@ -30,6 +30,7 @@ mod guard;
 mod icon;
 mod invitation;
 mod live;
+mod mailing;
 mod number;
 mod number_forms;
 mod numbers;
@@ -42,6 +43,7 @@ mod plans;
 mod pool_forms;
 mod pools;
 mod recording;
+pub(crate) mod report_mail;
 mod report_rows;
 mod reports;
 mod saved_report;
@@ -192,6 +194,8 @@ fn saved() -> Router<App> {
             "/reports/saved/{report}",
             get(saved_report::show).post(saved_report::rename),
         )
+        .route("/reports/saved/{report}/mail", post(mailing::save))
+        .route("/reports/saved/{report}/send", post(mailing::send_now))
         .route("/reports/saved/{report}/remove", post(saved_report::remove))
 }
 

@@ -8,6 +8,7 @@ use ringfence_platform::saved_reports::SavedReportError;
 use serde::Deserialize;
 
 use super::App;
+use super::mailing::Mailing;
 use super::page::{Problem, Shell, render, unprocessable};
 use super::saved_reports::{Done, Saved, failed, said};
 use super::session::{Posted, Reader};
@@ -22,6 +23,7 @@ struct SavedReportPage {
     /// The name as it was sent when it failed.
     name: String,
     wrong: Option<String>,
+    mailing: Mailing,
 }
 
 pub(super) async fn show(
@@ -32,7 +34,7 @@ pub(super) async fn show(
 ) -> Result<Response, Problem> {
     let report = known(&app, &reader, &report).await?;
     let name = report.name.clone();
-    page(&app, &reader, &report, done.notice(), (name, None))
+    page(&app, &reader, &report, done.notice(), (name, None)).await
 }
 
 #[derive(Default, Deserialize)]
@@ -62,7 +64,8 @@ pub(super) async fn rename(
         Err(error) => {
             let name = form.name.chars().take(200).collect();
             let sent = (name, Some(said(&error)));
-            Ok(unprocessable(page(&app, &reader, &report, None, sent)?))
+            let page = page(&app, &reader, &report, None, sent).await?;
+            Ok(unprocessable(page))
         }
     }
 }
@@ -82,7 +85,11 @@ pub(super) async fn remove(
     Ok(Redirect::to("/reports?done=removed").into_response())
 }
 
-async fn known(app: &App, reader: &Reader, report: &str) -> Result<SavedReport, Problem> {
+pub(super) async fn known(
+    app: &App,
+    reader: &Reader,
+    report: &str,
+) -> Result<SavedReport, Problem> {
     let report: SavedReportId = report.parse().map_err(|_| Problem::NotFound)?;
     let found = app
         .platform
@@ -91,20 +98,39 @@ async fn known(app: &App, reader: &Reader, report: &str) -> Result<SavedReport, 
     found.map_err(failed)
 }
 
-fn page(
+async fn page(
+    app: &App,
+    reader: &Reader,
+    report: &SavedReport,
+    notice: Option<&'static str>,
+    named: (String, Option<String>),
+) -> Result<Response, Problem> {
+    let mailing = Mailing::of(app, reader, report, None).await?;
+    page_with(app, reader, report, notice, named, mailing)
+}
+
+/// The page with a part about mail that is not as it stands.
+pub(super) fn page_with(
     app: &App,
     reader: &Reader,
     report: &SavedReport,
     notice: Option<&'static str>,
     (name, wrong): (String, Option<String>),
+    mailing: Mailing,
 ) -> Result<Response, Problem> {
     let may_export = reader.viewer.may(Right::Export);
     render(&SavedReportPage {
-        shell: Shell::new(app, reader, "reports"),
+        shell: Shell::of_list(
+            app,
+            reader,
+            "reports",
+            &format!("/reports/saved/{}", report.id),
+        ),
         id: report.id.to_string(),
         report: Saved::of(report, reader, "", may_export),
         notice,
         name,
         wrong,
+        mailing,
     })
 }

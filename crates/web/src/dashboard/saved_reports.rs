@@ -61,6 +61,9 @@ impl Done {
             "saved" => Some("The report is saved; it stands in the list below."),
             "renamed" => Some("The report has its new name."),
             "removed" => Some("The saved report was removed. Its calls are all there."),
+            "mailed" => Some("It is sent as you said."),
+            "unsent" => Some("It is not sent any more."),
+            "sent" => Some("It is on its way to you; below stands what the mail server says."),
             _ => None,
         }
     }

@@ -10,7 +10,7 @@ use ringfence_model::{
 use super::words::{phone, state_of};
 use super::worth::lead_name;
 
-const WEEKDAYS: [&str; 7] = [
+pub(super) const WEEKDAYS: [&str; 7] = [
     "Monday",
     "Tuesday",
     "Wednesday",

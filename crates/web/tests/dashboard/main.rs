@@ -14,6 +14,7 @@ mod erase;
 mod first_steps;
 mod forms;
 mod groups;
+mod mails;
 mod numbers;
 mod pages;
 mod people;

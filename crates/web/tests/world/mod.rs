@@ -74,6 +74,19 @@ impl World {
 
     /// As [`World::empty`], at an address.
     pub async fn serve(engine: Engine, address: &str) -> Self {
+        Self::serve_with(engine, address, None).await
+    }
+
+    /// As [`World::empty`], with a mail server.
+    pub async fn with_mail(engine: Engine, mail: Option<ringfence_platform::Mailer>) -> Self {
+        Self::serve_with(engine, "127.0.0.1:0", mail).await
+    }
+
+    async fn serve_with(
+        engine: Engine,
+        address: &str,
+        mail: Option<ringfence_platform::Mailer>,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let database = engine.database_with_tables().await;
         let db = Db::open(database.url()).await.unwrap();
@@ -89,6 +102,7 @@ impl World {
             late_call_window: Duration::from_secs(600),
             carriers: ringfence_platform::carriers::CarrierUrls::default(),
             conversions: ringfence_platform::conversions::ConversionUrls::default(),
+            mail,
             fence: ringfence_platform::fence::FenceSettings::default(),
         };
         let outbound = Outbound::new(OutboundPolicy {
