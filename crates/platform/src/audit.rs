@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::accounts::Viewer;
 use crate::api_keys::Program;
-use crate::{Platform, now, random};
+use crate::{Platform, marks, now, random};
 
 tokio::task_local! {
     static ACTOR: Actor;
@@ -101,13 +101,15 @@ impl Platform {
 
     /// The same for several things that change together, all of them or none.
     pub(crate) fn all_recorded(&self, changes: Vec<Change>) -> Db {
+        let rows = marks::guarded(self.db.clone(), &changes);
         let entries = changes.into_iter().map(|change| entry(actor(), change));
-        self.db.all_recorded(entries.collect())
+        rows.all_recorded(entries.collect())
     }
 
     /// The same in the name of somebody who was not signed in before.
     pub(crate) fn recorded_by(&self, actor: Actor, change: Change) -> Db {
-        self.db.recorded(entry(actor, change))
+        let rows = marks::guarded(self.db.clone(), std::slice::from_ref(&change));
+        rows.recorded(entry(actor, change))
     }
 
     /// Writes down what changed no row of its own.

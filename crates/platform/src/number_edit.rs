@@ -51,6 +51,21 @@ pub struct NewNumbers {
     pub plan: Option<PlanId>,
 }
 
+/// A number that a program adds, with all that belongs to it by name.
+#[derive(Debug, Clone, Default)]
+pub struct NewNumber {
+    /// The number.
+    pub number: String,
+    /// How it is written without a country code (ISO 3166-1 alpha-2); the account's country without it.
+    pub country: Option<String>,
+    /// What people call it.
+    pub label: Option<String>,
+    /// The name of its pool.
+    pub pool: Option<String>,
+    /// The name of its plan.
+    pub plan: Option<String>,
+}
+
 /// What becomes of a part of a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wish<T> {
@@ -64,6 +79,14 @@ impl<T> Wish<T> {
     /// What is wished, none where nothing is.
     pub fn or_none(self) -> Option<T> {
         self.or(None)
+    }
+
+    /// The same of something else.
+    pub fn map<U>(self, other: impl FnOnce(T) -> U) -> Wish<U> {
+        match self {
+            Self::Keep => Wish::Keep,
+            Self::Be(wanted) => Wish::Be(wanted.map(other)),
+        }
     }
 
     fn or(self, old: Option<T>) -> Option<T> {
@@ -113,16 +136,7 @@ impl Platform {
             Err(text) => problems.push(FieldProblem::new("country", text)),
         }
         let lines = written(&new.lines);
-        if lines.is_empty() {
-            let text = "expected a phone number on each line, got none";
-            problems.push(FieldProblem::new("lines", text));
-        } else if lines.len() > MOST_BY_HAND {
-            let text = format!(
-                "expected at most {MOST_BY_HAND} numbers at once, got {}; import a file with more",
-                lines.len()
-            );
-            problems.push(FieldProblem::new("lines", text));
-        }
+        problems.extend(how_many(lines.len()).map(|text| FieldProblem::new("lines", text)));
         if !problems.is_empty() {
             return Err(NumberError::Problems(problems));
         }
@@ -130,29 +144,78 @@ impl Platform {
         for line in lines {
             gathered.take(line, &known);
         }
-        gathered.look_for_owners(&self.db, account).await?;
         for entry in &mut gathered.entries {
             (entry.pool, entry.plan) = (new.pool, new.plan);
         }
+        let added = self.keep_gathered(account, &names, gathered, "lines", now);
+        Ok(added.await?.len())
+    }
+
+    /// Adds numbers each with a label, pool and plan of its own, all of them or none, and answers their identifiers. A wrong
+    /// line is told by its place, the first one being 1.
+    ///
+    /// # Errors
+    /// [`NumberError`]; nothing was added.
+    pub async fn add_each_number(
+        &self,
+        account: &Account,
+        new: Vec<NewNumber>,
+        now: Timestamp,
+    ) -> Result<Vec<NumberId>, NumberError> {
+        let names = Names::of_account(self, account.id).await?;
+        let known = Known::of_account(&self.db, account).await?;
+        if let Some(text) = how_many(new.len()) {
+            let problem = FieldProblem::new("numbers", text);
+            return Err(NumberError::Problems(vec![problem]));
+        }
+        let mut gathered = Gathered::default();
+        for (line, new) in (1..).zip(new) {
+            let filled = |text: String| {
+                let text = text.trim();
+                (!text.is_empty()).then(|| text.to_owned())
+            };
+            let line = Written {
+                line,
+                number: filled(new.number),
+                label: new.label.and_then(filled),
+                pool: new.pool,
+                plan: new.plan,
+                country: new.country,
+                ..Written::default()
+            };
+            gathered.take(line, &known);
+        }
+        let added = self.keep_gathered(account, &names, gathered, "numbers", now);
+        Ok(added.await?.iter().map(|number| number.id).collect())
+    }
+
+    /// Adds what was gathered when nothing of it is wrong. `field` is where a number is told of that somebody else took.
+    async fn keep_gathered(
+        &self,
+        account: &Account,
+        names: &Names,
+        mut gathered: Gathered,
+        field: &str,
+        now: Timestamp,
+    ) -> Result<Vec<TrackingNumber>, NumberError> {
+        gathered.look_for_owners(&self.db, account).await?;
         let numbers = gathered.numbers(account, now).map_err(NumberError::Lines)?;
         let added = |number: &TrackingNumber| {
             Change::new(account.id, "number.add", of_number(number)).after(names.told(number))
         };
-        let count = numbers.len();
         let changes = numbers.iter().map(added).collect();
-        match self.all_recorded(changes).add_numbers(numbers).await {
+        let rows = self.all_recorded(changes);
+        match rows.add_numbers(numbers.clone()).await {
             Ok(()) => {}
             // Somebody was quicker.
             Err(StoreError::NumberTaken(e164)) => {
                 let text = format!("{} belongs to somebody already", e164.as_str());
-                return Err(NumberError::Problems(vec![FieldProblem::new(
-                    "lines", text,
-                )]));
+                return Err(NumberError::Problems(vec![FieldProblem::new(field, text)]));
             }
             Err(error) => return Err(error.into()),
         }
         self.tag_facts.changed();
-        Ok(count)
+        Ok(numbers)
     }
 
     /// Which of these the account has not, or not any more.
@@ -336,6 +399,17 @@ impl Platform {
         Ok((!rules.is_empty()).then(|| {
             format!("{e164} is a rule's fixed number, and so belongs to no pool; change the rule of its site first")
         }))
+    }
+}
+
+/// What is wrong with so many numbers at once.
+fn how_many(numbers: usize) -> Option<String> {
+    match numbers {
+        0 => Some("expected a phone number on each line, got none".into()),
+        1..=MOST_BY_HAND => None,
+        many => Some(format!(
+            "expected at most {MOST_BY_HAND} numbers at once, got {many}; import a file with more"
+        )),
     }
 }
 

@@ -145,7 +145,8 @@ impl Gathered {
             account: account.id,
             label: entry.label.unwrap_or_else(|| entry.e164.international()),
             e164: entry.e164,
-            state: if entry.pool.is_some() {
+            // As one is that is given its plan later.
+            state: if entry.pool.is_some() || entry.plan.is_some() {
                 NumberState::Assigned
             } else {
                 NumberState::Available

@@ -295,6 +295,27 @@ impl PlanDraft {
     }
 }
 
+/// A plan that came as JSON, as the text that is checked and saved. A field that is `null` is left out.
+///
+/// # Errors
+/// When no text can hold it, in words that are shown.
+pub fn text_of(plan: Value) -> Result<String, String> {
+    toml::to_string(&without_nulls(plan)).map_err(|error| error.to_string())
+}
+
+fn without_nulls(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let filled = fields.into_iter().filter(|(_, value)| !value.is_null());
+            filled
+                .map(|(name, value)| (name, without_nulls(value)))
+                .collect()
+        }
+        Value::Array(values) => values.into_iter().map(without_nulls).collect(),
+        other => other,
+    }
+}
+
 /// Fields of steps that name other steps; `keys` and `cases` hold them further down.
 const LEADING: [&str; 4] = ["open", "otherwise", "next", "step"];
 

@@ -5,7 +5,7 @@ use ringfence_model::{AccountId, Actor, ActorKind, AuditEntry, AuditFilter, Audi
 use crate::commit::Statement;
 use crate::row::Reader;
 use crate::value::args;
-use crate::{Db, StoreError};
+use crate::{Db, StoreError, marks};
 
 macro_rules! audit_columns {
     () => {
@@ -72,9 +72,10 @@ impl Db {
     }
 }
 
-/// Writes an entry, unless what came before it in its batch changed nothing.
-pub(crate) fn statement(entry: &AuditEntry) -> Statement {
-    addition(entry).if_changed()
+/// Writes an entry and marks what it tells of, unless what came before it in its batch changed nothing.
+pub(crate) fn statements(entry: &AuditEntry) -> impl Iterator<Item = Statement> {
+    let mark = marks::of(entry).map(Statement::if_changed);
+    std::iter::once(addition(entry).if_changed()).chain(mark)
 }
 
 fn addition(entry: &AuditEntry) -> Statement {

@@ -17,6 +17,7 @@ use crate::ahead::Ahead;
 use crate::audit;
 use crate::bulk::Rows;
 use crate::call_sums;
+use crate::marks::Mark;
 use crate::record;
 use crate::sqlite::{self, Checkpoints, File};
 use crate::value::{Value, postgres_query};
@@ -41,6 +42,8 @@ pub(crate) struct Statement {
     number: Option<E164>,
     decides: bool,
     if_changed: bool,
+    /// It changes nothing that anybody asked for.
+    is_aside: bool,
 }
 
 impl Statement {
@@ -51,6 +54,7 @@ impl Statement {
             number: None,
             decides: false,
             if_changed: false,
+            is_aside: false,
         }
     }
 
@@ -63,6 +67,12 @@ impl Statement {
     /// Left out when the statements before it in its batch changed nothing.
     pub fn if_changed(mut self) -> Self {
         self.if_changed = true;
+        self
+    }
+
+    /// What it changes counts for none of the statements after it.
+    pub fn aside(mut self) -> Self {
+        self.is_aside = true;
         self
     }
 
@@ -91,6 +101,8 @@ pub(crate) struct Writer {
     ahead: Option<Ahead>,
     /// What is written down with the statements of this handle.
     entries: Arc<[AuditEntry]>,
+    /// What has to be as it was read for the statements of this handle.
+    unmarked: Option<Mark>,
     /// Whether PostgreSQL is asked that no number has two live leases, see [`lease_guard`](crate::lease_guard).
     guards_leases: Arc<AtomicBool>,
 }
@@ -122,6 +134,7 @@ impl Writer {
             queue,
             ahead: Some(ahead),
             entries: Arc::default(),
+            unmarked: None,
             guards_leases: Arc::default(),
         })
     }
@@ -136,6 +149,7 @@ impl Writer {
             queue,
             ahead: None,
             entries: Arc::default(),
+            unmarked: None,
             guards_leases,
         }
     }
@@ -157,11 +171,26 @@ impl Writer {
         self.entries = entries.into();
     }
 
+    /// Has each batch of statements from now on carried out only when this was not changed since.
+    pub fn unless_changed(&mut self, mark: Mark) {
+        self.unmarked = Some(mark);
+    }
+
     /// Answers how many rows each statement changed; the entries that are written with them are not among them.
     pub async fn statements(&self, mut statements: Vec<Statement>) -> Result<Vec<u64>, StoreError> {
         let asked = statements.len();
-        statements.extend(self.entries.iter().map(audit::statement));
+        statements.extend(self.entries.iter().flat_map(audit::statements));
+        let Some(mark) = &self.unmarked else {
+            let mut changed = self.submit(Job::Statements(statements)).await?;
+            changed.truncate(asked);
+            return Ok(changed);
+        };
+        statements.insert(0, mark.statement());
         let mut changed = self.submit(Job::Statements(statements)).await?;
+        if changed.first() == Some(&0) {
+            return Err(StoreError::Overtaken);
+        }
+        changed.remove(0);
         changed.truncate(asked);
         Ok(changed)
     }
@@ -469,12 +498,16 @@ impl Connection {
         for job in jobs {
             let mut counts = Vec::new();
             if let Job::Statements(statements) = job {
+                // Of the statements that were asked for.
+                let mut is_changed = false;
                 for statement in statements {
-                    if statement.if_changed && counts.iter().all(|count| *count == 0) {
+                    if statement.if_changed && !is_changed {
                         counts.push(0);
                         continue;
                     }
-                    counts.push(statement.execute(self).await?);
+                    let count = statement.execute(self).await?;
+                    is_changed |= count > 0 && !statement.is_aside;
+                    counts.push(count);
                     if statement.decides && counts.last() == Some(&0) {
                         counts.resize(statements.len(), 0);
                         break;

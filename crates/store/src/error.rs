@@ -23,6 +23,11 @@ pub enum StoreError {
         "expected a tracking number without a lease at that time, but it has one; nothing was written"
     )]
     NumberLeased,
+    /// What is to be changed was changed by somebody else since it was read.
+    #[error(
+        "expected what was read to be there still, but somebody changed it meanwhile; read it again"
+    )]
+    Overtaken,
     /// A row points to one that does not exist in its account.
     #[error("expected an identifier of the same account, but {0}")]
     MissingParent(String),

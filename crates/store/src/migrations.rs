@@ -56,6 +56,8 @@ migrations! {
     64 "0064_number_changes",
     65 "0065_saved_reports",
     66 "0066_report_mails",
+    72 "0072_object_marks",
+    73 "0073_repeated_requests",
 }
 
 /// Of every migration's text, for both engines.

@@ -21,6 +21,7 @@ mod conversions;
 mod dialled;
 mod erasure;
 mod leases;
+mod marks;
 mod migration;
 mod number_states;
 mod numbers;

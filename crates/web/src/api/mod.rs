@@ -10,14 +10,21 @@ mod calls;
 mod conversions;
 mod erasures;
 mod export;
+mod groups;
 mod guard;
 mod numbers;
+mod parts;
+mod plans;
+mod pools;
 mod problem;
+mod repeats;
 mod reports;
 mod saved_reports;
 mod sites;
 mod splits;
+mod targets;
 mod transfer;
+mod trunks;
 mod visits;
 mod webhooks;
 mod worth;
@@ -54,7 +61,7 @@ struct Api {
     info(
         title = "Ringfence",
         description = "Calls, visits, numbers and sites of one account. Times are RFC 3339 in UTC, phone numbers E.164, lengths of time whole seconds. \
-            Lists come a page at a time: hand `next` back as `after`. Problems are documents of RFC 9457."
+            Lists come a page at a time: hand `next` back as `after`. A `POST` with an `Idempotency-Key` is carried out once. Problems are documents of RFC 9457."
     ),
     modifiers(&Bearer),
     security(("key" = []))
@@ -89,7 +96,21 @@ fn resources() -> OpenApiRouter<Api> {
         .routes(routes!(erasures::add))
         .routes(routes!(agents::list))
         .routes(routes!(agents::change))
-        .routes(routes!(numbers::list))
+        .routes(routes!(numbers::list, numbers::add))
+        .routes(routes!(numbers::show, numbers::change, numbers::remove))
+        .routes(routes!(trunks::list, trunks::add))
+        .routes(routes!(trunks::show, trunks::change, trunks::remove))
+        .routes(routes!(targets::list, targets::add))
+        .routes(routes!(targets::show, targets::change, targets::remove))
+        .routes(routes!(groups::list, groups::add))
+        .routes(routes!(groups::show, groups::change, groups::remove))
+        .routes(routes!(plans::list, plans::add))
+        .routes(routes!(plans::show, plans::change))
+        .routes(routes!(plans::versions))
+        .routes(routes!(plans::bring_back))
+        .routes(routes!(plans::try_out))
+        .routes(routes!(pools::list, pools::add))
+        .routes(routes!(pools::show, pools::change, pools::remove))
         .routes(routes!(sites::list, sites::add))
         .routes(routes!(sites::add_host))
         .routes(routes!(sites::check_host))
@@ -142,6 +163,7 @@ pub(crate) fn router(platform: Arc<Platform>) -> Router {
         .route(NOTHING, axum::routing::any(async || ApiProblem::NotFound))
         .method_not_allowed_fallback(async || ApiProblem::BadMethod)
         .layer(DefaultBodyLimit::max(LONGEST_BODY))
+        .layer(middleware::from_fn_with_state(api.clone(), repeats::once))
         .layer(middleware::from_fn_with_state(api.clone(), guard::guard))
         .route("/v1/openapi.json", get(served))
         .with_state(api)

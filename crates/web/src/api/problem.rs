@@ -1,11 +1,16 @@
 //! Why a request of the API failed: problem documents (RFC 9457).
 
+use std::fmt;
+
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use ringfence_platform::api_keys::ApiKeyError;
+use ringfence_platform::arrangement::{FieldProblem, PartError, PoolError};
 use ringfence_platform::call_log::{RecordingError, StoreError};
 use ringfence_platform::calls::PutThroughError;
+use ringfence_platform::number_edit::NumberError;
+use ringfence_platform::number_lines::BadLine;
 use ringfence_platform::saved_reports::SavedReportError;
 use ringfence_platform::sites::SiteError;
 use ringfence_platform::webhooks::WebhookError;
@@ -25,6 +30,83 @@ pub(super) struct ProblemDocument {
     detail: String,
     /// The same for machines.
     reason: &'static str,
+    /// Everything that is wrong with what was sent, where that is told one by one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    errors: Vec<Mistake>,
+}
+
+/// Something that is wrong with what was sent.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub(super) struct Mistake {
+    /// The field that it is about, where it is about one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    field: Option<String>,
+    /// The place in the list that was sent, the first one being 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    line: Option<u64>,
+    /// The step of the plan.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    step: Option<String>,
+    /// What was expected and what came.
+    detail: String,
+}
+
+impl Mistake {
+    /// One at a step of a plan, or with the plan itself.
+    pub(super) fn at_step(step: Option<String>, detail: String) -> Self {
+        Self {
+            step,
+            detail,
+            ..Self::default()
+        }
+    }
+
+    /// One of a field.
+    pub(super) fn of_field(field: &str, detail: String) -> Self {
+        Self {
+            field: Some(field.to_owned()).filter(|field| !field.is_empty()),
+            detail,
+            ..Self::default()
+        }
+    }
+}
+
+impl From<FieldProblem> for Mistake {
+    fn from(problem: FieldProblem) -> Self {
+        Self::of_field(&problem.field, problem.text)
+    }
+}
+
+impl From<BadLine> for Mistake {
+    fn from(bad: BadLine) -> Self {
+        Self {
+            line: Some(bad.line),
+            detail: bad.message,
+            ..Self::default()
+        }
+    }
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(line) = self.line {
+            write!(f, "line {line}: ")?;
+        }
+        if let Some(step) = &self.step {
+            write!(f, "step {step:?}: ")?;
+        }
+        f.write_str(&self.detail)
+    }
+}
+
+/// Mistakes in one line.
+fn listed(mistakes: &[Mistake]) -> String {
+    let told: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+    told.join("; ")
 }
 
 /// Why there is no answer.
@@ -46,6 +128,20 @@ pub(super) enum ApiProblem {
     TooMany(u64),
     #[error("{0}")]
     BadRequest(String),
+    #[error("{}", listed(.0))]
+    Wrong(Vec<Mistake>),
+    #[error(
+        "expected what `If-Match` names, but somebody changed it since; read it again, and change that"
+    )]
+    Overtaken,
+    #[error(
+        "expected an `Idempotency-Key` that names this request alone, got one that was used for another within a day"
+    )]
+    AnotherRequest,
+    #[error(
+        "this request was sent before and has no answer yet; try again in a moment, and if that does not help, look whether it was done before you send it under another key"
+    )]
+    UnderWay,
     #[error("this account has nothing of that name or identifier")]
     NotFound,
     #[error("this address knows no such method; /v1/openapi.json lists those that it does")]
@@ -87,10 +183,25 @@ impl ApiProblem {
                 "too_many_requests",
                 "Too many requests",
             ),
-            Self::BadRequest(_) => (
+            Self::BadRequest(_) | Self::Wrong(_) => (
                 StatusCode::BAD_REQUEST,
                 "bad_request",
                 "The request cannot be understood",
+            ),
+            Self::Overtaken => (
+                StatusCode::PRECONDITION_FAILED,
+                "changed_meanwhile",
+                "Somebody else changed it meanwhile",
+            ),
+            Self::AnotherRequest => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "another_request",
+                "The key belongs to another request",
+            ),
+            Self::UnderWay => (
+                StatusCode::CONFLICT,
+                "under_way",
+                "The same request is under way",
             ),
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found", "Nothing here"),
             Self::BadMethod => (
@@ -131,12 +242,19 @@ impl IntoResponse for ApiProblem {
             Self::Broken(error) => tracing::error!(error, "an API request failed"),
             _ => {}
         }
+        let detail = self.to_string();
+        let (errors, wait) = match self {
+            Self::Wrong(mistakes) => (mistakes, None),
+            Self::TooMany(seconds) => (Vec::new(), Some(seconds)),
+            _ => (Vec::new(), None),
+        };
         let document = ProblemDocument {
             r#type: "about:blank",
             title,
             status: status.as_u16(),
-            detail: self.to_string(),
+            detail,
             reason,
+            errors,
         };
         let mut response = (status, Json(document)).into_response();
         let headers = response.headers_mut();
@@ -144,14 +262,11 @@ impl IntoResponse for ApiProblem {
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
-        match self {
-            Self::NoKey => {
-                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-            }
-            Self::TooMany(seconds) => {
-                headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-            }
-            _ => {}
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(seconds) = wait {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }
@@ -161,9 +276,50 @@ impl From<StoreError> for ApiProblem {
     fn from(error: StoreError) -> Self {
         if error.is_passing() {
             Self::Away(error)
+        } else if matches!(error, StoreError::Overtaken) {
+            Self::Overtaken
         } else {
             Self::Broken(error.to_string())
         }
+    }
+}
+
+impl From<PartError> for ApiProblem {
+    fn from(error: PartError) -> Self {
+        match error {
+            PartError::Store(error) => error.into(),
+            PartError::NotFound => Self::NotFound,
+            PartError::Problems(problems) => problems.into(),
+            PartError::InGroups(_) | PartError::Used(_) => Self::Conflict(error.to_string()),
+        }
+    }
+}
+
+impl From<PoolError> for ApiProblem {
+    fn from(error: PoolError) -> Self {
+        match error {
+            PoolError::Store(error) => error.into(),
+            PoolError::NotFound => Self::NotFound,
+            PoolError::Problems(problems) => problems.into(),
+            PoolError::InUse(_) => Self::Conflict(error.to_string()),
+        }
+    }
+}
+
+impl From<NumberError> for ApiProblem {
+    fn from(error: NumberError) -> Self {
+        match error {
+            NumberError::Store(error) => error.into(),
+            NumberError::NotFound => Self::NotFound,
+            NumberError::Problems(problems) => problems.into(),
+            NumberError::Lines(lines) => Self::Wrong(lines.into_iter().map(Into::into).collect()),
+        }
+    }
+}
+
+impl From<Vec<FieldProblem>> for ApiProblem {
+    fn from(problems: Vec<FieldProblem>) -> Self {
+        Self::Wrong(problems.into_iter().map(Into::into).collect())
     }
 }
 

@@ -5,12 +5,12 @@ use axum::extract::State;
 use ringfence_model::{CallId, Lead, Money, Worth};
 use ringfence_platform::now;
 use ringfence_platform::worth::{ChangeWorthError, WorthChange};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::Api;
-use super::asking::{ApiBody, ApiPath};
+use super::asking::{ApiBody, ApiPath, Field};
 use super::calls::lead_of;
 use super::guard::Asker;
 use super::problem::{ApiProblem, ProblemDocument};
@@ -49,52 +49,16 @@ impl WorthView {
 pub(super) struct NewWorth {
     /// `unqualified`, `qualified` or `converted`.
     #[schema(value_type = Option<String>)]
-    lead: Part<String>,
+    lead: Field<String>,
     /// An amount in the account's currency, from 0 to 999999999: `"1250.50"`.
     #[schema(value_type = Option<String>)]
-    value: Part<String>,
+    value: Field<String>,
     /// At most 20, of at most 40 characters each, without commas; they take the place of those that were there.
     #[schema(value_type = Option<Vec<String>>)]
-    tags: Part<Vec<String>>,
+    tags: Field<Vec<String>>,
     /// At most 2,000 characters.
     #[schema(value_type = Option<String>)]
-    note: Part<String>,
-}
-
-/// A part of what is said; `null` is something that is said.
-#[derive(Debug, Default)]
-enum Part<T> {
-    /// It was left out.
-    #[default]
-    Kept,
-    /// It takes the place of what was there.
-    Said(Option<T>),
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Part<T> {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        Option::deserialize(from).map(Self::Said)
-    }
-}
-
-/// The document has what stands where a part is left out: nothing.
-impl<T: Serialize> Serialize for Part<T> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Kept => to.serialize_none(),
-            Self::Said(part) => part.serialize(to),
-        }
-    }
-}
-
-impl<T: Default> Part<T> {
-    /// What takes the place of what was there, which may be nothing; `None` when it stays.
-    fn said(self) -> Option<T> {
-        match self {
-            Self::Kept => None,
-            Self::Said(part) => Some(part.unwrap_or_default()),
-        }
-    }
+    note: Field<String>,
 }
 
 /// Says what a call was worth
@@ -109,9 +73,9 @@ pub(super) async fn change(
     ApiBody(new): ApiBody<NewWorth>,
 ) -> Result<Json<WorthView>, ApiProblem> {
     let lead = match new.lead {
-        Part::Said(Some(word)) => Some(Some(lead_of(&word)?)),
-        Part::Said(None) => Some(None),
-        Part::Kept => None,
+        Field::Said(Some(word)) => Some(Some(lead_of(&word)?)),
+        Field::Said(None) => Some(None),
+        Field::Kept => None,
     };
     let change = WorthChange {
         lead,

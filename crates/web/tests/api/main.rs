@@ -6,7 +6,10 @@ mod calls;
 mod conversions;
 mod erasures;
 mod keys;
+mod parts;
+mod repeats;
 mod saved_reports;
+mod setup;
 mod sites;
 mod strangers;
 mod transfers;
@@ -71,6 +74,31 @@ impl Program {
         let (status, body) = Self::answer(self.ask(Method::GET, path)).await;
         assert_eq!(status, 200, "{path}: {body}");
         body
+    }
+
+    /// The status, the `ETag` and the body of an answer to what is sent with `headers`.
+    pub(crate) async fn sent(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &Value,
+    ) -> (u16, String, Value) {
+        let mut request = self.ask(method, path).body(body.to_string());
+        request = request.header("Content-Type", "application/json");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = request.send().await.unwrap();
+        let status = response.status().as_u16();
+        let tag = response.headers().get("etag");
+        let tag = tag.map_or("", |tag| tag.to_str().unwrap()).to_owned();
+        let text = response.text().await.unwrap();
+        (
+            status,
+            tag,
+            serde_json::from_str(&text).unwrap_or(Value::Null),
+        )
     }
 
     pub(crate) async fn post(&self, path: &str, body: &Value) -> (u16, Value) {

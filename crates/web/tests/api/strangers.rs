@@ -49,6 +49,8 @@ async fn no_endpoint_shows_or_changes_another_accounts_rows(engine: Engine) {
     let webhooks = own.get("/v1/webhooks").await;
     let targets = world.platform.db.targets(world.account.id).await.unwrap();
     let target = targets[0].id.to_string();
+    let parts = parts_of(&world).await;
+    let before = parts_told(&own).await;
     let identifiers = [
         ("{target}", target.as_str()),
         ("{webhook}", webhook.as_str()),
@@ -76,6 +78,9 @@ async fn no_endpoint_shows_or_changes_another_accounts_rows(engine: Engine) {
         let named = identifiers
             .iter()
             .fold(path.clone(), |path, (name, id)| path.replace(name, id));
+        let named = parts
+            .iter()
+            .fold(named, |path, (name, id)| path.replace(name, id));
         assert!(
             !named.contains('{'),
             "a new kind of identifier needs a line here: {named}"
@@ -110,9 +115,41 @@ async fn no_endpoint_shows_or_changes_another_accounts_rows(engine: Engine) {
     assert_eq!(own.get("/v1/reports/saved").await, json!([report]));
     assert_eq!(own.get(&place).await, destination, "nor there");
     assert_eq!(own.get(&format!("{place}/calls")).await, told_calls);
+    assert_eq!(parts_told(&own).await, before, "no part was changed");
     let after = format!("/v1/webhooks/{webhook}/deliveries");
     assert_eq!(own.get(&after).await, deliveries);
     assert_ne!(stranger.get("/v1/sites").await, Value::Null);
+}
+
+/// What paths call parts of an account's arrangement, and one of each.
+async fn parts_of(world: &World) -> [(&'static str, String); 6] {
+    let (db, account) = (&world.platform.db, world.account.id);
+    [
+        (
+            "{group}",
+            db.target_groups(account).await.unwrap()[0].id.to_string(),
+        ),
+        (
+            "{trunk}",
+            db.trunks(account).await.unwrap()[0].id.to_string(),
+        ),
+        ("{pool}", db.pools(account).await.unwrap()[0].id.to_string()),
+        ("{plan}", db.plans(account).await.unwrap()[0].id.to_string()),
+        (
+            "{number}",
+            db.numbers(account).await.unwrap()[0].id.to_string(),
+        ),
+        ("{version}", "1".to_owned()),
+    ]
+}
+
+/// All of them, as a program is told.
+async fn parts_told(program: &Program) -> Vec<Value> {
+    let mut told = Vec::new();
+    for kind in ["groups", "trunks", "pools", "plans", "numbers", "targets"] {
+        told.push(program.get(&format!("/v1/{kind}")).await);
+    }
+    told
 }
 
 /// What would change something at an address.
@@ -126,6 +163,11 @@ fn body_of(path: &str) -> Value {
         "/v1/conversions/{destination}" | "/v1/webhooks/{webhook}" => json!({"enabled": false}),
         "/v1/conversions/{destination}/test" => json!({"code": "TEST12345"}),
         "/v1/calls/{call}/transfer" => json!({"number": "+442079460999"}),
+        "/v1/numbers" => json!({"numbers": [{"number": "+442079460999"}]}),
+        "/v1/targets" => json!({"name": "Theirs", "uri": "sip:theirs@192.0.2.1"}),
+        "/v1/numbers/{number}" => json!({"label": "Theirs"}),
+        "/v1/plans/{plan}/try" => json!({"keys": "1"}),
+        "/v1/plans/{plan}" => json!({"start": "end", "steps": {"end": {"reject": {"code": 480}}}}),
         "/v1/calls/{call}/worth" => json!({"lead": "converted"}),
         "/v1/webhooks/{webhook}/replay" => json!({"since": "2020-01-01T00:00:00Z"}),
         _ => json!({"name": "another.example.com"}),

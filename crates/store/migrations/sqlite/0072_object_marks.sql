@@ -1,0 +1,8 @@
+-- How often something of an account was changed: whoever read it says with a change what it was then, and is refused when
+-- somebody was quicker.
+CREATE TABLE object_marks (
+    account BLOB NOT NULL REFERENCES accounts (id),
+    object BLOB NOT NULL,
+    mark INTEGER NOT NULL,
+    PRIMARY KEY (account, object)
+) STRICT;
