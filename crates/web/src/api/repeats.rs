@@ -12,6 +12,7 @@ use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use ringfence_platform::api_keys::Program;
+use ringfence_platform::audit::acting;
 use ringfence_platform::now;
 use ringfence_platform::repeats::{Repeatable, Turn};
 
@@ -37,7 +38,15 @@ pub(super) async fn once(State(api): State<Api>, request: Request, next: Next) -
     let (Some(key), Some(program), false) = (key, program, is_other) else {
         return next.run(request).await;
     };
-    let answer = carried_out(&api, &program, &key, request, next).await;
+    // Who went away meanwhile asks again: what was begun goes on, and its answer is kept for then.
+    let actor = program.actor();
+    let work = tokio::spawn(acting(actor, async move {
+        carried_out(&api, &program, &key, request, next).await
+    }));
+    let answer = work.await.unwrap_or_else(|error| {
+        let broken = format!("a request under an Idempotency-Key ended early: {error}");
+        Err(ApiProblem::Broken(broken))
+    });
     answer.unwrap_or_else(IntoResponse::into_response)
 }
 

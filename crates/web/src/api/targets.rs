@@ -31,8 +31,8 @@ pub(super) struct TargetDocument {
     phone: Option<String>,
     /// The phone's password, at least 12 characters. It is never given back; without one the phone keeps its own.
     #[serde(skip_serializing)]
-    #[schema(write_only)]
-    password: Option<String>,
+    #[schema(write_only, value_type = Option<String>)]
+    password: Option<Secret>,
     /// Paused, it is passed over.
     paused: bool,
     /// The languages that are spoken there (RFC 5646), the best first.
@@ -135,7 +135,7 @@ impl TargetDocument {
             name: self.name.trim().to_owned(),
             uri: self.uri.unwrap_or_default(),
             phone: self.phone,
-            password: self.password.and_then(Secret::typed),
+            password: self.password,
             password_file: None,
             paused: self.paused,
             languages: self.languages,

@@ -33,8 +33,8 @@ pub(super) struct TrunkDocument {
     user: Option<String>,
     /// The password. It is never given back; without one the trunk keeps its own.
     #[serde(skip_serializing)]
-    #[schema(write_only)]
-    password: Option<String>,
+    #[schema(write_only, value_type = Option<String>)]
+    password: Option<Secret>,
     /// The only realm of theirs that is answered; of calls that come in, the one that is challenged for.
     realm: Option<String>,
     /// Calls from it have to prove the password.
@@ -120,7 +120,7 @@ impl From<TrunkDocument> for TrunkPart {
             country: written.country,
             send_to: written.send_to,
             user: written.user,
-            password: written.password.and_then(Secret::typed),
+            password: written.password,
             password_file: None,
             realm: written.realm,
             challenge: written.challenge,

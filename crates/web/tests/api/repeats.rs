@@ -1,5 +1,7 @@
 //! Requests that are sent again under one `Idempotency-Key`.
 
+use std::time::Duration;
+
 use futures::future::join_all;
 use reqwest::Method;
 use ringfence_model::KeyScope;
@@ -13,6 +15,7 @@ on_both_engines! {
     a_request_that_is_sent_again_is_carried_out_once,
     what_was_refused_may_be_sent_again,
     of_many_at_once_one_is_carried_out,
+    what_was_begun_goes_on_when_the_program_goes_away,
 }
 
 const KEY: (&str, &str) = ("Idempotency-Key", "order-4711");
@@ -115,4 +118,39 @@ async fn of_many_at_once_one_is_carried_out(engine: Engine) {
     }
     let sites = program.get("/v1/sites").await;
     assert_eq!(sites.as_array().unwrap().len(), 1);
+}
+
+async fn what_was_begun_goes_on_when_the_program_goes_away(engine: Engine) {
+    let world = World::empty(engine).await;
+    let program = Program::of(&world, world.account.id, KeyScope::Change).await;
+    for wait in 0..12 {
+        let (name, key) = (format!("Site {wait}"), format!("site-{wait}"));
+        let (site, key) = (json!({"name": name}), [("Idempotency-Key", key.as_str())]);
+        let sent = program.sent(Method::POST, "/v1/sites", &key, &site);
+        // Wherever it is by then, the connection is gone.
+        let patience = Duration::from_micros(400 * wait);
+        tokio::time::timeout(patience, sent).await.ok();
+        let again = async || loop {
+            let sent = program.sent(Method::POST, "/v1/sites", &key, &site);
+            let (status, _, body) = sent.await;
+            if body["reason"] != "under_way" && status != 429 {
+                break (status, body);
+            }
+        };
+        let again = tokio::time::timeout(Duration::from_secs(60), again()).await;
+        let (status, body) = again.expect("it is over some time");
+        assert_eq!((status, &body["name"]), (201, &json!(name)), "{body}");
+    }
+    // The first one may have asked too often.
+    let reader = Program::of(&world, world.account.id, KeyScope::Read).await;
+    let sites = reader.get("/v1/sites").await;
+    assert_eq!(sites.as_array().unwrap().len(), 12);
+    let log = reader.get("/v1/audit?action=site.add").await;
+    let entries = log["items"].as_array().unwrap();
+    assert!(
+        entries
+            .iter()
+            .all(|entry| entry["actor_name"] == "Warehouse"),
+        "{log}"
+    );
 }
