@@ -20,7 +20,7 @@ use tokio::sync::Semaphore;
 /// How long one step of the talk with the server may take.
 const STEP_TIME: Duration = Duration::from_secs(20);
 /// How long a whole mail may take.
-pub const MAIL_TIME: Duration = Duration::from_secs(60);
+pub const MAIL_TIME: Duration = Duration::from_mins(1);
 /// Mails that are on their way to the server at once.
 const AT_ONCE: usize = 4;
 

@@ -183,12 +183,7 @@ impl Server {
             leave.clone(),
         ));
         start_chores(&platform, plan.retention);
-        let webhooks = Arc::clone(&platform).send_webhooks();
-        let conversions = Arc::clone(&platform).send_conversions();
-        let mails = Arc::clone(&platform).send_report_mails(ringfence_web::report_mail);
-        let outbox = tokio::spawn(async move {
-            tokio::join!(webhooks, conversions, mails);
-        });
+        let outbox = start_outbox(&platform);
         let standing = tokio::spawn(Arc::clone(&platform).keep_standing(plan.dead_after));
         let minutes = tokio::spawn(Arc::clone(&platform).keep_minutes());
         tokio::spawn(metrics.clone().keep());
@@ -341,6 +336,16 @@ async fn keep_trunks(platform: Arc<Platform>, directory: TrunkDirectory, stop: C
             tracing::warn!("registrations that have ended are not cleared yet: {error}");
         }
     }
+}
+
+/// Tells others what is to be told: webhooks, conversions, reports by mail.
+fn start_outbox(platform: &Arc<Platform>) -> JoinHandle<()> {
+    let webhooks = Arc::clone(platform).send_webhooks();
+    let conversions = Arc::clone(platform).send_conversions();
+    let mails = Arc::clone(platform).send_report_mails(ringfence_web::report_mail);
+    tokio::spawn(async move {
+        tokio::join!(webhooks, conversions, mails);
+    })
 }
 
 /// What goes on beside calls and visits until the server stops, and may be cut then: the next start goes on with it.

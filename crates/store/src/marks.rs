@@ -24,13 +24,13 @@ const ADD_TO: &str = "INSERT INTO object_marks (account, object, mark) VALUES ($
 pub(crate) struct Mark {
     account: AccountId,
     object: Uuid,
-    mark: u64,
+    read: u64,
 }
 
 impl Mark {
     /// Changes a row when nobody changed the object since, and decides about what follows.
     pub fn statement(self) -> Statement {
-        let args = args![self.account, self.object, self.mark];
+        let args = args![self.account, self.object, self.read];
         Statement::new(ADD_TO, args).decides().aside()
     }
 }
@@ -60,7 +60,7 @@ impl Db {
         guarded.writer_mut().unless_changed(Mark {
             account,
             object,
-            mark,
+            read: mark,
         });
         guarded
     }

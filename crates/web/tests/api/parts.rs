@@ -94,8 +94,8 @@ async fn whoever_read_an_older_one_is_told_and_changes_nothing(engine: Engine) {
         assert_eq!(status, 412, "{kind}");
         let list = format!("{read}, {newer}");
         let list = [("If-Match", list.as_str())];
-        let last = methods.pop().unwrap();
-        let (status, _, told) = program.sent(last, &path, &list, &change).await;
+        let method = methods.pop().unwrap();
+        let (status, _, told) = program.sent(method, &path, &list, &change).await;
         assert!(status == 204 || status == 200, "{kind}: {told}");
     }
 }

@@ -137,7 +137,7 @@ async fn what_was_begun_goes_on_when_the_program_goes_away(engine: Engine) {
                 break (status, body);
             }
         };
-        let again = tokio::time::timeout(Duration::from_secs(60), again()).await;
+        let again = tokio::time::timeout(Duration::from_mins(1), again()).await;
         let (status, body) = again.expect("it is over some time");
         assert_eq!((status, &body["name"]), (201, &json!(name)), "{body}");
     }

@@ -186,8 +186,8 @@ async fn a_program_sets_an_empty_account_up(engine: Engine) {
     );
     let path = format!("/v1/pools/{}", pool["id"].as_str().unwrap());
     let overflow = json!({"overflow": "+442079460999"});
-    let (status, _, changed) = program.sent(Method::PATCH, &path, &[], &overflow).await;
-    assert_eq!(status, 200, "{changed}");
+    let (status, _, pool_now) = program.sent(Method::PATCH, &path, &[], &overflow).await;
+    assert_eq!(status, 200, "{pool_now}");
     let site = json!({"name": "Example", "swap": ["+44 20 7946 0000"], "pool_id": pool["id"]});
     let site = made(&program, "/v1/sites", site).await;
     let hosts = format!("/v1/sites/{}/hosts", site["id"].as_str().unwrap());

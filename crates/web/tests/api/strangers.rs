@@ -47,12 +47,9 @@ async fn no_endpoint_shows_or_changes_another_accounts_rows(engine: Engine) {
     let told = deliveries["items"][0].clone();
     assert_eq!(told["call_id"], again.to_string());
     let webhooks = own.get("/v1/webhooks").await;
-    let targets = world.platform.db.targets(world.account.id).await.unwrap();
-    let target = targets[0].id.to_string();
     let parts = parts_of(&world).await;
     let before = parts_told(&own).await;
     let identifiers = [
-        ("{target}", target.as_str()),
         ("{webhook}", webhook.as_str()),
         ("{delivery}", told["id"].as_str().unwrap()),
         ("{destination}", destination["id"].as_str().unwrap()),
@@ -75,20 +72,16 @@ async fn no_endpoint_shows_or_changes_another_accounts_rows(engine: Engine) {
     ];
     let mut asked = 0;
     for (path, methods) in document["paths"].as_object().unwrap() {
-        let named = identifiers
-            .iter()
+        let parts = parts.iter().map(|(name, id)| (*name, id.as_str()));
+        let named = (identifiers.into_iter().chain(parts))
             .fold(path.clone(), |path, (name, id)| path.replace(name, id));
-        let named = parts
-            .iter()
-            .fold(named, |path, (name, id)| path.replace(name, id));
         assert!(
             !named.contains('{'),
             "a new kind of identifier needs a line here: {named}"
         );
         for method in methods.as_object().unwrap().keys() {
             let method: Method = method.to_uppercase().parse().unwrap();
-            let body = body_of(path);
-            let body = body.to_string();
+            let body = body_of(path).to_string();
             let request = |program: &Program| {
                 program
                     .ask(method.clone(), &named)
@@ -122,9 +115,13 @@ async fn no_endpoint_shows_or_changes_another_accounts_rows(engine: Engine) {
 }
 
 /// What paths call parts of an account's arrangement, and one of each.
-async fn parts_of(world: &World) -> [(&'static str, String); 6] {
+async fn parts_of(world: &World) -> [(&'static str, String); 7] {
     let (db, account) = (&world.platform.db, world.account.id);
     [
+        (
+            "{target}",
+            db.targets(account).await.unwrap()[0].id.to_string(),
+        ),
         (
             "{group}",
             db.target_groups(account).await.unwrap()[0].id.to_string(),

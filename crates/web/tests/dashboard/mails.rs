@@ -166,7 +166,8 @@ async fn a_report_is_sent_when_it_is_due_and_once(engine: Engine) {
         platform.send_due_mails(report_mail, due.next_at),
         other.send_due_mails(report_mail, due.next_at),
     );
-    (one.unwrap(), two.unwrap());
+    one.unwrap();
+    two.unwrap();
     let mails = server.mails();
     let mut to: Vec<&str> = mails
         .iter()
@@ -258,7 +259,8 @@ async fn strangers_and_too_many_get_nothing(engine: Engine) {
     let (world, _server, place) = with_mail(engine).await;
     let ann = Browser::signed_in(&world, "ann@example.com").await;
     let path = format!("{place}/mail");
-    let many: String = (0..11).map(|nth| format!("u{nth}@example.com ")).collect();
+    let many: Vec<String> = (0..11).map(|nth| format!("u{nth}@example.com")).collect();
+    let many = many.join(" ");
     for (to, hour, said) in [
         ("eve@else.test", "8", "eve@else.test"),
         ("", "8", "Expected at least one address"),
