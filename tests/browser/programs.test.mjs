@@ -138,7 +138,11 @@ test("a destination of conversions added by clicks says why a call was not told,
   const destination = page.url();
   await passed.getByRole("link", { name: /^Call of/ }).click();
   const call = page.url();
-  assert.match(await page.locator("#conversions").textContent(), /Meta · 123456789012345.*Passed over/s);
+  // What becomes known of a call has it looked at again, and for that moment it waits.
+  const passedOver = /Meta · 123456789012345.*Passed over/s;
+  for (const end = Date.now() + 30_000; !passedOver.test(await page.locator("#conversions").textContent()); await page.reload()) {
+    assert.ok(Date.now() < end, await page.locator("#conversions").textContent());
+  }
   const narrow = await newPage(browser, { colorScheme: "dark", viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true, storageState: await page.context().storageState() });
   for (const [name, place] of Object.entries({ conversion: destination, "conversion-call": call, conversions: at("/conversions"), "conversions-google-ads": at("/conversions?platform=google_ads") })) {
     for (const one of [page, narrow]) {
