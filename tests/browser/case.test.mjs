@@ -6,7 +6,7 @@ import { createServer } from "node:http";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { launch, newPage } from "./browser.mjs";
-import { dial } from "./dial.mjs";
+import { dial, dialInService } from "./dial.mjs";
 import { narrow, operator, SCREENS } from "./operator.mjs";
 import { Demo, ROOT } from "./program.mjs";
 import { addSite } from "./site.mjs";
@@ -47,7 +47,7 @@ test("a site that turns loses its number within one beat, the case shows why, an
   await page.waitForFunction((own) => document.getElementById("number").textContent !== own, OWN);
   const number = `+${(await page.$eval("#number", (link) => link.href)).replace(/\D/g, "")}`;
   assert.deepEqual(page.complaints, []);
-  await dial(demo.sip, number, "+441632960774");
+  await dialInService(demo.sip, number, "+441632960774");
 
   site.turned = true;
   // The next page of the site that asks, as a victim's browser would; it is looked at before it gets anything.

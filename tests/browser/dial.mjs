@@ -27,3 +27,9 @@ export async function dial(sip, number, caller) {
     rmSync(folder, { recursive: true, force: true });
   }
 }
+
+/** Dials `number` and does not mind who is busy or does not answer: it is in service. */
+export async function dialInService(sip, number, caller) {
+  const why = await dial(sip, number, caller).then(() => "", String);
+  if (/404/.test(why)) throw new Error(`expected ${number} to be in service: ${why}`);
+}

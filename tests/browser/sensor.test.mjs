@@ -7,7 +7,7 @@ import { createServer } from "node:http";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { launch, newPage } from "./browser.mjs";
-import { dial } from "./dial.mjs";
+import { dial, dialInService } from "./dial.mjs";
 import { narrow, operator, SCREENS } from "./operator.mjs";
 import { Demo, ROOT } from "./program.mjs";
 import { addSite } from "./site.mjs";
@@ -82,7 +82,7 @@ test("a page that turns hostile loses its number within one beat, and one with a
   await withNumber(page);
   const number = `+${(await page.$eval("#number", (link) => link.href)).replace(/\D/g, "")}`;
   await aBeat(page, ({ calls }, { expires }) => expires && Object.keys(calls).length === 0);
-  await dial(demo.sip, number, "+441632960776");
+  await dialInService(demo.sip, number, "+441632960776");
 
   turned = true;
   const last = aBeat(page, ({ calls }) => calls.lock);
